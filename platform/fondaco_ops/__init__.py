@@ -1,0 +1,1 @@
+"""What an operator runs: `fondaco up`, migrate, seed, doctor, schema, bench, demo."""

