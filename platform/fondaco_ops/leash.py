@@ -64,7 +64,7 @@ def main(arguments: list[str]) -> None:
         _become(account)
         # After the change of account: the kernel forgets the wish whenever credentials change.
         tie(int(death_signal), int(parent))
-        os.execv(program[0], program)
+        os.execv(program[0], program)  # noqa: S606 - no shell is the point
     except OSError as failure:
         sys.stderr.write(f"leash: {program[0]}: {failure}\n")
         sys.exit(FAILED)

@@ -1,0 +1,74 @@
+"""`fondaco migrate`: brings the database roles and tables to what this version expects. Forward only, safe to repeat."""
+
+import argparse
+import asyncio
+
+import asyncpg
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.ext.asyncio import create_async_engine
+
+import fondaco_ops
+from fondaco_core.config import Settings, read_settings
+from fondaco_core.db.engine import role_password, sqlalchemy_url
+from fondaco_core.db.isolation import ROLES
+from fondaco_core.errors import SettingError
+
+OWNER = "fondaco_owner"
+# Two migrations of one database at once would cross; the second waits here.
+MIGRATION_LOCK = 0xF0_DACC0
+
+
+def alembic_config() -> Config:
+    """Alembic's settings, without a file: the scripts lie beside this module."""
+    config = Config()
+    config.set_main_option("script_location", f"{fondaco_ops.__path__[0]}/migrations".replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.set_main_option(
+        "file_template", "%%(year)d_%%(month).2d_%%(day).2d_%%(hour).2d%%(minute).2d_%%(slug)s"
+    )
+    return config
+
+
+async def migrate(settings: Settings) -> str:
+    """Creates the roles, runs every missing migration, and returns the revision the database is at.
+
+    Raises SettingError when the server cannot be reached or the login may not do it.
+    """
+    secret = settings.require_role_secret()
+    engine = create_async_engine(sqlalchemy_url(settings.require_database_url()), isolation_level="AUTOCOMMIT")
+    try:
+        async with engine.connect() as connection:
+            await connection.exec_driver_sql(f"SELECT pg_advisory_lock({MIGRATION_LOCK})")
+            for role in (OWNER, *ROLES):
+                exists = await connection.exec_driver_sql(f"SELECT 1 FROM pg_roles WHERE rolname = '{role}'")  # noqa: S608
+                if exists.first() is None:
+                    await connection.exec_driver_sql(f"CREATE ROLE {role} NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS")
+                if role != OWNER:
+                    password = role_password(secret, role).reveal()
+                    await connection.exec_driver_sql(f"ALTER ROLE {role} LOGIN PASSWORD '{password}'")
+            await connection.exec_driver_sql(f"GRANT {OWNER} TO CURRENT_USER")
+            await connection.exec_driver_sql(f"GRANT USAGE, CREATE ON SCHEMA public TO {OWNER}")
+            await connection.exec_driver_sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+            await connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA public TO {', '.join(ROLES)}")
+            await connection.exec_driver_sql(f"SET ROLE {OWNER}")
+            config = alembic_config()
+
+            def upgrade(sync_connection: object) -> str:
+                config.attributes["connection"] = sync_connection
+                command.upgrade(config, "head")
+                return str(config.attributes["revision"])
+
+            return await connection.run_sync(upgrade)
+    except (OSError, asyncpg.PostgresConnectionError, asyncpg.InvalidAuthorizationSpecificationError) as error:
+        msg = f"The database cannot be reached ({type(error).__name__}); look at FONDACO_DATABASE_URL."
+        raise SettingError(msg) from error
+    finally:
+        await engine.dispose()
+
+
+def run(_: argparse.Namespace) -> int:
+    """Migrates by the settings of the environment and says where the database is."""
+    revision = asyncio.run(migrate(read_settings()))
+    print(f"The database is at revision {revision}.")  # noqa: T201 - a command's answer
+    return 0
