@@ -19,7 +19,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from argon2 import PasswordHasher, Type
-from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
 from fondaco_core import limits
 from fondaco_core.errors import Bug, Invalid, Outage
@@ -284,11 +284,11 @@ def needs_rehash(stored: str) -> bool:
 def _matches(stored: str, password: bytes) -> bool:
     try:
         return _hasher.verify(stored, password)
-    except InvalidHashError:
+    except VerifyMismatchError:
+        return False
+    except (InvalidHashError, VerificationError):
         msg = "A stored password hash is not in the form of one."
         raise Bug(msg) from None
-    except VerificationError:
-        return False
 
 
 def _password_bytes(password: Secret[str]) -> bytes:

@@ -284,20 +284,26 @@ def _read_private(path: Path) -> str:
     except OSError as error:
         msg = f"The master key file {path} cannot be read: {error.strerror}."
         raise MasterKeyMissing(msg) from None
-    # The open file is judged, not the name, so that nobody exchanges it between the look and the read.
-    with os.fdopen(handle, "rb") as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode):
-            msg = f"The master key file {path} is not a regular file."
-            raise MasterKeyMalformed(msg)
-        if found.st_uid not in {0, os.geteuid()} or found.st_mode & 0o077:
-            msg = f"The master key file {path} is open to others (mode {found.st_mode & 0o777:04o}); make it yours and 0600."
-            raise MasterKeyExposed(msg)
-        content = file.read(limits.MASTER_KEY_FILE_BYTES_MAX + 1)
+    try:
+        # The open file is judged, not the name, so that nobody exchanges it between the look and the read.
+        _refuse_unless_private(path, os.fstat(handle))
+        content = os.read(handle, limits.MASTER_KEY_FILE_BYTES_MAX + 1)
+    finally:
+        os.close(handle)
     if len(content) > limits.MASTER_KEY_FILE_BYTES_MAX or not content.isascii():
         msg = f"The master key file {path} is not a list of id:base64 lines."
         raise MasterKeyMalformed(msg)
     return content.decode("ascii")
+
+
+def _refuse_unless_private(path: Path, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        msg = f"The master key file {path} is not a regular file."
+        raise MasterKeyMalformed(msg)
+    if found.st_uid not in {0, os.geteuid()} or found.st_mode & 0o077:
+        mode = stat.S_IMODE(found.st_mode)
+        msg = f"The master key file {path} is open to others (mode {mode:04o}); make it yours and its mode 0600."
+        raise MasterKeyExposed(msg)
 
 
 def _write_private(path: Path, text: str) -> None:
