@@ -22,6 +22,8 @@ from types import FrameType
 from fondaco_ops.embedded import temporary_servers
 
 START_SECONDS = 120.0
+# The keepers that this process started: held, because a forgotten child is a warning, and warnings are errors.
+_KEEPERS: list[subprocess.Popen[bytes]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ def _start_keeper(address: Path, session: int) -> None:
             start_new_session=True,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
         )
+    _KEEPERS.append(keeper)
     deadline = time.monotonic() + START_SECONDS
     while not address.exists():
         if keeper.poll() is not None or time.monotonic() > deadline:

@@ -276,7 +276,7 @@ STATEMENTS = (
         floor_minor BIGINT DEFAULT 0 NOT NULL,
         posted_minor BIGINT DEFAULT 0 NOT NULL,
         pending_minor BIGINT DEFAULT 0 NOT NULL,
-        rolled_up_to xid8 DEFAULT '0'::xid8 NOT NULL,
+        rolled_up_to BIGINT DEFAULT 0 NOT NULL,
         created_at TIMESTAMP WITH TIME ZONE NOT NULL,
         CONSTRAINT pk_ledger_account PRIMARY KEY (id),
         CONSTRAINT ck_ledger_account_kind CHECK (kind IN ('WALLET', 'RECEIVABLE', 'DEPOSIT', 'CREDIT_USED', 'FEES', 'GATEWAY_CLEARING', 'REFUNDS')),
@@ -308,7 +308,7 @@ STATEMENTS = (
         state TEXT NOT NULL,
         purpose TEXT NOT NULL,
         reference_id UUID,
-        posted_xid xid8,
+        posted_xid BIGINT,
         created_at TIMESTAMP WITH TIME ZONE NOT NULL,
         resolved_at TIMESTAMP WITH TIME ZONE,
         CONSTRAINT pk_ledger_transfer PRIMARY KEY (id),
@@ -890,6 +890,7 @@ STATEMENTS = (
     'GRANT SELECT, INSERT, UPDATE ON "delivery_link" TO fondaco_tenant',
     'GRANT SELECT ON "delivery_link" TO fondaco_trade',
     'GRANT SELECT ("id", "order_id", "allocation_id", "opens_max", "opens", "expires_at", "created_by_kind", "created_by", "created_at", "revoked_at", "tenant_id") ON "delivery_link" TO fondaco_platform',
+    "GRANT USAGE ON SEQUENCE data_key_number_seq TO fondaco_platform",
     "GRANT SELECT ON alembic_version TO fondaco_tenant, fondaco_trade, fondaco_platform",
 )
 

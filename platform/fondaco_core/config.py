@@ -1,0 +1,138 @@
+"""Settings: one frozen object, read once from the environment; nothing else reads it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from fondaco_core.errors import SettingError
+from fondaco_core.secret import Secret
+
+Profile = Literal["local", "production"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an operator decides. Secrets have no default; a process that needs one and lacks it refuses to start.
+
+    `database_url` names the owner's login; the application itself connects to the same server as the restricted roles,
+    whose passwords are derived from `role_secret` (fondaco_core.db.engine).
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    data_dir: Path = Path(".fondaco")
+    database_url: Secret[str] | None = None
+    redis_url: Secret[str] | None = None
+    role_secret: Secret[str] | None = None
+    master_key: Secret[str] | None = None
+    master_key_file: Path | None = None
+    profile: Profile = "local"
+    public_url: str = "http://127.0.0.1:8000"
+    allowed_origins: tuple[str, ...] = ()
+    log_level: str = "INFO"
+    database_pool: int = 12
+    worker_threads: int = 4
+
+    def require_database_url(self) -> Secret[str]:
+        """The owner's URL, or a refusal that names the variable."""
+        if self.database_url is None:
+            msg = "FONDACO_DATABASE_URL is not set; start everything with `fondaco up`, or name a PostgreSQL server."
+            raise SettingError(msg)
+        return self.database_url
+
+    def require_redis_url(self) -> Secret[str]:
+        """The queue's URL, or a refusal that names the variable."""
+        if self.redis_url is None:
+            msg = "FONDACO_REDIS_URL is not set; start everything with `fondaco up`, or name a Valkey or Redis server."
+            raise SettingError(msg)
+        return self.redis_url
+
+    def require_role_secret(self) -> Secret[str]:
+        """The secret behind the database roles' passwords, or a refusal that names the variable."""
+        if self.role_secret is None:
+            msg = "FONDACO_ROLE_SECRET is not set; it must be the secret that `fondaco migrate` ran with."
+            raise SettingError(msg)
+        return self.role_secret
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Reads and checks every setting; raises SettingError with one sentence that names the variable at fault."""
+    env = os.environ if environ is None else environ
+    host = env.get("FONDACO_HOST", "").strip() or "127.0.0.1"
+    port = _integer(env, "FONDACO_PORT", 8000, least=1, most=65_535)
+    return Settings(
+        host=host,
+        port=port,
+        data_dir=Path(env.get("FONDACO_DATA") or ".fondaco").expanduser().absolute(),
+        database_url=_url(env, "FONDACO_DATABASE_URL", ("postgresql", "postgres")),
+        redis_url=_url(env, "FONDACO_REDIS_URL", ("redis", "rediss", "unix")),
+        role_secret=_secret(env, "FONDACO_ROLE_SECRET", least=16),
+        master_key=_secret(env, "FONDACO_MASTER_KEY", least=16),
+        master_key_file=Path(env["FONDACO_MASTER_KEY_FILE"]) if env.get("FONDACO_MASTER_KEY_FILE") else None,
+        profile=_profile(env),
+        public_url=_public_url(env, host, port),
+        allowed_origins=tuple(o.strip().rstrip("/") for o in env.get("FONDACO_ALLOWED_ORIGINS", "").split(",") if o.strip()),
+        log_level=_level(env),
+        database_pool=_integer(env, "FONDACO_DATABASE_POOL", 12, least=1, most=200),
+        worker_threads=_integer(env, "FONDACO_WORKER_THREADS", 4, least=1, most=64),
+    )
+
+
+def _integer(env: Mapping[str, str], name: str, default: int, *, least: int, most: int) -> int:
+    text = env.get(name, "").strip()
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+        msg = f"{name} is {text!r}; it must be a whole number from {least} to {most}."
+        raise SettingError(msg)
+    return int(text)
+
+
+def _secret(env: Mapping[str, str], name: str, *, least: int) -> Secret[str] | None:
+    text = env.get(name, "")
+    if not text:
+        return None
+    if len(text) < least:
+        msg = f"{name} is too short; it needs at least {least} characters."
+        raise SettingError(msg)
+    return Secret(text)
+
+
+def _url(env: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> Secret[str] | None:
+    text = env.get(name, "").strip()
+    if not text:
+        return None
+    if text.split("://")[0] not in schemes or "://" not in text:
+        msg = f"{name} must be a URL that begins with {schemes[0]}://."
+        raise SettingError(msg)
+    return Secret(text)
+
+
+def _profile(env: Mapping[str, str]) -> Profile:
+    match env.get("FONDACO_PROFILE", "local"):
+        case "local":
+            return "local"
+        case "production":
+            return "production"
+        case other:
+            msg = f"FONDACO_PROFILE is {other!r}; it must be local or production."
+            raise SettingError(msg)
+
+
+def _public_url(env: Mapping[str, str], host: str, port: int) -> str:
+    text = env.get("FONDACO_PUBLIC_URL", "").strip().rstrip("/")
+    if text and not text.startswith(("http://", "https://")):
+        msg = f"FONDACO_PUBLIC_URL is {text!r}; it must begin with http:// or https://."
+        raise SettingError(msg)
+    shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
+    return text or f"http://{shown}:{port}"
+
+
+def _level(env: Mapping[str, str]) -> str:
+    level = env.get("FONDACO_LOG_LEVEL", "INFO").upper()
+    if level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+        msg = f"FONDACO_LOG_LEVEL is {level!r}; it must be DEBUG, INFO, WARNING or ERROR."
+        raise SettingError(msg)
+    return level

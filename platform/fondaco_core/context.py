@@ -1,0 +1,73 @@
+"""Ctx: who asks, for which tenant, holding which permissions. Made at a door, passed down, never global."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from uuid import UUID
+
+from fondaco_core.errors import NotAllowed, Unauthenticated
+from fondaco_core.ids import CustomerId, TenantId, new_id
+
+
+class ActorKind(StrEnum):
+    """What kind of asker it is; the audit log keeps it."""
+
+    ANONYMOUS = "ANONYMOUS"
+    MEMBER = "MEMBER"
+    PLATFORM_ADMIN = "PLATFORM_ADMIN"
+    CUSTOMER = "CUSTOMER"
+    GUEST = "GUEST"
+    API_CLIENT = "API_CLIENT"
+    SYSTEM = "SYSTEM"
+
+
+@dataclass(frozen=True, slots=True)
+class Ctx:
+    """One asker and one request.
+
+    `tenant_id` is the tenant that is acted for: the merchant's own for a member, the store's for a buyer; None for an
+    anonymous visitor and for platform admins. `customer_id` is set when a buyer asks, by account, API client or guest
+    token. `order_id` is set when a guest token opens just one order.
+    """
+
+    actor: ActorKind = ActorKind.ANONYMOUS
+    actor_id: UUID | None = None
+    tenant_id: TenantId | None = None
+    customer_id: CustomerId | None = None
+    order_id: UUID | None = None
+    permissions: frozenset[str] = frozenset()
+    request_id: str = ""
+    ip: str | None = None
+    user_agent: str | None = None
+    locale: str = "en"
+
+    def has(self, permission: str) -> bool:
+        """Whether the asker holds the permission."""
+        return permission in self.permissions
+
+    def require(self, permission: str) -> None:
+        """First line of every use case; raises Unauthenticated for nobody, NotAllowed for somebody without it."""
+        if permission in self.permissions:
+            return
+        if self.actor is ActorKind.ANONYMOUS:
+            raise Unauthenticated
+        raise NotAllowed(permission)
+
+    @property
+    def tenant(self) -> TenantId:
+        """The tenant that is acted for; asking for it without one is a refusal to whoever is not a tenant's."""
+        if self.tenant_id is None:
+            if self.actor is ActorKind.ANONYMOUS:
+                raise Unauthenticated
+            raise NotAllowed("tenant")
+        return self.tenant_id
+
+    def for_tenant(self, tenant_id: TenantId) -> "Ctx":
+        """The same asker looking at another tenant's public side (a store, say)."""
+        return replace(self, tenant_id=tenant_id)
+
+
+def system_ctx(name: str, *, tenant_id: TenantId | None = None, permissions: frozenset[str] = frozenset()) -> Ctx:
+    """The system itself acting, in a job or a command; `name` is what the audit log shows as the request."""
+    return Ctx(
+        actor=ActorKind.SYSTEM, tenant_id=tenant_id, permissions=permissions, request_id=f"{name}:{new_id().hex[:12]}"
+    )

@@ -1,0 +1,22 @@
+"""db: the database. Pools per role, transactions, row level security, idempotency, column types."""
+
+from fondaco_core.db.base import Base, TenantOwned
+from fondaco_core.db.engine import Database, Role, close_database, database, open_database
+from fondaco_core.db.isolation import guarded
+from fondaco_core.db.transaction import Tx, governing, reading, trading, transaction
+
+__all__ = [
+    "Base",
+    "Database",
+    "Role",
+    "TenantOwned",
+    "Tx",
+    "close_database",
+    "database",
+    "governing",
+    "guarded",
+    "open_database",
+    "reading",
+    "trading",
+    "transaction",
+]

@@ -1,0 +1,110 @@
+"""A repeated request gets the answer of the first: the record is claimed first and written with the work itself.
+
+A second request with the same key waits at the unique index until the first has ended: then it finds the stored
+answer, or, when the first was rolled back, does the work. A refusal changes nothing, leaves no record, and the same
+key may be used again. What is kept are ids, never codes, and the input only as a keyed hash.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from fondaco_core import limits
+from fondaco_core.context import Ctx
+from fondaco_core.db.base import Base
+from fondaco_core.db.isolation import guarded
+from fondaco_core.db.transaction import Tx
+from fondaco_core.errors import Conflict, Invalid
+
+
+class IdempotencyRecord(Base):
+    """The answer to one repeatable request, as ids."""
+
+    __tablename__ = "idempotency_record"
+    __table_args__ = (
+        Index("ix_idempotency_record_created_at", "created_at"),
+        {
+            "info": guarded(
+                reason="platform admins' requests have no tenant",
+                tenant="SELECT, INSERT, UPDATE (answer)",
+                trade_grant="SELECT, INSERT, UPDATE (answer)",
+                platform="SELECT, INSERT, UPDATE, DELETE",
+            )
+        },
+    )
+
+    # Who asked: an account's, a client's or a customer's id; for a visitor without one, the tenant's.
+    asker_id: Mapped[UUID] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID | None]
+    operation: Mapped[str]
+    input_hash: Mapped[bytes]
+    answer: Mapped[dict[str, Any] | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+
+
+class IdempotencyConflict(Conflict):
+    """The key was used before with another input."""
+
+    code = "IDEMPOTENCY_CONFLICT"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This idempotency key was used before with another input; use a new key for a new request.",
+            zh="该幂等键已用于不同的请求内容;新的请求请使用新的键。",
+            path=("idempotencyKey",),
+        )
+
+
+def asker_of(ctx: Ctx) -> UUID:
+    """Whose keys these are: no asker can meet another's."""
+    return ctx.actor_id or ctx.customer_id or ctx.tenant_id or UUID(int=0)
+
+
+def checked_key(key: str) -> str:
+    """The key itself when it is one; Invalid otherwise."""
+    if not key.strip() or len(key) > limits.IDEMPOTENCY_KEY_MAX:
+        raise Invalid(
+            f"An idempotency key has 1 to {limits.IDEMPOTENCY_KEY_MAX} characters; a random UUID is a good one.",
+            zh=f"幂等键长度须为 1 至 {limits.IDEMPOTENCY_KEY_MAX} 个字符,建议使用随机 UUID。",
+            path=("idempotencyKey",),
+        )
+    return key
+
+
+CLAIM = """
+INSERT INTO idempotency_record (asker_id, key, tenant_id, operation, input_hash, answer)
+VALUES ($1, $2, $3, $4, $5, $6::text::jsonb)
+ON CONFLICT (asker_id, key) DO NOTHING
+"""
+FIND = "SELECT operation, input_hash, answer::text AS answer FROM idempotency_record WHERE asker_id = $1 AND key = $2"
+STORE = "UPDATE idempotency_record SET answer = $3::text::jsonb WHERE asker_id = $1 AND key = $2"
+
+
+async def claim(
+    tx: Tx, ctx: Ctx, *, key: str, operation: str, input_hash: bytes, answer: dict[str, Any] | None = None
+) -> dict[str, Any] | None:
+    """Claims the key in this transaction and returns None, or returns the stored answer of the first request.
+
+    `answer` may be given at once when the ids of the result are chosen beforehand; else `store()` follows. Raises
+    IdempotencyConflict when the key was used with another input.
+    """
+    text_answer = None if answer is None else orjson.dumps(answer).decode()
+    asker = asker_of(ctx)
+    if await tx.execute(CLAIM, asker, checked_key(key), ctx.tenant_id, operation, input_hash, text_answer) == 1:
+        return None
+    row = await tx.fetchrow(FIND, asker, key)
+    if row is None or row["operation"] != operation or row["input_hash"] != input_hash:
+        raise IdempotencyConflict
+    assert row["answer"] is not None, "an answer is stored in the transaction that claimed its key"
+    found: dict[str, Any] = orjson.loads(row["answer"])
+    return found
+
+
+async def store(tx: Tx, ctx: Ctx, *, key: str, answer: dict[str, Any]) -> None:
+    """Keeps the answer (ids only) of a claimed key, in the same transaction as the work."""
+    await tx.execute(STORE, asker_of(ctx), key, orjson.dumps(answer).decode())

@@ -1,0 +1,136 @@
+"""The only begin and commit.
+
+transaction(ctx)   read and write as fondaco_tenant, within the asker's tenant
+reading(ctx)       the same, read only
+trading(ctx)       as fondaco_trade: over a chain of tenants, in the traded tables; routing, orders, settlement, aftersales only
+governing(ctx)     as fondaco_platform: platform admins and platform-wide jobs
+
+BEGIN and the tenant travel in one round trip. A failure inside rolls everything back; there is no commit but the end
+of the block.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, cast
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import Executable
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from fondaco_core.context import Ctx
+from fondaco_core.db.engine import Role, database
+
+Record = Mapping[str, Any]
+
+
+class Tx:
+    """One open transaction. Hot paths speak SQL through `fetch`, `fetchrow`, `fetchval`, `execute`; the rest may use Core."""
+
+    __slots__ = ("_connection", "_driver", "role", "tenant_id")
+
+    def __init__(self, connection: AsyncConnection, driver: "asyncpg.Connection[Any]", role: Role, tenant_id: UUID | None):
+        self._connection = connection
+        self._driver = driver
+        self.role = role
+        self.tenant_id = tenant_id
+
+    async def fetch(self, sql: str, *args: object) -> list[Any]:
+        """Every row of a statement, as asyncpg records."""
+        return await self._driver.fetch(sql, *args)
+
+    async def fetchrow(self, sql: str, *args: object) -> Any | None:
+        """The first row of a statement, or None."""
+        return await self._driver.fetchrow(sql, *args)
+
+    async def fetchval(self, sql: str, *args: object) -> Any:
+        """The first column of the first row of a statement, or None."""
+        return await self._driver.fetchval(sql, *args)
+
+    async def execute(self, sql: str, *args: object) -> int:
+        """Runs a statement and says how many rows it touched."""
+        status = await self._driver.execute(sql, *args)
+        last = status.rsplit(" ", 1)[-1]
+        return int(last) if last.isdigit() else 0
+
+    async def copy(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> int:
+        """Streams rows into a table by COPY and says how many."""
+        await self._driver.copy_records_to_table(table, columns=columns, records=rows)
+        return len(rows)
+
+    async def core(self, statement: Executable, parameters: Mapping[str, object] | None = None) -> CursorResult[Any]:
+        """Runs a SQLAlchemy Core statement in this transaction."""
+        return await self._connection.execute(statement, parameters)
+
+
+# What a connection that died while it lay in the pool says when it is used again.
+_DEAD = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.AdminShutdownError, OSError)
+_CONNECT_ATTEMPTS_MAX = 3
+
+
+async def _open(connection: AsyncConnection, begin: str) -> "asyncpg.Connection[Any]":
+    """Begins on a live connection: one that died in the pool (a restarted server) is thrown away and another taken."""
+    for attempt in range(_CONNECT_ATTEMPTS_MAX):
+        raw = await connection.get_raw_connection()
+        driver: Any = raw.driver_connection
+        try:
+            await driver.execute(begin)
+        except _DEAD:
+            await connection.invalidate()
+            if attempt == _CONNECT_ATTEMPTS_MAX - 1:
+                raise
+        else:
+            return cast("asyncpg.Connection[Any]", driver)
+    raise AssertionError
+
+
+@asynccontextmanager
+async def _begin(role: Role, ctx: Ctx, *, read_only: bool = False) -> AsyncIterator[Tx]:
+    # A UUID's text is hexadecimal digits and dashes, so that it may stand in the statement itself.
+    tenant = str(UUID(str(ctx.tenant_id))) if ctx.tenant_id is not None else ""
+    user = str(UUID(str(ctx.actor_id))) if ctx.actor_id is not None else ""
+    mode = " READ ONLY" if read_only else ""
+    begin = f"BEGIN{mode}; SELECT set_config('app.tenant_id', '{tenant}', true), set_config('app.user_id', '{user}', true)"
+    async with database().engine(role).connect() as connection:
+        driver = await _open(connection, begin)
+        try:
+            yield Tx(connection, driver, role, ctx.tenant_id)
+            await driver.execute("COMMIT")
+        except BaseException:
+            try:
+                if not driver.is_closed():
+                    await driver.execute("ROLLBACK")
+            finally:
+                # A connection that could not even roll back must not be handed to the next one.
+                if driver.is_closed() or driver.is_in_transaction():
+                    await connection.invalidate()
+            raise
+
+
+@asynccontextmanager
+async def transaction(ctx: Ctx) -> AsyncIterator[Tx]:
+    """Reads and writes within the asker's tenant; commits at the end of the block, rolls back on any exception."""
+    async with _begin(Role.TENANT, ctx) as tx:
+        yield tx
+
+
+@asynccontextmanager
+async def reading(ctx: Ctx) -> AsyncIterator[Tx]:
+    """Reads within the asker's tenant; short, one for each batch of a loader."""
+    async with _begin(Role.TENANT, ctx, read_only=True) as tx:
+        yield tx
+
+
+@asynccontextmanager
+async def trading(ctx: Ctx) -> AsyncIterator[Tx]:
+    """Holds, pays and settles over a chain of tenants; only routing, orders, settlement and aftersales come here."""
+    async with _begin(Role.TRADE, ctx) as tx:
+        yield tx
+
+
+@asynccontextmanager
+async def governing(ctx: Ctx) -> AsyncIterator[Tx]:
+    """Acts over tenants for a platform admin or a platform-wide job; never sees a code's ciphertext."""
+    async with _begin(Role.PLATFORM, ctx) as tx:
+        yield tx

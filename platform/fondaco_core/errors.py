@@ -1,0 +1,99 @@
+"""Every way the system fails on purpose.
+
+FondacoError
+├── Refusal            the asker can act on it; part of the schema; never an alert
+│   ├── Invalid        the request makes no sense
+│   ├── NotAllowed     the asker may know it exists, and may not do this
+│   ├── NotFound       it does not exist, or the asker may not know that it does
+│   └── Conflict       it made sense a moment ago
+├── Outage             the outside failed; the same request may pass later; retried
+├── SettingError       the operator's settings or files do not allow a start; one sentence, no traceback
+└── Bug                an invariant does not hold; never caught, always an alert
+"""
+
+from typing import ClassVar
+
+
+class FondacoError(Exception):
+    """The root of everything that fails on purpose."""
+
+
+class Refusal(FondacoError):
+    """A named refusal: the asker can act on it, and nothing was changed.
+
+    `code` is the stable name that programs match on. `message` is for people, in English, `message_zh` in Chinese.
+    `path` names the input field that is at fault, where there is one. Subclasses keep the data a client needs to
+    go on as attributes.
+    """
+
+    code: ClassVar[str] = "REFUSED"
+
+    def __init__(self, message: str, *, zh: str | None = None, path: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.message_zh = zh if zh is not None else message
+        self.path = path
+
+
+class Invalid(Refusal):
+    """The request makes no sense, whatever the state of the world."""
+
+    code = "INVALID_INPUT"
+
+
+class NotAllowed(Refusal):
+    """The asker may know that it exists, and may not do this."""
+
+    code = "NOT_ALLOWED"
+
+    def __init__(self, permission: str) -> None:
+        super().__init__(
+            f"This needs the permission {permission}, which you do not have.",
+            zh=f"此操作需要权限 {permission},您没有该权限。",
+        )
+        self.permission = permission
+
+
+class NotFound(Refusal):
+    """It does not exist, or the asker may not know that it does."""
+
+    code = "NOT_FOUND"
+
+    def __init__(self, what: str, *, path: tuple[str, ...] = ()) -> None:
+        super().__init__(f"No such {what}.", zh=f"找不到该对象({what})。", path=path)
+        self.what = what
+
+
+class Conflict(Refusal):
+    """It made sense a moment ago, and does not any more."""
+
+    code = "CONFLICT"
+
+
+class StaleVersion(Conflict):
+    """Somebody else changed the thing since it was read."""
+
+    code = "STALE_VERSION"
+
+    def __init__(self, what: str, *, current_version: int) -> None:
+        super().__init__(
+            f"This {what} was changed by somebody else; read it again (it is at version {current_version}).",
+            zh=f"该对象({what})已被他人修改,请重新读取(当前版本 {current_version})。",
+        )
+        self.current_version = current_version
+
+
+class Unauthenticated(FondacoError):
+    """The credentials are missing, wrong, expired or revoked; which of these is not told."""
+
+
+class Outage(FondacoError):
+    """Something outside failed; the same request may pass later."""
+
+
+class SettingError(FondacoError):
+    """A setting, a file or a port does not allow the system to start; the text is one sentence that says what to do."""
+
+
+class Bug(FondacoError):
+    """An invariant does not hold. Nobody catches this but the edges, which alert and answer with a masked message."""

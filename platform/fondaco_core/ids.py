@@ -1,0 +1,46 @@
+"""Typed ids. A row's id is a UUID of version 7 (RFC 9562, 5.7): it sorts by time, so that indexes grow at one end."""
+
+import os
+import secrets
+import time
+from typing import NewType
+from uuid import UUID
+
+TenantId = NewType("TenantId", UUID)
+UserId = NewType("UserId", UUID)
+MemberId = NewType("MemberId", UUID)
+ApiClientId = NewType("ApiClientId", UUID)
+SessionId = NewType("SessionId", UUID)
+CustomerId = NewType("CustomerId", UUID)
+EntitlementId = NewType("EntitlementId", UUID)
+StoreId = NewType("StoreId", UUID)
+ListingId = NewType("ListingId", UUID)
+SourceId = NewType("SourceId", UUID)
+PoolId = NewType("PoolId", UUID)
+BatchId = NewType("BatchId", UUID)
+CodeId = NewType("CodeId", UUID)
+UploadId = NewType("UploadId", UUID)
+OrderId = NewType("OrderId", UUID)
+OrderLineId = NewType("OrderLineId", UUID)
+AllocationId = NewType("AllocationId", UUID)
+HopId = NewType("HopId", UUID)
+AccountId = NewType("AccountId", UUID)
+TransferId = NewType("TransferId", UUID)
+LinkId = NewType("LinkId", UUID)
+
+# 32 symbols without 0/O and 1/I/L/U look-alikes (Crockford's base 32), for what people read aloud and type.
+_SYMBOLS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def new_id() -> UUID:
+    """A fresh time-ordered id: 48 bits of milliseconds, 74 random bits."""
+    stamp = time.time_ns() // 1_000_000
+    rand = int.from_bytes(os.urandom(10), "big")
+    return UUID(int=(stamp << 80) | (0x7 << 76) | ((rand >> 68) << 64) | (0b10 << 62) | (rand & ((1 << 62) - 1)))
+
+
+def new_public_code(prefix: str, *, length: int = 12) -> str:
+    """A short, unguessable, speakable name such as `FD-7K2M-9QXA-4TBC`; 5 random bits a symbol."""
+    assert length % 4 == 0
+    symbols = "".join(secrets.choice(_SYMBOLS) for _ in range(length))
+    return "-".join([prefix, *(symbols[i : i + 4] for i in range(0, length, 4))])

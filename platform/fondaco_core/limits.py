@@ -1,0 +1,135 @@
+"""Every bound, with its reason. Nothing in the system is unlimited."""
+
+# The most codes one order may hold: they are locked in one transaction and delivered in one answer.
+HOLD_CODES_MAX = 1_000
+# The most lines of one order: a basket that a person can still read.
+ORDER_LINES_MAX = 20
+# The most orders of one `placeOrders` request: one request must not hold locks longer than a person would wait.
+ORDERS_PER_REQUEST_MAX = 100
+# How long an unpaid order holds its stock, in seconds, unless the store says otherwise, and the longest it may say.
+HOLD_S = 15 * 60
+HOLD_MAX_S = 24 * 60 * 60
+# The longest that `placeOrder` waits for fulfilment before it answers with a pending order, in milliseconds.
+WAIT_MAX_MS = 30_000
+
+# The largest plaintext of one code, in bytes: redemption URLs with signatures run to some hundreds.
+CODE_BYTES_MAX = 2_048
+# The most codes imported inline in one mutation; more go by upload, which is streamed.
+IMPORT_INLINE_MAX = 1_000
+# The largest upload, in bytes: a million codes of the longest common form.
+UPLOAD_BYTES_MAX = 256 * 1024 * 1024
+# How many lines an import seals and stores in one transaction: large enough for COPY, small enough to be resumable.
+IMPORT_CHUNK_LINES = 5_000
+# The most rejected or duplicate lines that an import reports one by one; the counts are always whole.
+IMPORT_REPORT_LINES_MAX = 10_000
+
+# The largest page of a connection and what is given when nothing is asked.
+PAGE_MAX = 100
+PAGE_DEFAULT = 20
+
+# How often a mutation is tried again as a whole when the database says that two of them crossed.
+TRANSACTION_ATTEMPTS_MAX = 5
+# How long one statement and one wait for a lock may take, in milliseconds; a door that hangs is worse than one that refuses.
+STATEMENT_TIMEOUT_MS = 15_000
+LOCK_TIMEOUT_MS = 10_000
+# How long answers to repeated requests are kept, in hours.
+IDEMPOTENCY_HOURS = 24 * 7
+# The longest key a client may send to make a request repeatable.
+IDEMPOTENCY_KEY_MAX = 128
+
+# Sessions of people end after this many hours without use, and in any case after that many.
+SESSION_IDLE_HOURS = 12
+SESSION_MAX_HOURS = 24 * 14
+# Access tokens of API clients are short-lived, in seconds.
+ACCESS_TOKEN_S = 3_600
+# How long a process may go on trusting what it read about a token, in seconds: the longest a revoked one still works.
+CREDENTIAL_CACHE_S = 5.0
+# Guest order tokens open their order this long, in days.
+ORDER_TOKEN_DAYS = 90
+
+# One-time and limited delivery links: how long they live at most, in hours, and how often they may open at most.
+LINK_HOURS_MAX = 24 * 30
+LINK_OPENS_MAX = 20
+
+# Events are relayed in groups of at most this many, so that a crash repeats little.
+RELAY_BATCH = 200
+# The longest text people may write into a name and into a note or reason.
+NAME_MAX = 200
+NOTE_MAX = 2_000
+# The largest amount of one transfer in minor units: beyond any real sale, well inside 64 bits when summed.
+AMOUNT_MAX_MINOR = 10**13
+
+# The front door. The largest body of a GraphQL request, in bytes: an inline import of the most codes of the largest size, as JSON.
+GRAPHQL_BODY_BYTES_MAX = 4 * 1024 * 1024
+# The largest body of any other small request (tokens, sessions, webhooks), in bytes; uploads have their own bound.
+BODY_BYTES_MAX = 1024 * 1024
+# How long a client may take to send such a body, in seconds; slower ones hold a connection for nothing.
+BODY_READ_S = 20.0
+# The longest URL query of a GET, in bytes: what proxies commonly let pass.
+QUERY_STRING_BYTES_MAX = 16_384
+# The most tokens of one document: the largest page of our own console has about a tenth of it.
+DOCUMENT_TOKENS_MAX = 5_000
+# How deep fields nest at most: root, connection, nodes, three levels of connections below, and money at the end.
+DOCUMENT_DEPTH_MAX = 16
+# The most aliases and directives of one document: more than forms and tables need, too few to multiply work with.
+DOCUMENT_ALIASES_MAX = 60
+DOCUMENT_DIRECTIVES_MAX = 60
+# The most fields one operation asks for at its root; mutations among them run one after the other.
+ROOT_FIELDS_MAX = 20
+# The most fields of an operation once its fragments are spread out: fragments in fragments multiply.
+DOCUMENT_FIELDS_MAX = 10_000
+# How many errors of one document are told: enough to mend it.
+DOCUMENT_ERRORS_MAX = 20
+# How much text the parsed and validated documents kept in memory may have, in characters; a tree takes about thirty times that.
+DOCUMENT_CACHE_CHARS = 1024 * 1024
+# How long a persisted document that nobody asks for is kept, in seconds.
+DOCUMENT_KEPT_S = 7 * 24 * 3600
+# What one request may cost at most, in points (one for each object it may return, ten for each mutation).
+QUERY_COST_MAX = 20_000
+# What a list without a page size is taken for when a cost is foretold.
+LIST_LENGTH_ASSUMED = 10
+# What one mutation costs beside the objects it returns.
+MUTATION_COST = 10
+# How many points a client may save up and how many come back each second: by address for strangers, by client for others.
+STRANGER_POINTS_MAX = 20_000
+STRANGER_POINTS_PER_S = 1_000
+CLIENT_POINTS_MAX = 200_000
+CLIENT_POINTS_PER_S = 20_000
+# On one machine, where all tests and benchmarks come from one address, both are this many times larger.
+LOCAL_POINTS_FACTOR = 1_000
+# How many clients' buckets a process remembers by itself while Valkey is away.
+BUCKETS_MAX = 10_000
+# Sockets: how long a client has to begin, how many operations it may have at once, how long it may stay (its rights are
+# read again when it comes back), and the largest message, in bytes.
+SOCKET_INIT_S = 10.0
+SOCKET_OPERATIONS_MAX = 100
+SOCKET_MAX_S = 4 * 3600.0
+SOCKET_MESSAGE_BYTES_MAX = 256 * 1024
+# How often a stream of events says that it is alive, in seconds; proxies cut silent ones after a minute.
+STREAM_BEAT_S = 15.0
+# How many different operation names the metrics tell apart; names are the client's, memory is ours.
+OPERATION_NAMES_MAX = 300
+# How long the process finishes what it has begun when it is told to stop, in seconds.
+SHUTDOWN_S = 15
+# The most ids of one `nodes(ids:)`.
+NODES_MAX = 100
+
+# What one password costs (argon2id): the least that OWASP names, 19 MiB and two passes, some 25 ms of one core.
+PASSWORD_MEMORY_KIB = 19 * 1024
+PASSWORD_PASSES = 2
+PASSWORD_LANES = 1
+# How many passwords one process checks at once, and how many wait for it: a flood of logins is refused, not queued.
+PASSWORDS_AT_ONCE = 2
+PASSWORDS_WAITING_MAX = 64
+# The longest password, in bytes: longer than any passphrase.
+PASSWORD_BYTES_MAX = 1_024
+# The most seals under one data key with random nonces (NIST SP 800-38D, 8.3); the next number takes over before.
+SEALS_PER_KEY_MAX = 2**32
+# The largest file of master keys, in bytes: hundreds of rotations.
+MASTER_KEY_FILE_BYTES_MAX = 64 * 1024
+# Codes with fewer characters than this are masked whole, and a longer part of a host name may itself be a secret.
+MASK_CHARS_MIN = 8
+MASK_HOST_LABEL_MAX = 20
+
+# How long a process may go on sealing with the key it knows, in seconds: the longest a rotation takes to show.
+KEY_CACHE_S = 30.0

@@ -1,0 +1,62 @@
+"""Tables of tenancy: tenants, and the doors by which one is found before it is known."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from fondaco_core.db import Base, guarded
+
+
+class Tenant(Base):
+    """A merchant company."""
+
+    __tablename__ = "tenant"
+    __table_args__ = (
+        CheckConstraint("state IN ('APPLIED', 'ACTIVE', 'SUSPENDED', 'CLOSED')", name="state"),
+        CheckConstraint("fee_bps BETWEEN 0 AND 10000", name="fee_bps"),
+        {
+            "info": guarded(
+                parties=("id",),
+                tenant="SELECT, UPDATE (name, version)",
+                trade_grant="SELECT",
+                trade=True,
+                platform="SELECT, INSERT, UPDATE",
+            )
+        },
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    state: Mapped[str]
+    plan: Mapped[str] = mapped_column(server_default=text("'STANDARD'"))
+    # The platform's share of every sale, in basis points.
+    fee_bps: Mapped[int] = mapped_column(server_default=text("0"))
+    applied_at: Mapped[datetime]
+    decided_at: Mapped[datetime | None]
+    reason: Mapped[str | None]
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+
+
+class TenantDoor(Base):
+    """Which tenant a public name belongs to: a store's slug, an API client's id."""
+
+    __tablename__ = "tenant_door"
+    __table_args__ = (
+        CheckConstraint("kind IN ('STORE', 'API_CLIENT')", name="kind"),
+        {
+            "info": guarded(
+                kind="global",
+                reason="read before a tenant is known: it maps a public name to its tenant and holds nothing else",
+                tenant="SELECT, INSERT, DELETE",
+                trade_grant="SELECT",
+                platform="SELECT, INSERT, DELETE",
+            )
+        },
+    )
+
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"), index=True)

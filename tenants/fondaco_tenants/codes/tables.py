@@ -1,0 +1,191 @@
+"""Tables of the vault: pools, batches, codes, uploads, reveals."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Integer, Sequence, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from fondaco_core.db import Base, TenantOwned, guarded
+
+# Codes are picked by expiry and then by this number; a released code keeps its own.
+CODE_POSITION = Sequence("code_position", metadata=Base.metadata)
+
+
+class CodePool(TenantOwned):
+    """A tenant's stock of codes for one entitlement.
+
+    (`pick_expires_at`, `pick_position`) is the picking mark: no AVAILABLE code of the pool sorts before it. Picking starts
+    there, so that it never walks over the index entries of codes that were sold. Whoever makes a code AVAILABLE lowers
+    the mark under the row's lock; whoever raises it computes it under that lock (codes.store).
+    """
+
+    __tablename__ = "code_pool"
+    __table_args__ = (
+        Index("ix_code_pool_entitlement_id", "tenant_id", "entitlement_id"),
+        {"info": guarded(trade=True, trade_grant="SELECT, UPDATE (pick_expires_at, pick_position)")},
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    entitlement_id: Mapped[UUID]
+    name: Mapped[str]
+    pick_expires_at: Mapped[datetime] = mapped_column(server_default=text("'-infinity'"))
+    pick_position: Mapped[int] = mapped_column(server_default=text("0"))
+    created_at: Mapped[datetime]
+    archived_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+
+
+class CodeBatch(TenantOwned):
+    """One import into a pool. Its counts are final when it is READY."""
+
+    __tablename__ = "code_batch"
+    __table_args__ = (
+        CheckConstraint("state IN ('IMPORTING', 'READY', 'UNDONE', 'FAILED')", name="state"),
+        CheckConstraint("unit_cost_minor >= 0", name="unit_cost"),
+        Index("ix_code_batch_pool_id", "pool_id", "id"),
+        {"info": guarded(trade=True, trade_grant="SELECT")},
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    pool_id: Mapped[UUID] = mapped_column(ForeignKey("code_pool.id"))
+    state: Mapped[str]
+    # Where the codes came from, as the importer says it: a supplier, an invoice.
+    origin: Mapped[str]
+    unit_cost_minor: Mapped[int]
+    currency: Mapped[str]
+    # 9999-12-31 when the codes do not expire.
+    expires_at: Mapped[datetime]
+    upload_id: Mapped[UUID | None]
+    format: Mapped[str]
+    # SHA-256 of the bytes that were imported, keyed, so that the same file is known when it comes again.
+    digest: Mapped[bytes | None]
+    bytes_total: Mapped[int] = mapped_column(server_default=text("0"))
+    bytes_done: Mapped[int] = mapped_column(server_default=text("0"))
+    lines: Mapped[int] = mapped_column(server_default=text("0"))
+    accepted: Mapped[int] = mapped_column(server_default=text("0"))
+    duplicates: Mapped[int] = mapped_column(server_default=text("0"))
+    rejected: Mapped[int] = mapped_column(server_default=text("0"))
+    imported_by: Mapped[UUID | None]
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    failure: Mapped[str | None]
+
+
+class Code(TenantOwned):
+    """One sealed secret."""
+
+    __tablename__ = "code"
+    __table_args__ = (
+        CheckConstraint(
+            "state IN ('AVAILABLE', 'HELD', 'DELIVERED', 'REDEEMED', 'VOID', 'EXPIRED', 'QUARANTINED')", name="state"
+        ),
+        CheckConstraint("(state IN ('HELD', 'DELIVERED', 'REDEEMED')) = (allocation_id IS NOT NULL)", name="allocation"),
+        CheckConstraint("original OR state IN ('VOID', 'QUARANTINED')", name="original"),
+        # Invariant 1: over the whole platform a fingerprint is in at most one code that is or was for sale.
+        Index("uq_code_fingerprint", "fingerprint", unique=True, postgresql_where=text("original")),
+        # Invariant 1: a code is in at most one live allocation.
+        Index("uq_code_allocation_id", "allocation_id", unique=True, postgresql_where=text("allocation_id IS NOT NULL")),
+        Index("ix_code_pick", "pool_id", "expires_at", "position", postgresql_where=text("state = 'AVAILABLE'")),
+        Index("ix_code_batch_id", "batch_id", "position"),
+        {
+            "info": guarded(trade=True, trade_grant="SELECT, UPDATE", hidden=("sealed",), platform="SELECT"),
+            # Every code is updated twice or three times in its life: room on its page keeps the updates there.
+            "postgresql_with": {"fillfactor": "85", "autovacuum_vacuum_scale_factor": "0.05"},
+        },
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    pool_id: Mapped[UUID]
+    batch_id: Mapped[UUID]
+    state: Mapped[str]
+    position: Mapped[int] = mapped_column(CODE_POSITION, server_default=CODE_POSITION.next_value())
+    expires_at: Mapped[datetime]
+    sealed: Mapped[bytes]
+    fingerprint: Mapped[bytes]
+    # Whether this is the platform's one code with its fingerprint; false for a newcomer that collided, or one voided unsold.
+    original: Mapped[bool]
+    masked: Mapped[str]
+    allocation_id: Mapped[UUID | None]
+    # Why it was quarantined or voided.
+    reason: Mapped[str | None]
+    changed_at: Mapped[datetime]
+
+
+class CodeImportLine(TenantOwned):
+    """One line of an import that did not become an available code, by number and masked."""
+
+    __tablename__ = "code_import_line"
+    __table_args__ = (
+        CheckConstraint("outcome IN ('DUPLICATE', 'REJECTED')", name="outcome"),
+        {"info": guarded(tenant="SELECT, INSERT, UPDATE, DELETE", trade_grant="", platform="SELECT")},
+    )
+
+    batch_id: Mapped[UUID] = mapped_column(ForeignKey("code_batch.id"), primary_key=True)
+    line: Mapped[int] = mapped_column(primary_key=True)
+    outcome: Mapped[str]
+    # A stable name for programs: EMPTY, TOO_LONG, NOT_TEXT, COLUMNS, DUPLICATE_IN_FILE, DUPLICATE
+    reason: Mapped[str]
+    masked: Mapped[str]
+
+
+class Upload(TenantOwned):
+    """A file of codes on its way to an import, sealed as it arrives."""
+
+    __tablename__ = "upload"
+    __table_args__ = (
+        CheckConstraint("state IN ('RECEIVING', 'READY', 'IMPORTED')", name="state"),
+        {"info": guarded(trade_grant="")},
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    state: Mapped[str]
+    filename: Mapped[str]
+    size: Mapped[int] = mapped_column(server_default=text("0"))
+    digest: Mapped[bytes | None]
+    created_by: Mapped[UUID | None]
+    created_at: Mapped[datetime]
+
+
+class UploadChunk(TenantOwned):
+    """One sealed piece of an upload; deleted when the import is done."""
+
+    __tablename__ = "upload_chunk"
+    __table_args__ = (
+        {
+            "info": guarded(
+                tenant="SELECT, INSERT, DELETE", trade_grant="", hidden=("sealed",), platform="SELECT, DELETE"
+            )
+        },
+    )
+
+    upload_id: Mapped[UUID] = mapped_column(ForeignKey("upload.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    # Where in the file its plaintext begins, in bytes.
+    starts_at: Mapped[int]
+    sealed: Mapped[bytes]
+
+
+class CodeReveal(TenantOwned):
+    """The act of showing a code's plaintext: who, when, from where, why. `tenant_id` is the code's owner."""
+
+    __tablename__ = "code_reveal"
+    __table_args__ = (
+        CheckConstraint("via IN ('ACCOUNT', 'API', 'LINK', 'GUEST', 'BACK_OFFICE')", name="via"),
+        Index("ix_code_reveal_code_id", "code_id", "id"),
+        Index("ix_code_reveal_order_id", "order_id", "id"),
+        {"info": guarded(trade=True, tenant="SELECT, INSERT", trade_grant="SELECT, INSERT")},
+    )
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    code_id: Mapped[UUID]
+    order_id: Mapped[UUID | None]
+    allocation_id: Mapped[UUID | None]
+    via: Mapped[str]
+    actor_kind: Mapped[str]
+    actor_id: Mapped[UUID | None]
+    link_id: Mapped[UUID | None]
+    ip: Mapped[str | None]
+    user_agent: Mapped[str | None]
+    reason: Mapped[str | None]
+    revealed_at: Mapped[datetime]

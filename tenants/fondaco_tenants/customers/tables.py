@@ -1,0 +1,35 @@
+"""Tables of customers: buyers as one tenant knows them."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from fondaco_core.db import TenantOwned, guarded
+
+
+class Customer(TenantOwned):
+    """A buyer: a registered account, a guest with a contact, or an account of a machine.
+
+    The contact (an e-mail address or a phone number) is sealed; `contact_lookup` is its keyed hash, by which a guest who
+    comes again is known and limits per customer hold.
+    """
+
+    __tablename__ = "customer"
+    __table_args__ = (
+        CheckConstraint("kind IN ('REGISTERED', 'GUEST')", name="kind"),
+        Index("uq_customer_contact", "tenant_id", "contact_lookup", unique=True),
+        {"info": guarded(trade_grant="SELECT", platform="SELECT", hidden=("contact_sealed", "password_hash"))},
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    name: Mapped[str | None]
+    contact_lookup: Mapped[bytes]
+    contact_sealed: Mapped[bytes]
+    contact_masked: Mapped[str]
+    password_hash: Mapped[str | None]
+    created_at: Mapped[datetime]
+    blocked_at: Mapped[datetime | None]
+    blocked_reason: Mapped[str | None]

@@ -1,0 +1,30 @@
+"""Every module's tables, listed once: what migrations compare with and what isolation is checked over."""
+
+from sqlalchemy import MetaData
+
+from fondaco_core.audit import tables as audit
+from fondaco_core.db import Base, idempotency
+from fondaco_core.identity import tables as identity
+from fondaco_core.keyring import tables as keyring
+from fondaco_core.ledger import tables as ledger
+from fondaco_core.outbox import tables as outbox
+from fondaco_core.tenancy import tables as tenancy
+from fondaco_tenants.catalog import tables as catalog
+from fondaco_tenants.codes import tables as codes
+from fondaco_tenants.customers import tables as customers
+from fondaco_tenants.delivery import tables as delivery
+from fondaco_tenants.merchants import tables as merchants
+from fondaco_tenants.orders import tables as orders
+from fondaco_tenants.routing import tables as routing
+from fondaco_tenants.storefront import tables as storefront
+
+TABLES = (
+    audit, idempotency, identity, keyring, ledger, outbox, tenancy,
+    catalog, codes, customers, delivery, merchants, orders, routing, storefront,
+)  # fmt: skip
+
+
+def metadata() -> MetaData:
+    """Every table of the system."""
+    assert TABLES
+    return Base.metadata
