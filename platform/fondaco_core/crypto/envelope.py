@@ -32,7 +32,7 @@ _HEADER_BYTES = 5
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
 _SEALED_BYTES_MIN = _HEADER_BYTES + _NONCE_BYTES + _TAG_BYTES
-_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _NOBODY = bytes(16)
 
 

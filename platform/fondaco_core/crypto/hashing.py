@@ -34,7 +34,7 @@ _TOKEN_BYTES = 32
 _TOKEN_SYMBOLS = 43
 _CHECK_SYMBOLS = 6
 _TOKEN = re.compile(rf"fd_([a-z]{{2,12}})_[0-9A-Za-z]{{{_TOKEN_SYMBOLS + _CHECK_SYMBOLS}}}")
-_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 
 # Scheme, user part, host, port, and the rest, of what a browser would open.
 _URL = re.compile(

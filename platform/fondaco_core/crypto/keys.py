@@ -13,14 +13,15 @@ KeyUnavailable          the vault cannot be opened with what was configured
 
 import base64
 import binascii
+import contextlib
 import os
 import re
 import secrets
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -198,19 +199,24 @@ def create_master_key_file(path: Path) -> str:
     Never overwrites: an existing file, whatever it holds, is a KeyUnavailable.
     """
     entry = new_master_key().reveal()
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     # A name of its own for every attempt, so that the leftover of a crash is in nobody's way.
     draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
     try:
-        _write_private(draft, f"{_FILE_HEAD}{entry}\n")
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _created_private(draft) as file:
+            _fill(file, [entry])
         # A link, unlike a rename, fails when the name is taken: two starts at once make one key, not two vaults.
         os.link(draft, path)
-    except FileExistsError:
-        msg = f"The master key file {path} exists already; it is never overwritten."
+        _sync_folder(path.parent)
+    except OSError as error:
+        if isinstance(error, FileExistsError) and path.exists():
+            msg = f"The master key file {path} exists already; it is never overwritten."
+        else:
+            msg = f"The master key file {path} cannot be made: {error.strerror}."
         raise KeyUnavailable(msg) from None
     finally:
-        draft.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+        with contextlib.suppress(OSError):
+            draft.unlink()
     return entry.partition(":")[0]
 
 
@@ -219,18 +225,27 @@ def add_master_key(path: Path) -> str:
 
     The file is replaced whole or not at all. Processes that run keep what they loaded until they are started again.
     """
-    text = _read_private(path)
-    _parsed(_entries(text), origin=f"the master key file {path}")
     entry = new_master_key().reveal()
-    # One name for every attempt: it is the lock that keeps two rotations from dropping each other's key.
+    # One name for every attempt: it is the lock that keeps two rotations from dropping each other's key, and so it is
+    # taken before the file is read.
     draft = path.with_name(f"{path.name}.new")
-    older = "\n".join(_entries(text))
     try:
-        _write_private(draft, f"{_FILE_HEAD}{entry}\n{older}\n")
+        file = _created_private(draft)
     except FileExistsError:
         msg = f"{draft} exists: another rotation is running, or one was cut off; remove that file if none is."
         raise KeyUnavailable(msg) from None
-    draft.replace(path)
+    except OSError as error:
+        msg = f"The master key file {path} cannot be replaced: {error.strerror}."
+        raise KeyUnavailable(msg) from None
+    try:
+        with file:
+            older = _entries(_read_private(path))
+            _parsed(older, origin=f"the master key file {path}")
+            _fill(file, [entry, *older])
+        draft.replace(path)
+    except BaseException:
+        draft.unlink()
+        raise
     _sync_folder(path.parent)
     return entry.partition(":")[0]
 
@@ -306,12 +321,14 @@ def _refuse_unless_private(path: Path, found: os.stat_result) -> None:
         raise MasterKeyExposed(msg)
 
 
-def _write_private(path: Path, text: str) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(text.encode("ascii"))
-        file.flush()
-        os.fsync(file.fileno())
+def _created_private(path: Path) -> BinaryIO:
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
+
+
+def _fill(file: BinaryIO, entries: Sequence[str]) -> None:
+    file.write((_FILE_HEAD + "\n".join(entries) + "\n").encode("ascii"))
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _sync_folder(path: Path) -> None:

@@ -1,9 +1,9 @@
 """Master keys: where they come from, and that nothing but the right one opens anything."""
 
-import asyncio
 import base64
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -87,9 +87,9 @@ async def test_another_key_of_the_same_name_opens_nothing() -> None:
 
 
 @given(st.data())
-def test_a_wrapped_key_with_a_flipped_bit_or_a_missing_end_does_not_unwrap(data: st.DataObject) -> None:
+async def test_a_wrapped_key_with_a_flipped_bit_or_a_missing_end_does_not_unwrap(data: st.DataObject) -> None:
     keys = EnvMasterKeys(Secret(f"mk_one:{KEY}"))
-    blob = asyncio.run(keys.wrap(bytes(32), purpose="vault")).ciphertext
+    blob = (await keys.wrap(bytes(32), purpose="vault")).ciphertext
     bit = data.draw(st.integers(0, len(blob) * 8 - 1))
     flipped = bytearray(blob)
     flipped[bit // 8] ^= 1 << bit % 8
@@ -97,7 +97,7 @@ def test_a_wrapped_key_with_a_flipped_bit_or_a_missing_end_does_not_unwrap(data:
 
     for changed in (bytes(flipped), cut):
         with pytest.raises(MasterKeyWrong):
-            asyncio.run(keys.unwrap(WrappedKey("mk_one", changed), purpose="vault"))
+            await keys.unwrap(WrappedKey("mk_one", changed), purpose="vault")
 
 
 async def test_the_first_key_wraps_and_the_later_ones_still_unwrap() -> None:
@@ -152,7 +152,7 @@ async def test_an_added_key_is_the_current_one_and_the_older_ones_stay(tmp_path:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_two_rotations_at_once_do_not_drop_each_others_key(tmp_path: Path) -> None:
+def test_a_rotation_that_was_cut_off_is_told_and_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "master.keys"
     key_id = create_master_key_file(path)
     (tmp_path / "master.keys.new").touch()
@@ -161,6 +161,61 @@ def test_two_rotations_at_once_do_not_drop_each_others_key(tmp_path: Path) -> No
         add_master_key(path)
 
     assert FileMasterKeys(path).key_ids == (key_id,)
+
+
+def test_rotations_at_once_do_not_drop_each_others_key(tmp_path: Path) -> None:
+    path = tmp_path / "master.keys"
+    first = create_master_key_file(path)
+
+    def rotate(_: int) -> str | None:
+        try:
+            return add_master_key(path)
+        except KeyUnavailable:
+            return None
+
+    with ThreadPoolExecutor(8) as threads:
+        added = [key_id for key_id in threads.map(rotate, range(64)) if key_id is not None]
+
+    assert added
+    assert set(FileMasterKeys(path).key_ids) == {first, *added}
+    assert [child.name for child in tmp_path.iterdir()] == ["master.keys"]
+
+
+def test_two_starts_at_once_make_one_key(tmp_path: Path) -> None:
+    path = tmp_path / "fresh" / "master.keys"
+
+    def create(_: int) -> str | None:
+        try:
+            return create_master_key_file(path)
+        except KeyUnavailable:
+            return None
+
+    with ThreadPoolExecutor(8) as threads:
+        made = [key_id for key_id in threads.map(create, range(16)) if key_id is not None]
+
+    assert FileMasterKeys(path).key_ids == tuple(made)
+    assert len(made) == 1
+
+
+def test_a_rotation_of_a_lost_or_broken_file_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    broken = make_file(tmp_path / "master.keys", "nonsense")
+
+    with pytest.raises(MasterKeyMalformed):
+        add_master_key(broken)
+    with pytest.raises(MasterKeyMissing):
+        add_master_key(tmp_path / "lost.keys")
+    with pytest.raises(KeyUnavailable, match="cannot be replaced"):
+        add_master_key(tmp_path / "no" / "folder.keys")
+
+    assert [child.name for child in tmp_path.iterdir()] == ["master.keys"]
+    assert broken.read_text() == "nonsense"
+
+
+def test_a_file_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(KeyUnavailable, match="cannot be made"):
+        create_master_key_file(tmp_path / "file" / "master.keys")
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o644, 0o666])
