@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from fondaco_core.config import Settings
@@ -15,6 +16,10 @@ from fondaco_core.db import Database, close_database, open_database
 from fondaco_core.keyring import close_keyring, open_keyring
 from tests.support.postgres import create_database, settings_for
 from tests.support.servers import TestServers, start_servers
+
+# No test fails for being slow: machines differ, and so does what else they do.
+hypothesis.settings.register_profile("fondaco", deadline=None)
+hypothesis.settings.load_profile("fondaco")
 
 
 @pytest.fixture(scope="session")
