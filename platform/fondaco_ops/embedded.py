@@ -22,7 +22,7 @@ from typing import IO, Self
 from fondaco_core.errors import SettingError
 from fondaco_ops.account import OURSELVES, Account, choose_account, give
 from fondaco_ops.places import keep_port, keep_secret, make_folder, remove_tree, set_aside, write_private
-from fondaco_ops.process import bare_environment, launch, works_in
+from fondaco_ops.process import bare_environment, end, launch, never, works_in
 
 # Crash recovery after a long write burst takes its time; a server that still replays is not a broken one.
 READY_SECONDS = 300.0
@@ -43,13 +43,24 @@ class Server(ABC):
     """One server process in a folder of its own: the part of the life that both kinds share."""
 
     title = "The server"
+    name = "server"
     # How the program ends gracefully, also when we die without a word.
     graceful = signal.SIGTERM
+    # How it ends when there is no time: without tidying up, but without leaving processes.
+    at_once = signal.SIGKILL
 
-    def __init__(self, data_dir: Path, *, durable: bool = True, waiting: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        durable: bool = True,
+        log: Path | None = None,
+        waiting: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`log` is where its output goes, by default into its folder; `waiting` is called often while it starts."""
         self.data_dir = data_dir.absolute()
         self.durable = durable
-        self.log = self.data_dir / "server.log"
+        self.log = self.data_dir / "server.log" if log is None else log
         self.port = 0
         self._waiting = waiting
         self._process: subprocess.Popen[bytes] | None = None
@@ -72,6 +83,8 @@ class Server(ABC):
         Raises SettingError, one sentence, when the folder belongs to a live server, or the server does not come up.
         """
         assert not self.running
+        # After a crash: lets go of what is left of the one before.
+        self.stop(hurried=lambda: True)
         try:
             make_folder(self.data_dir)
             self._take_lock()
@@ -80,19 +93,13 @@ class Server(ABC):
             self._prepare()
             self._launch()
         except BaseException:
-            self.stop(hurry=True)
+            self.stop(hurried=lambda: True)
             raise
 
-    def stop(self, *, hurry: bool = False) -> None:
-        """Ends the server gracefully, or at once when `hurry`; safe to call twice, and for one that never started."""
+    def stop(self, hurried: Callable[[], bool] = never) -> None:
+        """Ends the server gracefully, or at once when `hurried()`; safe to call twice, and for one that never started."""
         if self._process is not None:
-            for number, seconds in ((self.graceful, 1.0 if hurry else STOP_SECONDS), (signal.SIGKILL, STOP_SECONDS)):
-                if self._process.poll() is None:
-                    with suppress(ProcessLookupError):
-                        self._process.send_signal(number)
-                with suppress(subprocess.TimeoutExpired):
-                    self._process.wait(seconds)
-                    break
+            end(self._process, graceful=self.graceful, seconds=STOP_SECONDS, at_once=self.at_once, hurried=hurried)
             self._process = None
             self._pid_file.unlink(missing_ok=True)
         if self._lock is not None:
@@ -166,23 +173,31 @@ class Server(ABC):
         return None
 
     def _launch(self) -> None:
-        for attempt in range(PORT_ATTEMPTS):
-            self.port = keep_port(self.data_dir / "port", anew=attempt > 0)
-            set_aside(self.log)
-            start = self.log.stat().st_size if self.log.exists() else 0
-            deadline = time.monotonic() + LEAVING_SECONDS
-            while True:
-                if self._launch_once():
-                    return
-                said = self._said(start)
-                if not any(phrase in said for phrase in PREDECESSOR) or time.monotonic() > deadline:
-                    break
-                start = self.log.stat().st_size
-                self._pause(POLL_SECONDS * 20)
+        set_aside(self.log)
+        # Once others know the port, it stays: they would look for the server where it was.
+        settled = self.port != 0
+        for attempt in range(1 if settled else PORT_ATTEMPTS):
+            if not settled:
+                self.port = keep_port(self.data_dir / "port", anew=attempt > 0)
+            said = self._launch_patiently()
+            if said is None:
+                return
             if not any(phrase in said for phrase in PORT_TAKEN):
                 raise SettingError(self._why_not(said))
-        msg = f"{self.title} finds no free port on 127.0.0.1."
+        msg = f"{self.title} cannot listen on 127.0.0.1:{self.port}: another program does."
         raise SettingError(msg)
+
+    def _launch_patiently(self) -> str | None:
+        """None when it runs; otherwise what it said. Waits while the last of a killed predecessor is still ending."""
+        deadline = time.monotonic() + LEAVING_SECONDS
+        while True:
+            start = self.log.stat().st_size if self.log.exists() else 0
+            if self._launch_once():
+                return None
+            said = self._said(start)
+            if not any(phrase in said for phrase in PREDECESSOR) or time.monotonic() > deadline:
+                return said
+            self._pause(POLL_SECONDS * 20)
 
     def _launch_once(self) -> bool:
         self._process = launch(
@@ -226,8 +241,11 @@ class EmbeddedPostgres(Server):
     """PostgreSQL 18 in `data_dir`. `durable=False` trades safety against a crash for speed: only for tests."""
 
     title = "PostgreSQL"
+    name = "postgres"
     # A "fast" shutdown: open transactions are rolled back, a checkpoint is written.
     graceful = signal.SIGINT
+    # An "immediate" shutdown: the next start replays the log, as after a crash.
+    at_once = signal.SIGQUIT
 
     @property
     def admin_dsn(self) -> str:
@@ -279,11 +297,12 @@ class EmbeddedPostgres(Server):
         if not self.durable:
             arguments.append("--no-sync")
         start = self.log.stat().st_size if self.log.exists() else 0
+        process = launch([str(postgres_tool("initdb")), *arguments], log=self.log, account=account)
         try:
-            process = launch([str(postgres_tool("initdb")), *arguments], log=self.log, account=account)
             while process.poll() is None:
                 self._pause(POLL_SECONDS)
         finally:
+            end(process, seconds=5.0)
             password.unlink(missing_ok=True)
         if process.returncode != 0:
             raise SettingError(self._why_not(self._said(start)))
@@ -354,6 +373,7 @@ class EmbeddedValkey(Server):
     """Valkey in `data_dir`, keeping what it holds across restarts unless `durable=False`."""
 
     title = "Valkey"
+    name = "valkey"
 
     @property
     def url(self) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -78,8 +79,16 @@ def port_is_free(host: str, port: int) -> bool:
     return True
 
 
-def set_aside(log: Path) -> None:
-    """Moves a log that has grown large to `<name>.1`, over an older one."""
+def set_aside(log: Path, *, in_use: bool = False) -> None:
+    """Moves a log that has grown large to `<name>.1`, over an older one.
+
+    One that is `in_use` is copied and emptied in place: whoever writes it appends, and goes on at the beginning.
+    """
     with suppress(FileNotFoundError):
         if log.stat().st_size > LOG_BYTES_MAX:
-            log.replace(log.with_name(f"{log.name}.1"))
+            older = log.with_name(f"{log.name}.1")
+            if in_use:
+                shutil.copyfile(log, older)
+                os.truncate(log, 0)
+            else:
+                log.replace(older)

@@ -4,11 +4,20 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from fondaco_ops import leash
 from fondaco_ops.account import OURSELVES, Account
+
+POLL_SECONDS = 0.01
+
+
+def never() -> bool:
+    """Nobody is in a hurry."""
+    return False
 
 
 def launch(
@@ -49,6 +58,41 @@ def launch(
         with suppress(BrokenPipeError), process.stdin:
             process.stdin.write(typed_in)
     return process
+
+
+def end(
+    process: subprocess.Popen[bytes],
+    *,
+    graceful: signal.Signals = signal.SIGTERM,
+    seconds: float,
+    at_once: signal.Signals = signal.SIGKILL,
+    hurried: Callable[[], bool] = never,
+) -> None:
+    """Ends a program that `launch` started, and whatever is left of its session.
+
+    It gets `graceful` and so many seconds, fewer when `hurried()` says so; then `at_once`; then it is killed.
+    """
+    _signal_and_wait(process, graceful, seconds, hurried)
+    _signal_and_wait(process, at_once, 5.0, never)
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+    kill_session(process.pid)
+
+
+def kill_session(leader: int) -> None:
+    """Kills what an ended program left behind in its session."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def _signal_and_wait(
+    process: subprocess.Popen[bytes], number: signal.Signals, seconds: float, hurried: Callable[[], bool]
+) -> None:
+    deadline = time.monotonic() + seconds
+    process.send_signal(number)
+    while process.poll() is None and time.monotonic() < deadline and not hurried():
+        time.sleep(POLL_SECONDS)
 
 
 def bare_environment() -> dict[str, str]:

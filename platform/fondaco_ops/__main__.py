@@ -1,0 +1,85 @@
+"""`fondaco`: every command of an operator. A refusal is one sentence on stderr and exit code 2, never a traceback."""
+
+import argparse
+import errno
+import importlib
+import sys
+from types import ModuleType
+
+from fondaco_core.errors import FondacoError
+
+# Command, module that carries it out, one line of help. A module is imported only when its command runs.
+COMMANDS = (
+    ("up", "fondaco_ops.local", "start everything on this machine, database and queue included"),
+    ("migrate", "fondaco_ops.migrate", "bring the database to what this version expects"),
+    ("seed", "fondaco_ops.seed", "fill an empty installation with a small believable world"),
+    ("doctor", "fondaco_ops.doctor", "check every promise about the data"),
+    ("schema", "fondaco_ops.schema", "print the GraphQL schema, or compare schema.graphql with the code"),
+    ("bench", "fondaco_ops.bench", "measure this machine: orders a second and the rest"),
+    ("demo", "fondaco_ops.demo", "play a sale through the public API, step by step"),
+)
+
+SETTINGS = """\
+settings (environment):
+  FONDACO_DATA              where data, keys and logs are kept (.fondaco)
+  FONDACO_HOST, _PORT       where the API listens (127.0.0.1, 8000)
+  FONDACO_PUBLIC_URL        how browsers reach it (http://127.0.0.1:8000)
+  FONDACO_DATABASE_URL      an outside PostgreSQL, instead of the one that `up` brings
+  FONDACO_REDIS_URL         an outside Valkey or Redis, instead of the one that `up` brings
+  FONDACO_MASTER_KEY_FILE   the keys of the vault; `up` makes them at the first start
+  FONDACO_ROLE_SECRET       what the database roles' passwords come from; likewise
+  FONDACO_LOG_LEVEL         DEBUG, INFO, WARNING or ERROR (INFO)
+"""
+
+
+def make_parser(wanted: str | None) -> argparse.ArgumentParser:
+    """The parser of the command line; only the `wanted` command's module is imported for its arguments."""
+    parser = argparse.ArgumentParser(
+        prog="fondaco",
+        description="Runs a Fondaco installation.",
+        epilog=SETTINGS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, module_name, help_line in COMMANDS:
+        command = commands.add_parser(name, help=help_line, description=help_line.capitalize() + ".")
+        if name == wanted:
+            module = importlib.import_module(module_name)
+            add_arguments(module, command)
+            command.set_defaults(run=module.run)
+    return parser
+
+
+def add_arguments(module: ModuleType, parser: argparse.ArgumentParser) -> None:
+    """Has a command's module declare its arguments, if it takes any."""
+    declare = getattr(module, "add_arguments", None)
+    if declare is not None:
+        declare(parser)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Carries out one command and gives the exit code: 0, 2 for a refusal, or what the command says."""
+    given = sys.argv[1:] if arguments is None else arguments
+    wanted = next((word for word in given if not word.startswith("-")), None)
+    try:
+        parsed = make_parser(wanted).parse_args(given or ["--help"])
+        return int(parsed.run(parsed))
+    except FondacoError as refusal:
+        return refuse(str(refusal))
+    except KeyboardInterrupt:
+        return 130
+    except OSError as failure:
+        # The file system's and the network's own refusals name what they are about; anything else is a bug to be seen.
+        if failure.errno not in {errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.EDQUOT}:
+            raise
+        return refuse(f"{failure.strerror}: {failure.filename or 'a file of Fondaco'}.")
+
+
+def refuse(sentence: str) -> int:
+    """Says one sentence and gives the exit code of a refusal."""
+    print(f"fondaco: {sentence}", file=sys.stderr, flush=True)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
