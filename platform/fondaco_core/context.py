@@ -26,7 +26,7 @@ class Ctx:
 
     `tenant_id` is the tenant that is acted for: the merchant's own for a member, the store's for a buyer; None for an
     anonymous visitor and for platform admins. `customer_id` is set when a buyer asks, by account, API client or guest
-    token. `order_id` is set when a guest token opens just one order.
+    token. `order_id` is set when a guest token opens just one order, with the version of that order's tokens it is of.
     """
 
     actor: ActorKind = ActorKind.ANONYMOUS
@@ -34,6 +34,7 @@ class Ctx:
     tenant_id: TenantId | None = None
     customer_id: CustomerId | None = None
     order_id: UUID | None = None
+    order_token_version: int = 0
     permissions: frozenset[str] = frozenset()
     request_id: str = ""
     ip: str | None = None
