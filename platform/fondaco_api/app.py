@@ -1,0 +1,125 @@
+"""The front door: create_app() puts routes, middleware and the life of the process together. Read this first."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from redis.asyncio import Redis
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import HTTPConnection
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+
+from fondaco_api.graphql.budget import Budgets
+from fondaco_api.graphql.context import Context
+from fondaco_api.graphql.documents import Documents, Persisted
+from fondaco_api.graphql.execution import Engine
+from fondaco_api.graphql.schema import schema
+from fondaco_api.graphql.socket import SocketEndpoint
+from fondaco_api.graphql.view import GraphQLEndpoint
+from fondaco_api.http import metrics
+from fondaco_api.http.health import Check, Readiness, healthz
+from fondaco_api.http.middleware import Authenticator, Edge
+from fondaco_core import logs
+from fondaco_core.config import Settings, read_settings
+from fondaco_core.context import Ctx
+from fondaco_core.db import close_database, database, open_database, reading
+
+if TYPE_CHECKING:
+    import strawberry
+
+# Routes of the other files of http/ (links, oauth, sessions, uploads, inbound), each a list named `routes`.
+ROUTES: list[BaseRoute] = []
+
+
+class Process:
+    """What one process holds while it lives: settings, Valkey, the engine."""
+
+    def __init__(self, settings: Settings, served: "strawberry.Schema", authenticate: Authenticator) -> None:
+        self.settings = settings
+        self.schema = served
+        self.authenticate = authenticate
+        self.valkey: Redis | None = None
+        self._engine: Engine | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """What runs operations; there is one once the process has started."""
+        assert self._engine is not None, "the process has not started"
+        return self._engine
+
+    async def open(self) -> None:
+        """Opens the pools and Valkey; a database that is away does not stop the start, /readyz tells."""
+        logs.configure(self.settings.log_level)
+        if self.settings.database_url is not None:
+            open_database(self.settings)
+        if self.settings.redis_url is not None:
+            self.valkey = Redis.from_url(self.settings.redis_url.reveal(), socket_timeout=2.0, socket_connect_timeout=2.0)
+        documents = Documents(self.schema._schema)  # noqa: SLF001 - Strawberry's only door to the schema it made
+        budgets = Budgets(self.valkey, self.settings.profile)
+        self._engine = Engine(self.schema, documents=documents, persisted=Persisted(self.valkey), budgets=budgets)
+
+    async def close(self) -> None:
+        """Closes what open() opened."""
+        if self.valkey is not None:
+            await self.valkey.aclose()
+        await close_database()
+
+    async def http_context(self, connection: HTTPConnection) -> Context:
+        """What resolvers may use for one HTTP request."""
+        return self._context(await self.authenticate(connection), connection)
+
+    async def socket_context(self, connection: HTTPConnection, parameters: dict[str, Any]) -> Context:
+        """The same for one operation of a WebSocket, whose credentials may come with `connection_init`."""
+        return self._context(await self.authenticate(connection, parameters=parameters), connection)
+
+    def _context(self, ctx: Ctx, connection: HTTPConnection) -> Context:
+        return Context(ctx=ctx, settings=self.settings, request=connection, valkey=self.valkey)
+
+    async def check_database(self) -> None:
+        """Readiness: the database answers as the restricted role."""
+        assert database() is not None
+        async with reading(Ctx()) as tx:
+            await tx.fetchval("SELECT 1")
+
+    async def check_valkey(self) -> None:
+        """Readiness: Valkey answers."""
+        assert self.valkey is not None, "FONDACO_REDIS_URL is not set"
+        await self.valkey.ping()
+
+
+def create_app(
+    settings: Settings | None = None,
+    *,
+    served: "strawberry.Schema | None" = None,
+    authenticate: Authenticator | None = None,
+    routes: Sequence[BaseRoute] = (),
+) -> Starlette:
+    """The ASGI application; without settings it reads them from the environment, so that uvicorn may call it as a factory."""
+    settings = settings or read_settings()
+    process = Process(settings, served or schema(), authenticate or Authenticator())
+    checks: dict[str, Check] = {"database": process.check_database, "valkey": process.check_valkey}
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await process.open()
+        try:
+            yield
+        finally:
+            await process.close()
+
+    app = Starlette(
+        routes=[
+            Route("/graphql", GraphQLEndpoint(lambda: process.engine, settings, process.http_context), methods=None),
+            WebSocketRoute("/graphql", SocketEndpoint(lambda: process.engine, settings, process.socket_context)),
+            Route("/healthz", healthz),
+            Route("/readyz", Readiness(checks).answer, methods=["GET"]),
+            Route("/metrics", metrics.metrics),
+            *ROUTES,
+            *routes,
+        ],
+        middleware=[Middleware(Edge, settings=settings)],
+        lifespan=lifespan,
+    )
+    app.state.process = process
+    return app

@@ -1,0 +1,113 @@
+"""Budgets: a leaky bucket of points for each client, in Valkey, one round trip a request.
+
+While Valkey is away each process counts for itself, which is more generous and never closed.
+"""
+
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import redis.exceptions
+
+from fondaco_core import limits
+from fondaco_core.config import Profile
+from fondaco_core.context import ActorKind, Ctx
+from fondaco_core.logs import get_logger
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+log = get_logger(__name__)
+
+# KEYS[1] the bucket; ARGV: capacity, points per second, points asked for (less what is given back). Time is the server's.
+TAKE = """
+local now = redis.call('TIME')
+local t = now[1] + now[2] / 1000000
+local b = redis.call('HMGET', KEYS[1], 'p', 't')
+local capacity, rate, asked = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local points = capacity
+if b[1] then points = math.min(capacity, tonumber(b[1]) + (t - tonumber(b[2])) * rate) end
+local given = 0
+if points >= asked then points = math.min(capacity, points - asked); given = 1 end
+redis.call('HSET', KEYS[1], 'p', string.format('%.3f', points), 't', string.format('%.6f', t))
+redis.call('EXPIRE', KEYS[1], math.ceil(capacity / rate) + 1)
+return {given, math.floor(points)}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How much one client may save up, and how fast it comes back."""
+
+    key: str
+    capacity: int
+    rate: int
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What came of asking for points."""
+
+    given: bool
+    available: int
+    retry_after_s: int
+
+
+class Budgets:
+    """Everybody's points."""
+
+    def __init__(self, valkey: "Redis | None", profile: Profile) -> None:
+        self._valkey = valkey
+        self._script = valkey.register_script(TAKE) if valkey is not None else None
+        self._factor = limits.LOCAL_POINTS_FACTOR if profile == "local" else 1
+        self._own: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        # Points that answers turned out not to have cost; given back with the client's next request.
+        self._owed: dict[str, int] = {}
+        self._away_until = 0.0
+
+    def allowance(self, ctx: Ctx) -> Allowance:
+        """Whose bucket a request draws on: the account's or the client's, a stranger's by address."""
+        if ctx.actor in {ActorKind.ANONYMOUS, ActorKind.GUEST} or ctx.actor_id is None:
+            who = f"address:{ctx.ip}" if ctx.customer_id is None else f"customer:{ctx.customer_id}"
+            return Allowance(who, limits.STRANGER_POINTS_MAX * self._factor, limits.STRANGER_POINTS_PER_S * self._factor)
+        return Allowance(f"actor:{ctx.actor_id}", limits.CLIENT_POINTS_MAX * self._factor, limits.CLIENT_POINTS_PER_S * self._factor)
+
+    async def take(self, allowance: Allowance, points: int) -> Taken:
+        """Takes points out of a bucket, all or none."""
+        asked = points - self._owed.pop(allowance.key, 0)
+        given, available = await self._ask(allowance, asked)
+        missing = 0 if given else asked - available
+        return Taken(given, max(0, available), -(-missing // allowance.rate))
+
+    def give_back(self, allowance: Allowance, points: int) -> None:
+        """Remembers points that were foretold and not used."""
+        if points > 0 and len(self._owed) < limits.BUCKETS_MAX:
+            self._owed[allowance.key] = min(self._owed.get(allowance.key, 0) + points, allowance.capacity)
+
+    async def _ask(self, allowance: Allowance, asked: int) -> tuple[bool, int]:
+        if self._script is not None and time.monotonic() >= self._away_until:
+            try:
+                given, available = await self._script(
+                    keys=[f"fondaco:points:{allowance.key}"], args=[allowance.capacity, allowance.rate, asked]
+                )
+            except (redis.exceptions.RedisError, OSError) as error:
+                # Asked again after a second: a client must not wait for a server that is away.
+                self._away_until = time.monotonic() + 1.0
+                log.warning("budgets.valkey_away", error=type(error).__name__)
+            else:
+                return given == 1, int(available)
+        return self._ask_own(allowance, asked)
+
+    def _ask_own(self, allowance: Allowance, asked: int) -> tuple[bool, int]:
+        now = time.monotonic()
+        points, then = self._own.get(allowance.key, (float(allowance.capacity), now))
+        points = min(float(allowance.capacity), points + (now - then) * allowance.rate)
+        given = points >= asked
+        if given:
+            points = min(float(allowance.capacity), points - asked)
+        self._own[allowance.key] = (points, now)
+        self._own.move_to_end(allowance.key)
+        while len(self._own) > limits.BUCKETS_MAX:
+            self._own.popitem(last=False)
+        return given, int(points)

@@ -1,0 +1,224 @@
+"""Runs operations: document, budget, execution, errors, cost. What HTTP, sockets and event streams have in common."""
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import strawberry
+from graphql import ExecutionResult, GraphQLError, OperationType, execute, subscribe
+from strawberry.execution import optimized_is_awaitable
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from fondaco_api.graphql.budget import Allowance, Budgets, Taken
+from fondaco_api.graphql.context import Context
+from fondaco_api.graphql.documents import Document, Documents, Operation, Persisted, Rejected
+from fondaco_api.graphql.errors import ApiError, ErrorCode, format_errors
+from fondaco_api.graphql.guards import check_cost, objects_in
+from fondaco_api.http import metrics
+from fondaco_core import limits
+from fondaco_core.context import ActorKind
+from fondaco_core.errors import NotFound
+
+PREFIX = "sha256:"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request asks to run, whatever it came through."""
+
+    query: str | None
+    document_id: str | None = None
+    variables: dict[str, Any] | None = None
+    operation_name: str | None = None
+    extensions: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Answer:
+    """The body of an answer, and what the transport needs to know about it."""
+
+    body: dict[str, Any]
+    # Whether execution began; if not, the body has no `data`.
+    ran: bool
+    code: str | None = None
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    operation: str = ""
+
+
+class WrongMethod(Exception):  # noqa: N818 - a case for the transport
+    """The operation may not come by this method or transport."""
+
+
+class Executor(StrawberryGraphQLCoreExecutionContext):
+    """Execution in which what is not found is null, without an error, wherever the schema allows null."""
+
+    def handle_field_error(self, raw_error: Exception, return_type: Any, field_details_list: Any, path: Any) -> None:
+        """Keeps quiet about NotFound at a nullable field; everything else is collected."""
+        cause: BaseException | None = raw_error
+        while isinstance(cause, GraphQLError):
+            cause = cause.original_error
+        errors = self.collected_errors.errors
+        known = len(errors)
+        super().handle_field_error(raw_error, return_type, field_details_list, path)
+        if isinstance(cause, NotFound) and len(errors) > known:
+            errors.pop()
+
+
+class Engine:
+    """Everything that runs operations in this process."""
+
+    def __init__(self, schema: strawberry.Schema, *, documents: Documents, persisted: Persisted, budgets: Budgets) -> None:
+        self.schema = schema
+        self.core = schema._schema  # noqa: SLF001 - Strawberry's only door to the schema it made
+        self.documents = documents
+        self.persisted = persisted
+        self.budgets = budgets
+
+    async def run(self, asked: Asked, context: Context, *, queries_only: bool = False) -> Answer:
+        """Runs a query or a mutation to its end."""
+        began = time.perf_counter()
+        label, kind = "", "invalid"
+        allowance: Allowance | None = None
+        try:
+            document = await self._document(asked, context)
+            operation = document.operation(asked.operation_name)
+            label, kind = metrics.operation_label(operation.name), operation.kind.value
+            if operation.kind is OperationType.SUBSCRIPTION or (queries_only and operation.kind is not OperationType.QUERY):
+                raise WrongMethod
+            allowance, points, taken = await self._admit(operation, asked, context)
+        except Rejected as rejected:
+            answer = _refused(rejected.errors, context)
+        else:
+            result = await self._execute(document, operation, asked, context)
+            answer = self._answer(result, context)
+            # The answer itself is an object, too, and costs nothing.
+            actual = max(1, objects_in(result.data) - 1 + operation.mutations * limits.MUTATION_COST)
+            self.budgets.give_back(allowance, points - actual)
+            answer.body.setdefault("extensions", {})["cost"] = _cost(points, actual, taken, allowance)
+        answer.operation = label
+        metrics.observe_operation(label, kind, answer.code or "OK", time.perf_counter() - began)
+        for mutation, code in context.outcomes:
+            metrics.count_refusal(mutation, code)
+        return answer
+
+    async def stream(self, asked: Asked, context: Context, *, queries_only: bool = False) -> AsyncIterator[Answer]:
+        """Runs any operation as a stream of answers: one for queries and mutations, one for each event of a subscription."""
+        try:
+            document = await self._document(asked, context)
+            operation = document.operation(asked.operation_name)
+            if queries_only and operation.kind is OperationType.MUTATION:
+                raise Rejected([ApiError("Mutations come by POST.")])
+            if operation.kind is not OperationType.SUBSCRIPTION:
+                yield await self.run(asked, context)
+                return
+            await self._admit(operation, asked, context)
+        except Rejected as rejected:
+            yield _refused(rejected.errors, context)
+            return
+        source: Any = subscribe(
+            self.core,
+            document.node,
+            context_value=context,
+            variable_values=asked.variables,
+            operation_name=operation.name,
+            executor_class=Executor,
+            hide_suggestions=_is_stranger(context),
+            operation_extensions=asked.extensions,
+        )
+        if not hasattr(source, "__aiter__") and not isinstance(source, ExecutionResult):
+            source = await source
+        if isinstance(source, ExecutionResult):
+            yield _refused(source.errors or [], context)
+            return
+        metrics.observe_operation(metrics.operation_label(operation.name), "subscription", "OK", 0.0)
+        try:
+            async for result in source:
+                yield self._answer(result, context)
+        finally:
+            await source.aclose()
+
+    async def _document(self, asked: Asked, context: Context) -> Document:
+        """The valid document that was asked for, by its text or its hash."""
+        digest, registering = _digest_of(asked)
+        text = asked.query if asked.document_id is None else None
+        if text is None:
+            assert digest is not None
+            text = await self.persisted.find(digest)
+            if text is None:
+                raise Rejected([ApiError("PersistedQueryNotFound", persisted="PERSISTED_QUERY_NOT_FOUND")])
+        document = self.documents.get(text, hide_suggestions=_is_stranger(context))
+        if registering and digest is not None and asked.query is not None:
+            await self.persisted.register(digest, text)
+        return document
+
+    async def _admit(self, operation: Operation, asked: Asked, context: Context) -> tuple[Allowance, int, Taken]:
+        """Lets an operation in: introspection, its cost, its client's budget."""
+        if operation.introspects and _is_stranger(context):
+            raise Rejected([ApiError("The schema is published as schema.graphql; sign in to introspect.", code=ErrorCode.FORBIDDEN)])
+        points = operation.plan.cost(asked.variables or {})
+        try:
+            check_cost(points)
+        except ApiError as error:
+            raise Rejected([error]) from None
+        allowance = self.budgets.allowance(context.ctx)
+        taken = await self.budgets.take(allowance, points)
+        if not taken.given:
+            context.response_headers.append(("retry-after", str(taken.retry_after_s)))
+            message = f"Too much at once; ask again in {taken.retry_after_s} seconds."
+            raise Rejected([ApiError(message, code=ErrorCode.THROTTLED, retryAfterS=taken.retry_after_s)])
+        return allowance, points, taken
+
+    async def _execute(self, document: Document, operation: Operation, asked: Asked, context: Context) -> ExecutionResult:
+        if operation.mutations != 1:
+            context.idempotency_key = None
+        result = execute(
+            self.core,
+            document.node,
+            context_value=context,
+            variable_values=asked.variables,
+            operation_name=operation.name,
+            executor_class=Executor,
+            is_awaitable=optimized_is_awaitable,
+            hide_suggestions=_is_stranger(context),
+            operation_extensions=asked.extensions,
+        )
+        return result if isinstance(result, ExecutionResult) else await result
+
+    def _answer(self, result: ExecutionResult, context: Context) -> Answer:
+        errors = result.errors
+        if not errors:
+            return Answer({"data": result.data}, ran=True, headers=context.response_headers)
+        shown = format_errors(errors, context)
+        code = shown[0]["extensions"]["code"]
+        if result.data is None and all(error.path is None for error in errors):
+            return Answer({"errors": shown}, ran=False, code=code, headers=context.response_headers)
+        return Answer({"data": result.data, "errors": shown}, ran=True, code=code, headers=context.response_headers)
+
+
+def _refused(errors: list[GraphQLError], context: Context) -> Answer:
+    shown = format_errors(errors, context)
+    return Answer({"errors": shown}, ran=False, code=shown[0]["extensions"]["code"], headers=context.response_headers)
+
+
+def _digest_of(asked: Asked) -> tuple[str | None, bool]:
+    """The hash a request names its document by, and whether it asks to register the text under it."""
+    if asked.document_id is not None:
+        if not asked.document_id.startswith(PREFIX):
+            raise Rejected([ApiError(f"A documentId begins with {PREFIX!r}.")])
+        return asked.document_id.removeprefix(PREFIX).lower(), False
+    persisted = asked.extensions.get("persistedQuery")
+    if isinstance(persisted, dict) and persisted.get("version") == 1 and isinstance(persisted.get("sha256Hash"), str):
+        return persisted["sha256Hash"].lower(), True
+    if asked.query is None:
+        raise Rejected([ApiError("The request has no query.")])
+    return None, False
+
+
+def _is_stranger(context: Context) -> bool:
+    """Whether the schema is none of the asker's business beyond what is published."""
+    return context.settings.profile == "production" and context.ctx.actor is ActorKind.ANONYMOUS
+
+
+def _cost(requested: int, actual: int, taken: Taken, allowance: Allowance) -> dict[str, int]:
+    return {"requested": requested, "actual": actual, "available": taken.available, "restoreRate": allowance.rate}

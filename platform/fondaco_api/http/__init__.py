@@ -1,0 +1,1 @@
+"""http: what is served beside GraphQL, and what every request passes through."""
