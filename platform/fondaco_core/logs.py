@@ -63,4 +63,4 @@ def configure(level: str = "INFO") -> None:
 
 def get_logger(name: str) -> Any:
     """A logger whose lines carry the module's name."""
-    return structlog.get_logger(name).bind(logger=name)
+    return structlog.get_logger(name, area=name)
