@@ -1,5 +1,6 @@
 """Keeps a few processes running: starts them, starts them again when they die, and stops them in order."""
 
+import math
 import select
 import signal
 import socket
@@ -113,9 +114,10 @@ class Program:
 class Wishes:
     """The signals we got. Within it, Ctrl-C, SIGTERM and a closed terminal are wishes and interrupt nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, one_wish_s: float = ONE_WISH_SECONDS) -> None:
+        self._one_wish_s = one_wish_s
         self._count = 0
-        self._last = 0.0
+        self._last = -math.inf
         self._heeded: int | None = None
         self._bell, self._ear = socket.socketpair()
 
@@ -138,7 +140,7 @@ class Wishes:
 
     def _wish(self, _number: int, _frame: FrameType | None) -> None:
         now = time.monotonic()
-        if now - self._last > ONE_WISH_SECONDS:
+        if now - self._last >= self._one_wish_s:
             self._count += 1
         self._last = now
 
