@@ -80,7 +80,7 @@ def _read(address: Path, session: int) -> dict[str, str] | None:
 def _start_keeper(address: Path, session: int) -> None:
     log = address.with_suffix(".log")
     with log.open("wb") as output:
-        keeper = subprocess.Popen(  # noqa: S603
+        keeper = subprocess.Popen(
             [sys.executable, __file__, str(address), str(session)],
             stdin=subprocess.DEVNULL,
             stdout=output,
