@@ -58,7 +58,8 @@ schema: setup ## Print schema.graphql from the code
 
 migration: setup ## Begin a migration: make migration NAME="what changes"
 	@test -n "$(NAME)" || { echo 'Say what changes: make migration NAME="add_refund_reason"' >&2; exit 2; }
-	$(BIN)/fondaco migrate --begin "$(NAME)"
+	$(BIN)/alembic --quiet revision --message "$(NAME)"
+	ls -t platform/fondaco_ops/migrations/versions/*.py | head -1
 
 bench: setup ## Measure this machine (ARGS="--case order" for one)
 	@$(BIN)/fondaco bench $(ARGS)
