@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -61,6 +62,9 @@ class Database:
             )
             for role in Role
         }
+
+        # Committed facts that never change, such as the id of an account, remembered by this process (Tx.remember).
+        self.known: dict[object, Any] = {}
 
     def engine(self, role: Role) -> AsyncEngine:
         """The pool of one role."""

@@ -28,11 +28,12 @@ Record = Mapping[str, Any]
 class Tx:
     """One open transaction. Hot paths speak SQL through `fetch`, `fetchrow`, `fetchval`, `execute`; the rest may use Core."""
 
-    __slots__ = ("_connection", "_driver", "role", "tenant_id")
+    __slots__ = ("_connection", "_driver", "_facts", "role", "tenant_id")
 
     def __init__(self, connection: AsyncConnection, driver: "asyncpg.Connection[Any]", role: Role, tenant_id: UUID | None):
         self._connection = connection
         self._driver = driver
+        self._facts: dict[object, Any] = {}
         self.role = role
         self.tenant_id = tenant_id
 
@@ -58,6 +59,18 @@ class Tx:
         """Streams rows into a table by COPY and says how many."""
         await self._driver.copy_records_to_table(table, columns=columns, records=rows)
         return len(rows)
+
+    def known(self, key: object) -> Any | None:
+        """A fact that this process remembers, or that this transaction has noted; None when neither does."""
+        return self._facts.get(key) or database().known.get(key)
+
+    def remember(self, facts: Mapping[Any, Any]) -> None:
+        """Notes facts that never change; the process remembers them once this transaction has committed."""
+        self._facts.update(facts)
+
+    def committed(self) -> None:
+        """Called when the transaction has committed: what it noted is true now."""
+        database().known.update(self._facts)
 
     async def core(self, statement: Executable, parameters: Mapping[str, object] | None = None) -> CursorResult[Any]:
         """Runs a SQLAlchemy Core statement in this transaction."""
@@ -95,8 +108,10 @@ async def _begin(role: Role, ctx: Ctx, *, read_only: bool = False) -> AsyncItera
     async with database().engine(role).connect() as connection:
         driver = await _open(connection, begin)
         try:
-            yield Tx(connection, driver, role, ctx.tenant_id)
+            tx = Tx(connection, driver, role, ctx.tenant_id)
+            yield tx
             await driver.execute("COMMIT")
+            tx.committed()
         except BaseException:
             try:
                 if not driver.is_closed():

@@ -20,7 +20,9 @@ class Customer(TenantOwned):
     __table_args__ = (
         CheckConstraint("kind IN ('REGISTERED', 'GUEST')", name="kind"),
         Index("uq_customer_contact", "tenant_id", "contact_lookup", unique=True),
-        {"info": guarded(trade_grant="SELECT", platform="SELECT", hidden=("contact_sealed", "password_hash"))},
+        {
+            "info": guarded(trade_grant="SELECT, INSERT", platform="SELECT", hidden=("contact_sealed", "password_hash")),
+        },
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

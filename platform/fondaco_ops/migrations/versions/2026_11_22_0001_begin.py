@@ -185,7 +185,7 @@ STATEMENTS = (
     'CREATE POLICY platform ON "customer" TO fondaco_platform USING (true) WITH CHECK (true)',
     'CREATE POLICY owner ON "customer" TO fondaco_owner USING (true) WITH CHECK (true)',
     'GRANT SELECT, INSERT, UPDATE ON "customer" TO fondaco_tenant',
-    'GRANT SELECT ON "customer" TO fondaco_trade',
+    'GRANT SELECT, INSERT ON "customer" TO fondaco_trade',
     'GRANT SELECT ("id", "kind", "name", "contact_lookup", "contact_masked", "created_at", "blocked_at", "blocked_reason", "tenant_id") ON "customer" TO fondaco_platform',
     """
     CREATE TABLE data_key (
