@@ -50,6 +50,19 @@ ORDER_TOKEN_DAYS = 90
 # One-time and limited delivery links: how long they live at most, in hours, and how often they may open at most.
 LINK_HOURS_MAX = 24 * 30
 LINK_OPENS_MAX = 20
+# How many links of one order may be open at the same time, and how many of them are listed: a person looks through them.
+LINKS_PER_ORDER_MAX = 50
+# The most units that one reveal shows: a whole order of the largest size.
+REVEAL_UNITS_MAX = HOLD_CODES_MAX
+# The most reveals of one order that are listed, newest first.
+REVEALS_LISTED_MAX = 100
+# For how many units of one answer a QR code is drawn: each takes some milliseconds of a core.
+QR_UNITS_MAX = 20
+# Wrong secrets: how many one address may try at one link, and at all links, within so many seconds. The secrets have 256
+# bits; this keeps the noise down and makes guessing show.
+LINK_MISSES_MAX = 10
+LINK_MISSES_ADDRESS_MAX = 60
+LINK_MISSES_S = 15 * 60
 
 # Events are relayed in groups of at most this many, so that a crash repeats little.
 RELAY_BATCH = 200
@@ -133,3 +146,24 @@ MASK_HOST_LABEL_MAX = 20
 
 # How long a process may go on sealing with the key it knows, in seconds: the longest a rotation takes to show.
 KEY_CACHE_S = 30.0
+
+# Attempts to sign in, counted over this many seconds: for one account from one address, for one account from anywhere, and
+# from one address. The first stops guessing, the others guessing with many addresses or many accounts.
+SIGN_IN_WINDOW_S = 15 * 60
+SIGN_IN_ATTEMPTS_MAX = 10
+SIGN_IN_ACCOUNT_ATTEMPTS_MAX = 100
+SIGN_IN_ADDRESS_ATTEMPTS_MAX = 300
+# The shortest password, in characters (NIST SP 800-63B asks for 8; length is what counts).
+PASSWORD_CHARS_MIN = 10
+# How long an invitation may be accepted, in hours: over a weekend.
+INVITATION_HOURS = 72
+# How often at most the last use of a session is written down, in seconds.
+SESSION_TOUCH_S = 60
+# How many credentials a process remembers at once; beyond that it asks the database again.
+CREDENTIALS_CACHED_MAX = 20_000
+# The most people and API clients of one tenant: lists of them stay short.
+MEMBERS_MAX = 500
+API_CLIENTS_MAX = 500
+# The shortest and the longest public name of a tenant or a store.
+SLUG_CHARS_MIN = 3
+SLUG_CHARS_MAX = 40

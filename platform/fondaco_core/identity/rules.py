@@ -35,6 +35,7 @@ PERMISSIONS = {
     "buyer.read": "See one's own orders and wallet.",
     "buyer.reveal": "See the codes of one's own orders.",
     "buyer.link": "Make delivery links of one's own orders.",
+    "buyer.open": "Open a delivery link whose secret one holds.",
     # the platform's side
     "platform.read": "See tenants and the platform's figures.",
     "platform.tenants": "Create, approve, suspend and close tenants.",
