@@ -1,0 +1,95 @@
+"""How delivery refuses.
+
+Refusal
+├── NotFound
+│   └── LinkUnknown     no such link here, or not its secret: which of these is not told
+└── Conflict
+    ├── LinkExpired     told only to who holds the secret, as the next two
+    ├── LinkSpent
+    ├── LinkRevoked
+    ├── NotDelivered    there is no code to show (yet, or any more)
+    └── TooManyLinks    the order has as many open links as it may have
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from fondaco_core import limits
+from fondaco_core.errors import Conflict, NotFound
+
+
+class LinkUnknown(NotFound):
+    """There is no such link here, or this is not its secret; which of these is not told."""
+
+    code = "LINK_UNKNOWN"
+
+    def __init__(self) -> None:
+        super().__init__("link")
+        self.message = "This link is not valid. Check that it was copied whole, to its last character."
+        self.message_zh = "此链接无效。请确认链接已完整复制,包括末尾的每一个字符。"
+
+
+class LinkExpired(Conflict):
+    """The link was open for a limited time, which is over."""
+
+    code = "LINK_EXPIRED"
+
+    def __init__(self, expired_at: datetime) -> None:
+        super().__init__(
+            "This link has expired. Ask the seller for a new one, or open your order.",
+            zh="此链接已过期。请联系卖家重新获取,或直接打开您的订单。",
+        )
+        self.expired_at = expired_at
+
+
+class LinkSpent(Conflict):
+    """The link was opened as often as it may be."""
+
+    code = "LINK_SPENT"
+
+    def __init__(self, opens_max: int) -> None:
+        super().__init__(
+            "This link has already been opened as often as it may be. If that was not you, tell the seller now.",
+            zh="此链接的查看次数已用完。如果不是您本人打开的,请立即联系卖家。",
+        )
+        self.opens_max = opens_max
+
+
+class LinkRevoked(Conflict):
+    """Who made the link has withdrawn it."""
+
+    code = "LINK_REVOKED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This link was withdrawn by the person who made it. Ask them for a new one.",
+            zh="此链接已被创建者撤销。请向对方重新获取。",
+        )
+
+
+class NotDelivered(Conflict):
+    """There is no code to show: it is still on its way, or the purchase was undone."""
+
+    code = "NOT_DELIVERED"
+
+    def __init__(self, *, pending: bool) -> None:
+        super().__init__(
+            "This purchase is not delivered yet. Nothing was used up; try again in a moment."
+            if pending
+            else "There is nothing to show: this purchase was not delivered, or it was refunded.",
+            zh="此商品尚未发货。链接未被消耗,请稍后再试。" if pending else "没有可显示的内容:此商品未发货,或已退款。",
+        )
+        self.pending = pending
+
+
+class TooManyLinks(Conflict):
+    """The order has as many open links as it may have; revoke one first."""
+
+    code = "TOO_MANY_LINKS"
+
+    def __init__(self, order_id: UUID) -> None:
+        super().__init__(
+            f"An order may have {limits.LINKS_PER_ORDER_MAX} open links; revoke one first.",
+            zh=f"每个订单最多可有 {limits.LINKS_PER_ORDER_MAX} 个有效链接,请先撤销一个。",
+        )
+        self.order_id = order_id

@@ -1,0 +1,353 @@
+"""Use cases of delivery: show codes to who is entitled to them; make, open and withdraw links."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+
+from fondaco_core import audit, clock, limits, outbox
+from fondaco_core.context import ActorKind, Ctx
+from fondaco_core.crypto import hash_token, mask_code
+from fondaco_core.db import Tx
+from fondaco_core.errors import NotFound
+from fondaco_core.ids import AllocationId, LinkId, OrderId, new_id
+from fondaco_core.keyring import keyring
+from fondaco_core.secret import Secret
+from fondaco_tenants import codes
+from fondaco_tenants.delivery import rules, store
+from fondaco_tenants.delivery.errors import LinkUnknown, NotDelivered, TooManyLinks
+from fondaco_tenants.delivery.events import LinkCreated, LinkOpened, LinkRevoked
+from fondaco_tenants.delivery.rules import Link
+
+# An order that ended without a delivery has nothing to link to.
+_UNDELIVERED: Final = frozenset({"EXPIRED", "CANCELLED", "REJECTED", "REFUNDED"})
+
+
+@dataclass(frozen=True, slots=True)
+class RevealedUnit:
+    """One unit's code in the open, with what its buyer needs to use it. It prints without the code."""
+
+    allocation_id: AllocationId
+    line: int
+    unit: int
+    title: str
+    kind: str
+    code: Secret[str]
+    pin: Secret[str] | None
+    masked: str
+    redemption: str
+    redemption_zh: str
+    restrictions: str | None
+    restrictions_zh: str | None
+    revealed_at: datetime
+    reveal_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedLink:
+    """What opening a link shows."""
+
+    link: Link
+    order_code: str
+    store_name: str
+    units: Sequence[RevealedUnit]
+
+
+@dataclass(frozen=True, slots=True)
+class Reveal:
+    """That somebody saw a code: who by kind, when, how, and from where, half masked."""
+
+    id: int
+    order_id: OrderId
+    allocation_id: AllocationId | None
+    via: str
+    actor_kind: str
+    ip: str | None
+    link_id: LinkId | None
+    revealed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPage:
+    """An order as its buyer's page shows it: no code, and nothing of the supply behind it."""
+
+    order: Mapping[str, Any]
+    lines: Sequence[Mapping[str, Any]]
+    units: Sequence[Mapping[str, Any]]
+
+
+async def reveal_code(tx: Tx, ctx: Ctx, *, allocation_id: AllocationId) -> RevealedUnit:
+    """Shows one unit's code to its buyer; from then on nothing refunds it by itself. Every call is on record.
+
+    Raises NotFound for everybody but the buyer, NotDelivered when there is no code to show.
+    """
+    ctx.require("buyer.reveal")
+    order_id = await tx.fetchval(store.FIND_ORDER_OF_ALLOCATION, allocation_id)
+    order = None if order_id is None else await _find_order(tx, ctx, order_id)
+    if order is None:
+        raise NotFound("allocation", path=("allocation_id",))
+    return (await _show(tx, ctx, order_id=order["id"], allocation_id=allocation_id, via=_via(ctx)))[0]
+
+
+async def reveal_order(tx: Tx, ctx: Ctx, *, order_id: OrderId) -> Sequence[RevealedUnit]:
+    """Shows every delivered code of an order to its buyer, in the order of the basket; units on their way are left out.
+
+    Raises NotFound for everybody but the buyer, NotDelivered when no unit has a code to show.
+    """
+    ctx.require("buyer.reveal")
+    order = await _get_order(tx, ctx, order_id)
+    return await _show(tx, ctx, order_id=order["id"], allocation_id=None, via=_via(ctx))
+
+
+async def create_link(
+    tx: Tx,
+    ctx: Ctx,
+    *,
+    order_id: OrderId,
+    allocation_id: AllocationId | None = None,
+    opens_max: int = 1,
+    expires_in_hours: int = 24,
+) -> Link:
+    """Makes a link that opens an order's codes, or one unit's, a limited number of times.
+
+    The buyer makes one to hand on; the merchant's support makes one to send, and sees no code by it. `secret_of` gives
+    what completes the link's address; only its hash is stored.
+    """
+    if _is_buyer(ctx):
+        ctx.require("buyer.link")
+    else:
+        ctx.require("delivery.edit")
+    rules.check_link_terms(opens_max=opens_max, expires_in_hours=expires_in_hours)
+    order = await _get_order(tx, ctx, order_id)
+    if allocation_id is not None and await tx.fetchval(store.FIND_ORDER_OF_ALLOCATION, allocation_id) != order["id"]:
+        raise NotFound("allocation", path=("allocation_id",))
+    if order["state"] in _UNDELIVERED:
+        raise NotDelivered(pending=False)
+    now = clock.now()
+    if await tx.fetchval(store.COUNT_OPEN_LINKS, order_id, now) >= limits.LINKS_PER_ORDER_MAX:
+        raise TooManyLinks(order_id)
+
+    link = Link(
+        id=LinkId(new_id()), order_id=order_id, allocation_id=allocation_id, opens_max=opens_max, opens=0,
+        expires_at=now + timedelta(hours=expires_in_hours), created_by_kind=ctx.actor.value, created_at=now, revoked_at=None,
+    )  # fmt: skip
+    await tx.execute(
+        store.ADD_LINK, link.id, ctx.tenant, order_id, allocation_id, hash_token(secret_of(link.id)), opens_max,
+        link.expires_at, link.created_by_kind, ctx.actor_id or ctx.customer_id, now,
+    )  # fmt: skip
+    detail = {
+        "order_id": order_id,
+        "allocation_id": allocation_id,
+        "opens_max": opens_max,
+        "expires_at": link.expires_at,
+    }
+    await audit.record(
+        tx, ctx, "delivery_link.created", subject_kind="delivery_link", subject_id=link.id, detail=detail
+    )
+    await outbox.announce(tx, (ctx.tenant_id, LinkCreated(link.id, order_id)))
+    return link
+
+
+def secret_of(link_id: LinkId) -> Secret[str]:
+    """What stands behind the # of a link's address. For who just made the link, and for nobody else."""
+    return rules.link_secret(keyring().lookup_key, link_id)
+
+
+async def open_link(tx: Tx, ctx: Ctx, *, store_slug: str, link_id: LinkId, secret: Secret[str]) -> OpenedLink:
+    """Opens a link and shows its codes, using up one opening in the same transaction: both happen, or neither.
+
+    Raises LinkUnknown for a link that does not exist, another store's, and a wrong secret alike; LinkExpired, LinkSpent
+    or LinkRevoked to who holds the secret; NotDelivered, with nothing used up, while a unit is on its way.
+    """
+    ctx.require("buyer.open")
+    proof = hash_token(secret)
+    if await tx.fetchrow(store.FIND_LINK_IN_STORE, link_id, proof, store_slug) is None:
+        raise LinkUnknown
+    burnt = await tx.fetchrow(store.BURN_LINK, link_id, proof, clock.now())
+    if burnt is None:
+        now_is = await tx.fetchrow(store.FIND_LINK_IN_STORE, link_id, proof, store_slug)
+        assert now_is is not None, "links are never deleted"
+        raise rules.why_closed(Link(**now_is), clock.now())
+
+    link = Link(**burnt)
+    order = await tx.fetchrow(store.FIND_ORDER, link.order_id)
+    assert order is not None, "a link's order exists"
+    units = await _show(
+        tx, ctx, order_id=link.order_id, allocation_id=link.allocation_id, via="LINK", link_id=link.id, whole=True
+    )
+    detail = {"order_id": link.order_id, "opens": link.opens, "units": len(units)}
+    await audit.record(tx, ctx, "delivery_link.opened", subject_kind="delivery_link", subject_id=link.id, detail=detail)
+    await outbox.announce(tx, (ctx.tenant_id, LinkOpened(link.id, link.order_id, link.opens)))
+    return OpenedLink(link, order["code"], order["store_name"], units)
+
+
+async def revoke_link(tx: Tx, ctx: Ctx, *, link_id: LinkId) -> Link:
+    """Withdraws a link, whoever of the two sides made it; withdrawing it again changes nothing."""
+    if _is_buyer(ctx):
+        ctx.require("buyer.link")
+    else:
+        ctx.require("delivery.edit")
+    found = (await _find_links(tx, ctx, [link_id])).get(link_id)
+    if found is None:
+        raise NotFound("link", path=("link_id",))
+    revoked = await tx.fetchrow(store.REVOKE_LINK, link_id, clock.now())
+    assert revoked is not None, "links are never deleted"
+    link = Link(**revoked)
+    if found.revoked_at is None:
+        detail = {"order_id": link.order_id, "opens": link.opens}
+        await audit.record(
+            tx, ctx, "delivery_link.revoked", subject_kind="delivery_link", subject_id=link_id, detail=detail
+        )
+        await outbox.announce(tx, (ctx.tenant_id, LinkRevoked(link_id, link.order_id)))
+    return link
+
+
+async def find_links(tx: Tx, ctx: Ctx, link_ids: Sequence[LinkId]) -> dict[LinkId, Link]:
+    """The links among those named that the asker may see."""
+    _require_reading(ctx)
+    return await _find_links(tx, ctx, link_ids)
+
+
+async def list_links(tx: Tx, ctx: Ctx, order_ids: Sequence[OrderId]) -> dict[OrderId, list[Link]]:
+    """The newest links of each order that the asker may see, at most LINKS_PER_ORDER_MAX of each."""
+    _require_reading(ctx)
+    visible = await _visible(tx, ctx, order_ids)
+    listed: dict[OrderId, list[Link]] = {order_id: [] for order_id in visible}
+    for row in await tx.fetch(store.LIST_LINKS, visible, limits.LINKS_PER_ORDER_MAX):
+        listed[row["order_id"]].append(Link(**row))
+    return listed
+
+
+async def list_reveals(tx: Tx, ctx: Ctx, order_ids: Sequence[OrderId]) -> dict[OrderId, list[Reveal]]:
+    """Who saw codes of each order that the asker may see, newest first, at most REVEALS_LISTED_MAX of each."""
+    _require_reading(ctx)
+    visible = await _visible(tx, ctx, order_ids)
+    listed: dict[OrderId, list[Reveal]] = {order_id: [] for order_id in visible}
+    for row in await tx.fetch(store.LIST_REVEALS, visible, limits.REVEALS_LISTED_MAX):
+        listed[row["order_id"]].append(Reveal(**{**row, "ip": rules.masked_ip(row["ip"])}))
+    return listed
+
+
+async def get_order_page(tx: Tx, ctx: Ctx, *, store_slug: str, order_code: str) -> OrderPage:
+    """An order by the code that people read aloud, for its buyer's page; NotFound for everybody else."""
+    ctx.require("buyer.read")
+    order_id = await tx.fetchval(store.FIND_ORDER_BY_CODE, order_code, store_slug)
+    if order_id is None or await _find_order(tx, ctx, order_id) is None:
+        raise NotFound("order")
+    order = await tx.fetchrow(store.SHOW_ORDER, order_id)
+    assert order is not None
+    return OrderPage(order, await tx.fetch(store.SHOW_LINES, order_id), await tx.fetch(store.SHOW_UNITS, order_id))
+
+
+async def _show(
+    tx: Tx,
+    ctx: Ctx,
+    *,
+    order_id: OrderId,
+    allocation_id: AllocationId | None,
+    via: str,
+    link_id: LinkId | None = None,
+    whole: bool = False,
+) -> list[RevealedUnit]:
+    """Opens the codes of an order's delivered units; `whole` refuses while one of them is on its way."""
+    rows = await tx.fetch(store.LOCK_UNITS, order_id, allocation_id)
+    ready = [row for row in rows if row["state"] == "FULFILLED" and row["code_id"] is not None]
+    pending = rules.pending([row["state"] for row in rows])
+    if not ready or (whole and pending):
+        raise NotDelivered(pending=pending)
+    assert len(ready) <= limits.REVEAL_UNITS_MAX
+    code_ids = [row["code_id"] for row in ready]
+    allocation_ids = [row["id"] for row in ready]
+    opened = await codes.reveal_codes(
+        tx,
+        ctx,
+        code_ids=code_ids,
+        via=via,
+        order_id=order_id,
+        allocation_ids=allocation_ids,
+        link_id=link_id,
+        reason=None,
+    )
+    await tx.execute(store.MARK_REVEALED, allocation_ids, clock.now())
+    plaintexts = {each.code_id: each.plaintext for each in opened}
+    counts = {row["code_id"]: row for row in await tx.fetch(store.COUNT_REVEALS, code_ids)}
+    return [_unit(row, plaintexts[row["code_id"]], counts[row["code_id"]]) for row in ready]
+
+
+def _unit(row: Mapping[str, Any], plaintext: Secret[str], count: Mapping[str, Any]) -> RevealedUnit:
+    code, pin = split_plaintext(plaintext)
+    return RevealedUnit(
+        allocation_id=row["id"], line=row["line"], unit=row["unit"], title=row["title"], kind=row["fulfilment_kind"],
+        code=code, pin=pin, masked=mask_code(code.reveal()),
+        redemption=row["redemption"], redemption_zh=row["redemption_zh"],
+        restrictions=row["restrictions"], restrictions_zh=row["restrictions_zh"],
+        revealed_at=count["first_at"], reveal_count=count["times"],
+    )  # fmt: skip
+
+
+def split_plaintext(plaintext: Secret[str]) -> tuple[Secret[str], Secret[str] | None]:
+    """A code's number and its PIN: a code with a PIN is stored as a JSON object of both, one without as it is."""
+    text = plaintext.reveal()
+    if text.startswith('{"code":'):
+        try:
+            match orjson.loads(text):
+                case {"code": str(code), "pin": str(pin)}:
+                    return Secret(code), Secret(pin)
+                case _:
+                    pass
+        except orjson.JSONDecodeError:
+            pass
+    return plaintext, None
+
+
+def _is_buyer(ctx: Ctx) -> bool:
+    return ctx.customer_id is not None or ctx.order_id is not None
+
+
+def _via(ctx: Ctx) -> str:
+    match ctx.actor:
+        case ActorKind.API_CLIENT:
+            return "API"
+        case ActorKind.GUEST:
+            return "GUEST"
+        case _:
+            return "ACCOUNT"
+
+
+def _require_reading(ctx: Ctx) -> None:
+    ctx.require("buyer.read" if _is_buyer(ctx) else "orders.read")
+
+
+def _may_see(ctx: Ctx, order: Mapping[str, Any]) -> bool:
+    """Whether an order of the asker's tenant is the asker's: a guest token's own, a customer's own, or any for the merchant."""
+    if ctx.order_id is not None:
+        return bool(order["id"] == ctx.order_id and order["token_version"] == ctx.order_token_version)
+    if ctx.customer_id is not None:
+        return bool(order["customer_id"] == ctx.customer_id)
+    return ctx.has("orders.read")
+
+
+async def _find_order(tx: Tx, ctx: Ctx, order_id: UUID) -> Mapping[str, Any] | None:
+    order = await tx.fetchrow(store.FIND_ORDER, order_id)
+    return order if order is not None and _may_see(ctx, order) else None
+
+
+async def _get_order(tx: Tx, ctx: Ctx, order_id: OrderId) -> Mapping[str, Any]:
+    order = await _find_order(tx, ctx, order_id)
+    if order is None:
+        raise NotFound("order", path=("order_id",))
+    return order
+
+
+async def _visible(tx: Tx, ctx: Ctx, order_ids: Sequence[OrderId]) -> list[OrderId]:
+    rows = await tx.fetch(store.FIND_ORDERS, order_ids)
+    return [row["id"] for row in rows if _may_see(ctx, row)]
+
+
+async def _find_links(tx: Tx, ctx: Ctx, link_ids: Sequence[LinkId]) -> dict[LinkId, Link]:
+    links = [Link(**row) for row in await tx.fetch(store.FIND_LINKS, link_ids)]
+    visible = set(await _visible(tx, ctx, [link.order_id for link in links]))
+    return {link.id: link for link in links if link.order_id in visible}
