@@ -86,7 +86,7 @@ class Server(ABC):
         # After a crash: lets go of what is left of the one before.
         self.stop(hurried=lambda: True)
         try:
-            make_folder(self.data_dir)
+            make_folder(self.data_dir, passable=True)
             self._take_lock()
             self._refuse_a_live_server()
             self._password = keep_secret(self.data_dir / "password")

@@ -113,7 +113,7 @@ def timed(name: str) -> Generator[None]:
 @contextmanager
 def sole_owner(data_dir: Path) -> Generator[None]:
     """Makes sure that one `fondaco up` has the folder; the lock ends with the process, however that ends."""
-    make_folder(data_dir)
+    make_folder(data_dir, passable=True)
     with (data_dir / "up.lock").open("a+", encoding="ascii") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -13,10 +13,11 @@ from fondaco_core.errors import SettingError
 LOG_BYTES_MAX = 10 * 1024 * 1024
 
 
-def make_folder(folder: Path) -> None:
-    """Makes a folder that is private, except that others may pass through where root needs another account to."""
+def make_folder(folder: Path, *, passable: bool = False) -> None:
+    """Makes a private folder. Where root needs another account to reach what lies in it, a `passable` one lets it through."""
+    mode = 0o711 if passable and os.geteuid() == 0 else 0o700
     try:
-        folder.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=mode, parents=True, exist_ok=True)
     except OSError as failure:
         msg = f"The folder {folder} cannot be made: {failure.strerror}."
         raise SettingError(msg) from failure

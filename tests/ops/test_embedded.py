@@ -12,12 +12,12 @@ from pathlib import Path
 import asyncpg
 import pytest
 import redis
-from tests.support.processes import ends
 
 from fondaco_core.errors import SettingError
 from fondaco_ops.account import choose_account, reachable
 from fondaco_ops.embedded import EmbeddedPostgres, EmbeddedValkey, postgres_tool
 from fondaco_ops.places import remove_tree
+from tests.support.processes import ends
 
 IS_ROOT = os.geteuid() == 0
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.processes import children, ends
 
 from fondaco_core.errors import SettingError
 from fondaco_ops.process import kill_session
 from fondaco_ops.supervise import Patience, Program, Stopped, Supervisor, Wishes
+from tests.support.processes import children, ends
 
 # No waiting between starts: what the delays are is a setting, that starts follow deaths is the promise.
 AT_ONCE = Patience(deaths_max=3, delays_s=(0.0,))
