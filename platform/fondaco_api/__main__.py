@@ -1,20 +1,40 @@
 """`python -m fondaco_api`: serves the front door until it is told to stop."""
 
+import asyncio
 import sys
 
+import asyncpg
 import uvicorn
 
 from fondaco_core import limits
-from fondaco_core.config import read_settings
-from fondaco_core.errors import SettingError
+from fondaco_core.config import Settings, read_settings
+from fondaco_core.crypto import load_master_keys
+from fondaco_core.db import close_database, open_database
+from fondaco_core.errors import FondacoError, SettingError
+from fondaco_core.keyring import close_keyring, open_keyring
+
+
+async def check_start(settings: Settings) -> None:
+    """Opens the database and the vault's keys once, so that what does not allow a start is one sentence and no traceback."""
+    settings.require_redis_url()
+    open_database(settings)
+    try:
+        await open_keyring(load_master_keys(settings))
+    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        msg = f"The database cannot be used ({type(error).__name__}); look at FONDACO_DATABASE_URL, and run `fondaco migrate`."
+        raise SettingError(msg) from error
+    finally:
+        close_keyring()
+        await close_database()
 
 
 def main() -> int:
-    """Runs uvicorn with the settings of the environment; a setting at fault is one sentence and a non-zero exit."""
+    """Runs uvicorn with the settings of the environment; what does not allow a start is one sentence and exit code 2."""
     try:
         settings = read_settings()
-    except SettingError as error:
-        sys.stderr.write(f"{error}\n")
+        asyncio.run(check_start(settings))
+    except FondacoError as error:
+        sys.stderr.write(f"fondaco: {error}\n")
         return 2
     config = uvicorn.Config(
         "fondaco_api.app:create_app",

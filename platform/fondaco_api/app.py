@@ -18,12 +18,15 @@ from fondaco_api.graphql.schema import schema
 from fondaco_api.graphql.socket import SocketEndpoint
 from fondaco_api.graphql.view import GraphQLEndpoint
 from fondaco_api.http import metrics
-from fondaco_api.http.health import Check, Readiness, healthz
+from fondaco_api.http.health import Check, Readiness, check_database, check_keys, healthz
 from fondaco_api.http.middleware import Authenticator, Edge
 from fondaco_core import logs
 from fondaco_core.config import Settings, read_settings
 from fondaco_core.context import Ctx
-from fondaco_core.db import close_database, database, open_database, reading
+from fondaco_core.crypto import load_master_keys
+from fondaco_core.db import close_database, open_database
+from fondaco_core.errors import Outage
+from fondaco_core.keyring import close_keyring, open_keyring
 
 if TYPE_CHECKING:
     import strawberry
@@ -49,10 +52,11 @@ class Process:
         return self._engine
 
     async def open(self) -> None:
-        """Opens the pools and Valkey; a database that is away does not stop the start, /readyz tells."""
+        """Opens the pools, the vault's keys and Valkey. Raises what fondaco_core says of a setting or a key at fault."""
         logs.configure(self.settings.log_level)
         if self.settings.database_url is not None:
             open_database(self.settings)
+            await open_keyring(load_master_keys(self.settings))
         if self.settings.redis_url is not None:
             self.valkey = Redis.from_url(self.settings.redis_url.reveal(), socket_timeout=2.0, socket_connect_timeout=2.0)
         documents = Documents(self.schema._schema)  # noqa: SLF001 - Strawberry's only door to the schema it made
@@ -63,7 +67,9 @@ class Process:
         """Closes what open() opened."""
         if self.valkey is not None:
             await self.valkey.aclose()
-        await close_database()
+        if self.settings.database_url is not None:
+            close_keyring()
+            await close_database()
 
     async def http_context(self, connection: HTTPConnection) -> Context:
         """What resolvers may use for one HTTP request."""
@@ -76,15 +82,11 @@ class Process:
     def _context(self, ctx: Ctx, connection: HTTPConnection) -> Context:
         return Context(ctx=ctx, settings=self.settings, request=connection, valkey=self.valkey)
 
-    async def check_database(self) -> None:
-        """Readiness: the database answers as the restricted role."""
-        assert database() is not None
-        async with reading(Ctx()) as tx:
-            await tx.fetchval("SELECT 1")
-
     async def check_valkey(self) -> None:
         """Readiness: Valkey answers."""
-        assert self.valkey is not None, "FONDACO_REDIS_URL is not set"
+        if self.valkey is None:
+            msg = "FONDACO_REDIS_URL is not set"
+            raise Outage(msg)
         await self.valkey.ping()
 
 
@@ -98,7 +100,7 @@ def create_app(
     """The ASGI application; without settings it reads them from the environment, so that uvicorn may call it as a factory."""
     settings = settings or read_settings()
     process = Process(settings, served or schema(), authenticate or Authenticator())
-    checks: dict[str, Check] = {"database": process.check_database, "valkey": process.check_valkey}
+    checks: dict[str, Check] = {"database": check_database, "keys": check_keys, "valkey": process.check_valkey}
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -82,6 +82,9 @@ class Failure:
         return {name: getattr(refusal, name) for name in names if name not in _BASE_FIELDS}
 
 
+# The one argument of mutations that stands beside their input.
+KEY_ARGUMENT = "idempotencyKey"
+
 _BASE_FIELDS = frozenset({"code", "message", "path"})
 _TYPES: dict[type[Refusal], type[Failure]] = {}
 _CODES: dict[str, str] = {}
@@ -118,10 +121,12 @@ def to_failure(refusal: Refusal, declared: Mapping[type[Refusal], type[Failure]]
         if made is not None:
             code = refusal.code if refusal.code in _CODES else ancestor.code
             path = [camel(part) for part in refusal.path]
+            if prefix is not None and path and path != [KEY_ARGUMENT]:
+                path = [prefix, *path]
             return made(
                 code=cast("FailureCode", code),
                 message=refusal.message_zh if context.locale == "zh-CN" else refusal.message,
-                path=([prefix, *path] if prefix else path) if path else None,
+                path=path or None,
                 **(made.data(refusal, context)),
             )
     return None

@@ -4,8 +4,6 @@ A node in the answer is kept as its id and read again as the asker may see it th
 """
 
 import dataclasses
-import hashlib
-import hmac
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -18,7 +16,9 @@ import strawberry
 
 from fondaco_api.graphql.context import Context
 from fondaco_api.graphql.node import Node, fetch, global_id
+from fondaco_core.crypto import keyed_hash
 from fondaco_core.errors import Bug, NotFound
+from fondaco_core.keyring import keyring
 from fondaco_core.secret import Secret
 
 
@@ -31,10 +31,10 @@ class Repeat:
     input_hash: bytes
 
 
-def fingerprint(operation: str, arguments: Mapping[str, Any], *, salt: str) -> bytes:
-    """A hash of everything a mutation was asked; salted with the client's own key, so that equal inputs do not show."""
+def fingerprint(operation: str, arguments: Mapping[str, Any]) -> bytes:
+    """A keyed hash of everything a mutation was asked: inputs hold codes, and a plain hash of a code can be guessed."""
     text = orjson.dumps([operation, arguments], default=_plain, option=orjson.OPT_SORT_KEYS)
-    return hmac.digest(salt.encode(), text, hashlib.sha256)
+    return keyed_hash(keyring().lookup_key, "idempotency", text.decode())
 
 
 def _plain(value: object) -> object:

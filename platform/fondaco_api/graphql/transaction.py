@@ -99,9 +99,10 @@ class _Field:
 
     async def __call__(self, source: Any, info: Info, arguments: dict[str, Any]) -> Any:
         context = info.context
-        key = arguments.pop("idempotency_key", None) or context.idempotency_key
+        given = arguments.pop("idempotency_key", None)
+        key = context.idempotency_key if given is None else given
         try:
-            repeat = None if key is None else Repeat(checked_key(key), self.operation, fingerprint(self.operation, arguments, salt=key))
+            repeat = None if key is None else Repeat(checked_key(key), self.operation, fingerprint(self.operation, arguments))
             result = await self._run(source, info, arguments, repeat)
             # What was read before the commit is not what is true after it.
             context.loaders.clear()

@@ -2,10 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from fondaco_core.context import Ctx
+from fondaco_core.db import reading
+from fondaco_core.errors import Outage
+from fondaco_core.keyring import keyring
 from fondaco_core.logs import get_logger
 
 log = get_logger(__name__)
@@ -42,3 +49,30 @@ class Readiness:
             log.warning("health.not_ready", check=name, exc_info=error)
             return False
         return True
+
+
+async def check_database() -> None:
+    """The database answers as the restricted role, and is not older than this version expects.
+
+    A newer one is well: migrations suit the code before them, and replicas are replaced one after the other.
+    """
+    async with reading(Ctx()) as tx:
+        revision = await tx.fetchval("SELECT version_num FROM alembic_version")
+    head, known = _migrations()
+    if revision != head and revision in known:
+        msg = "the database has yet to be migrated"
+        raise Outage(msg)
+
+
+async def check_keys() -> None:
+    """The keys of the vault are open."""
+    keyring()
+
+
+@cache
+def _migrations() -> tuple[str | None, frozenset[str]]:
+    config = Config()
+    # By name, because the doors do not know each other: the scripts are data here.
+    config.set_main_option("script_location", "fondaco_ops:migrations")
+    scripts = ScriptDirectory.from_config(config)
+    return scripts.get_current_head(), frozenset(script.revision for script in scripts.walk_revisions())
