@@ -53,8 +53,8 @@ test: setup $(DOORS) ## Run the tests (ARGS="tests/ops -k stop" for some)
 run: setup ## Start everything on this machine; Ctrl-C stops it
 	@exec $(BIN)/fondaco up $(ARGS)
 
-schema: setup ## Print schema.graphql from the code
-	@$(BIN)/fondaco schema
+schema: setup ## Write schema.graphql from the code
+	@$(BIN)/fondaco schema --write
 
 migration: setup ## Begin a migration: make migration NAME="what changes"
 	@test -n "$(NAME)" || { echo 'Say what changes: make migration NAME="add_refund_reason"' >&2; exit 2; }
