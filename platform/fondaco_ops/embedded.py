@@ -9,6 +9,7 @@ import fcntl
 import importlib.util
 import os
 import platform
+import secrets
 import signal
 import socket
 import subprocess
@@ -283,8 +284,11 @@ class EmbeddedPostgres(Server):
 
     def _initdb(self, account: Account) -> None:
         # Made beside and moved into place, so that an interrupted first start leaves nothing that looks finished.
-        fresh = self.data_dir / "cluster.new"
-        remove_tree(fresh)
+        for unfinished in self.data_dir.glob("cluster.*.new"):
+            # What is left of a killed initdb may still be writing there for a moment; the next start gets the rest.
+            with suppress(OSError):
+                remove_tree(unfinished)
+        fresh = self.data_dir / f"cluster.{secrets.token_hex(4)}.new"
         fresh.mkdir(mode=0o700)
         password = self.data_dir / "password.initdb"
         password.unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """Keeps a few processes running: starts them, starts them again when they die, and stops them in order."""
 
 import math
+import re
 import select
 import signal
 import socket
@@ -22,6 +23,8 @@ from fondaco_ops.process import end, kill_session, launch, never
 REFUSED = 2
 # Signals that come this close together are one wish: a terminal, a shell and make may each pass on the same one.
 ONE_WISH_SECONDS = 0.5
+# How the last lines of a traceback begin.
+EXCEPTION = re.compile(r"[A-Za-z_][\w.]*: ")
 # The longest the supervisor sleeps when nothing happens.
 NAP_SECONDS = 5.0
 
@@ -251,11 +254,14 @@ class Supervisor:
 
 
 def last_line(log: Path) -> str:
-    """The last line with something on it, for a sentence that says why."""
+    """The last thing said in a log, for a sentence that says why: the exception of a traceback, or just the last line."""
     with suppress(OSError), log.open("rb") as file:
         size = file.seek(0, 2)
-        file.seek(max(0, size - 4096))
-        lines = [line.strip() for line in file.read().decode("utf-8", errors="replace").splitlines() if line.strip()]
-        if lines:
-            return lines[-1][:500]
+        file.seek(max(0, size - 16_384))
+        lines = [line.rstrip() for line in file.read().decode("utf-8", errors="replace").splitlines() if line.strip()]
+        # What follows an exception's own line explains it at length: the statement, the parameters, a link.
+        traceback = max((n for n, line in enumerate(lines) if line.startswith("Traceback ")), default=len(lines))
+        said = [line for line in lines[traceback:] if EXCEPTION.match(line)][:1] or lines[-1:]
+        if said:
+            return said[0].strip()[:500]
     return "nothing"

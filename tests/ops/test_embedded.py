@@ -126,12 +126,13 @@ async def test_a_killed_postgres_starts_again_at_the_same_address(folder: Path) 
 
 
 def test_an_interrupted_first_start_is_begun_anew(folder: Path) -> None:
-    unfinished = folder / "postgres" / "cluster.new"
+    unfinished = folder / "postgres" / "cluster.interrupted.new"
     unfinished.mkdir(parents=True)
     (unfinished / "PG_VERSION").write_text("18\n")
 
     with make_postgres(folder) as postgres:
         assert postgres.running
+    assert not unfinished.exists()
 
 
 def test_valkey_keeps_what_it_holds_even_when_killed(folder: Path) -> None:

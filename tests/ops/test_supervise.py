@@ -12,7 +12,7 @@ import pytest
 
 from fondaco_core.errors import SettingError
 from fondaco_ops.process import kill_session
-from fondaco_ops.supervise import Patience, Program, Stopped, Supervisor, Wishes
+from fondaco_ops.supervise import Patience, Program, Stopped, Supervisor, Wishes, last_line
 from tests.support.processes import children, ends
 
 # No waiting between starts: what the delays are is a setting, that starts follow deaths is the promise.
@@ -143,7 +143,7 @@ def test_a_killed_supervisor_leaves_no_process(tmp_path: Path) -> None:
     script = textwrap.dedent("""
         import os, sys
         from pathlib import Path
-        from fondaco_ops.supervise import Program, Supervisor, Wishes
+        from fondaco_ops.supervise import Program, Supervisor, Wishes, last_line
         with Wishes() as wishes:
             supervisor = Supervisor(wishes, print)
             programs = [
@@ -214,3 +214,17 @@ def test_a_log_that_grew_large_is_moved_aside_while_it_is_written(
 
     assert older.read_text() == "early words\n"
     assert program.log.read_text() == "late\n"
+
+
+def test_the_last_words_of_a_traceback_are_its_exception(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(
+        "early\nTraceback (most recent call last):\n  File x\nlib.errors.Odd: first\n\nThe above:\n\n"
+        "Traceback (most recent call last):\n  File y\nlib.errors.Worse: what happened\n[SQL: SELECT]\n(Background: at)\n"
+    )
+
+    assert last_line(log) == "lib.errors.Worse: what happened"
+    log.write_text("one\n  two  \n\n")
+    assert last_line(log) == "two"
+    log.unlink()
+    assert last_line(log) == "nothing"
