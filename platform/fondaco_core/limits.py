@@ -66,6 +66,37 @@ LINK_MISSES_S = 15 * 60
 
 # Events are relayed in groups of at most this many, so that a crash repeats little.
 RELAY_BATCH = 200
+# How long the relay pauses, in seconds: while events come, at most when none do, and at most when a server is away.
+RELAY_BUSY_S = 0.02
+RELAY_IDLE_S = 0.1
+RELAY_AWAY_S = 5.0
+# How often the relay says how far behind it is, in seconds.
+RELAY_LAG_EVERY_S = 30.0
+# How long a message is believed to be on its way before its task is handed to the queue again, in seconds; twice that the
+# next time, so that a long queue is not made longer.
+TASK_HANDED_S = 10.0
+# How long a worker is believed to be alive after it last said so, in seconds; it says so three times as often.
+TASK_RUNNING_S = 9.0
+# How long a failed task waits for its second attempt, in seconds; each further wait is twice as long, up to the most.
+TASK_BACK_OFF_S = 1.0
+TASK_BACK_OFF_MAX_S = 300.0
+# How often a task is begun before a person has to look: with the waits above, some two hours.
+TASK_ATTEMPTS_MAX = 30
+# How long an actor may take unless it says otherwise, in seconds.
+ACTOR_DEADLINE_S = 60.0
+# How often an idle worker asks the queue, in milliseconds, and after how long a silent one is dead to the queue: more than
+# any pause of a process, less than anybody would wait for what it had begun.
+QUEUE_POLL_MS = 50
+QUEUE_HEARTBEAT_MS = 3_000
+# How long the queue may take to answer, in seconds, before it counts as away.
+QUEUE_ANSWER_S = 5.0
+# How long one invariant may take, in milliseconds: it reads whole tables, off the hot path.
+INVARIANT_TIMEOUT_MS = 5 * 60 * 1000
+# How many rows that break an invariant are shown.
+BREACH_ROWS_MAX = 5
+# How many rows a clean-up deletes in one transaction, and how many transactions one run of it has at most.
+CLEAN_UP_ROWS = 5_000
+CLEAN_UP_ROUNDS_MAX = 200
 # The longest text people may write into a name and into a note or reason.
 NAME_MAX = 200
 NOTE_MAX = 2_000
@@ -167,3 +198,30 @@ API_CLIENTS_MAX = 500
 # The shortest and the longest public name of a tenant or a store.
 SLUG_CHARS_MIN = 3
 SLUG_CHARS_MAX = 40
+
+# Fewer available units than this are shown to strangers as low, unless the merchant's own alarm is higher; at most so many are
+# counted for that, since every one counted costs every visitor.
+STOCK_LOW_BELOW = 10
+STOCK_SEEN_MAX = 100
+# The most units that are counted one by one for a listing's owner; beyond, "at least so many" is exact enough.
+STOCK_EXACT_MAX = 100_000
+# The most places one listing is filled from: all of them are looked at for every order.
+SOURCES_MAX = 50
+# The most prices one request changes: each locks a listing until all are done.
+PRICES_PER_REQUEST_MAX = 200
+
+# The longest line of an import, in bytes: a code, its PIN, an expiry and quotes around them; longer ones are dropped as they pass by.
+IMPORT_LINE_BYTES_MAX = 3 * CODE_BYTES_MAX
+# An upload is sealed and stored in pieces of this many bytes: what a process holds of it at once.
+UPLOAD_CHUNK_BYTES = 1024 * 1024
+# How long an upload may send nothing, in seconds; a client that has gone must not hold a place.
+UPLOAD_STALL_S = 30.0
+# How many uploads of one tenant wait to be imported at once, and how long they are kept, in hours.
+UPLOADS_WAITING_MAX = 20
+UPLOAD_KEPT_HOURS = 24
+# The most codes that are quarantined, released or voided in one request, and that expire in one transaction.
+CODES_PER_CHANGE_MAX = 1_000
+# The fewest characters of a reason for what is done to a code; two Chinese words have four.
+REASON_CHARS_MIN = 4
+# How far available codes are counted for a pool's owner; beyond, "more than that" says enough.
+STOCK_COUNTED_MAX = 100_000

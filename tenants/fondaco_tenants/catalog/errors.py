@@ -1,0 +1,45 @@
+"""How the catalogue can refuse.
+
+Conflict
+├── SkuTaken              another entitlement has the stock keeping name
+├── EntitlementRetired    the standard takes no new listings
+└── ListingInWrongState   the listing is not in a state from which this may be done
+"""
+
+from fondaco_core.errors import Conflict
+
+
+class SkuTaken(Conflict):
+    """Another entitlement has this SKU already."""
+
+    code = "SKU_TAKEN"
+
+    def __init__(self, sku: str) -> None:
+        super().__init__(f"The SKU {sku} is taken; choose another.", zh=f"SKU {sku} 已被占用,请换一个。", path=("sku",))
+        self.sku = sku
+
+
+class EntitlementRetired(Conflict):
+    """The platform retired this entitlement: nothing new is listed or published for it."""
+
+    code = "ENTITLEMENT_RETIRED"
+
+    def __init__(self, *, path: tuple[str, ...] = ()) -> None:
+        super().__init__(
+            "The platform has retired this entitlement; list another one.",
+            zh="平台已停用该权益,请选择其他权益。",
+            path=path,
+        )
+
+
+class ListingInWrongState(Conflict):
+    """The listing is in a state from which this cannot be done."""
+
+    code = "LISTING_IN_WRONG_STATE"
+
+    def __init__(self, state: str, *, wanted: str) -> None:
+        super().__init__(
+            f"A listing that is {state} cannot become {wanted}.", zh=f"商品当前状态为 {state},不能变为 {wanted}。"
+        )
+        self.state = state
+        self.wanted = wanted

@@ -1,0 +1,86 @@
+"""Pure decisions of the storefront: what a store may say of itself, and how much of its stock strangers learn."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from fondaco_core import limits
+from fondaco_core.errors import Invalid
+from fondaco_core.ids import StoreId, TenantId
+
+# The languages that the product speaks.
+LOCALES = ("zh-CN", "en")
+# The shortest hold that lets a buyer finish paying, in seconds.
+HOLD_MIN_S = 30
+
+
+class StoreState(StrEnum):
+    """Whether visitors find the store."""
+
+    OPEN = "OPEN"
+    CLOSED = "CLOSED"
+
+
+class StockClass(StrEnum):
+    """How much of a listing there is, as strangers are told: never a number."""
+
+    OUT = "OUT"
+    LOW = "LOW"
+    IN_STOCK = "IN_STOCK"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreDetails:
+    """What a merchant says of a store; everything of it may be changed later."""
+
+    name: str
+    description: str = ""
+    locale: str = "zh-CN"
+    state: StoreState = StoreState.OPEN
+    guest_checkout: bool = True
+    hold_s: int = limits.HOLD_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """A tenant's sales front. `slug` is the door by which visitors find it, and never changes."""
+
+    id: StoreId
+    tenant_id: TenantId
+    slug: str
+    currency: str
+    details: StoreDetails
+    created_at: datetime
+    version: int
+
+
+def stock_class(available: int, *, low_stock_at: int) -> StockClass:
+    """How much strangers learn of `available` units, of which no more than `stock_seen(low_stock_at)` need be counted."""
+    if available <= 0:
+        return StockClass.OUT
+    return StockClass.LOW if available < stock_seen(low_stock_at) else StockClass.IN_STOCK
+
+
+def stock_seen(low_stock_at: int) -> int:
+    """How many units must be counted to tell LOW from IN_STOCK."""
+    return min(max(low_stock_at, limits.STOCK_LOW_BELOW), limits.STOCK_SEEN_MAX)
+
+
+def checked_locale(locale: str) -> str:
+    """The locale itself when the product speaks it; else Invalid."""
+    if locale not in LOCALES:
+        raise Invalid(
+            f"A store speaks one of {', '.join(LOCALES)}.", zh=f"店铺语言须为:{'、'.join(LOCALES)}。", path=("locale",)
+        )
+    return locale
+
+
+def checked_hold(hold_s: int) -> int:
+    """The hold time itself when buyers can live with it; else Invalid."""
+    if not HOLD_MIN_S <= hold_s <= limits.HOLD_MAX_S:
+        raise Invalid(
+            f"Unpaid orders hold their stock for {HOLD_MIN_S} to {limits.HOLD_MAX_S} seconds.",
+            zh=f"未付款订单的库存保留时间须为 {HOLD_MIN_S} 至 {limits.HOLD_MAX_S} 秒。",
+            path=("hold_s",),
+        )
+    return hold_s
