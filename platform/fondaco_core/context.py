@@ -35,6 +35,8 @@ class Ctx:
     customer_id: CustomerId | None = None
     order_id: UUID | None = None
     order_token_version: int = 0
+    # The session or access token that was shown, where it is one; to end the others, not this one.
+    session_id: UUID | None = None
     permissions: frozenset[str] = frozenset()
     request_id: str = ""
     ip: str | None = None

@@ -225,3 +225,5 @@ CODES_PER_CHANGE_MAX = 1_000
 REASON_CHARS_MIN = 4
 # How far available codes are counted for a pool's owner; beyond, "more than that" says enough.
 STOCK_COUNTED_MAX = 100_000
+# How many unpaid orders are expired in one transaction: it locks their codes' pools while it runs.
+EXPIRE_BATCH = 100

@@ -31,7 +31,7 @@ class Isolation:
     tenant    privileges of fondaco_tenant; by default nothing is ever deleted
     trade_grant  privileges of fondaco_trade; None for the same as fondaco_tenant
     platform  privileges of fondaco_platform, over all tenants
-    hidden    columns that fondaco_platform never reads
+    hidden    columns that fondaco_platform never reads nor changes
     """
 
     kind: str = "owned"
@@ -92,7 +92,7 @@ def _platform_grants(table: Table, guard: Isolation) -> list[str]:
     shown = ", ".join(f'"{column.name}"' for column in table.columns if column.name not in guard.hidden)
     grants = []
     for privilege in (part.strip() for part in guard.platform.split(",")):
-        columns = f" ({shown})" if privilege.startswith(("SELECT", "UPDATE", "INSERT")) else ""
+        columns = f" ({shown})" if privilege.startswith(("SELECT", "UPDATE")) else ""
         grants.append(f'GRANT {privilege}{columns} ON "{table.name}" TO fondaco_platform')
     return grants
 

@@ -3,8 +3,13 @@
 A permission is `noun.verb`. Every `ctx.require("…")` of the system names one of PERMISSIONS (a contract test looks).
 """
 
+import re
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from enum import StrEnum
+
+from fondaco_core import limits
+from fondaco_core.identity.errors import BadEmail, UnknownScope, WeakPassword
 
 # name → what it lets one do, in words that a merchant who hands out a role understands
 PERMISSIONS = {
@@ -39,6 +44,7 @@ PERMISSIONS = {
     # the platform's side
     "platform.read": "See tenants and the platform's figures.",
     "platform.tenants": "Create, approve, suspend and close tenants.",
+    "platform.people": "Make the platform's own people.",
     "platform.catalog": "Keep the entitlement standards.",
     "platform.wallets": "Record money that came in or went out.",
     # jobs
@@ -90,3 +96,80 @@ def permissions_of_scopes(scopes: Iterable[str], *, for_customer: bool) -> froze
     """What an API client's scopes let it do; a scope is the name of a permission of its side, anything else is nothing."""
     side = BUYER_PERMISSIONS if for_customer else MERCHANT_PERMISSIONS
     return frozenset(scopes) & side
+
+
+class PlatformRole(StrEnum):
+    """What one of the platform's own people may do: everything there is to govern, or look at it."""
+
+    ADMIN = "ADMIN"
+    AUDITOR = "AUDITOR"
+
+
+PLATFORM_ROLE_PERMISSIONS = {
+    PlatformRole.ADMIN: PLATFORM_ADMIN_PERMISSIONS,
+    PlatformRole.AUDITOR: PLATFORM_AUDITOR_PERMISSIONS,
+}
+
+
+class SessionKind(StrEnum):
+    """Whose session it is."""
+
+    MEMBER = "MEMBER"
+    PLATFORM_ADMIN = "PLATFORM_ADMIN"
+    CUSTOMER = "CUSTOMER"
+    API_CLIENT = "API_CLIENT"
+
+
+# What is left to buyers when their merchant does not trade: what they bought stays theirs.
+_KEPT_BY_BUYERS = BUYER_PERMISSIONS - {"buyer.order"}
+
+_EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+")
+_EMAIL_CHARS_MAX = 254
+
+
+def permissions_in_state(permissions: frozenset[str], state: str) -> frozenset[str]:
+    """What remains of somebody's permissions in a tenant of that state.
+
+    While it trades, all. While it is suspended or waits, its people look and do nothing; once it is closed they are gone.
+    Buyers keep access to what they bought in any case, and buy nothing.
+    """
+    if state == "ACTIVE":
+        return permissions
+    buyers = permissions & _KEPT_BY_BUYERS
+    return buyers if state == "CLOSED" else buyers | {name for name in permissions if name.endswith(".read")}
+
+
+def may_grant(holding: frozenset[str], role: MemberRole) -> bool:
+    """Whether somebody with these permissions may hand out, change or take away the role: never more than they hold."""
+    return ROLE_PERMISSIONS[role] <= holding
+
+
+def checked_scopes(scopes: Iterable[str], *, for_customer: bool) -> tuple[str, ...]:
+    """The scopes in order and once each; UnknownScope when one is no permission of its side."""
+    wanted = sorted(set(scopes))
+    known = permissions_of_scopes(wanted, for_customer=for_customer)
+    for scope in wanted:
+        if scope not in known:
+            raise UnknownScope(scope)
+    return tuple(wanted)
+
+
+def normalised_email(text: str) -> str:
+    """The form in which two spellings of one address are equal; BadEmail when it is none."""
+    email = text.strip().lower()
+    if len(email) > _EMAIL_CHARS_MAX or not email.isascii() or _EMAIL.fullmatch(email) is None:
+        raise BadEmail
+    return email
+
+
+def check_password(text: str) -> None:
+    """Refuses with WeakPassword what is too short to keep anybody out."""
+    if len(text) < limits.PASSWORD_CHARS_MIN or not text.strip():
+        raise WeakPassword
+
+
+def session_ends_at(kind: SessionKind, *, used_at: datetime, expires_at: datetime) -> datetime:
+    """When a session ends unless it is used: people's after a while without use, all at their last moment."""
+    if kind is SessionKind.API_CLIENT:
+        return expires_at
+    return min(expires_at, used_at + timedelta(hours=limits.SESSION_IDLE_HOURS))

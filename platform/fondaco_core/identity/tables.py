@@ -1,4 +1,4 @@
-"""Tables of identity: people, memberships, API clients, sessions."""
+"""Tables of identity: people, memberships, invitations, API clients, sessions, attempts to sign in."""
 
 from datetime import datetime
 from uuid import UUID
@@ -60,8 +60,38 @@ class Member(TenantOwned):
     user_id: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
     role: Mapped[str]
     created_at: Mapped[datetime]
+    # Who was invited is no member before accepting: nobody acts for a tenant without having said so.
+    accepted_at: Mapped[datetime | None]
     disabled_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(server_default=text("1"))
+
+
+class Invitation(Base):
+    """A one-time token by which an invited person becomes a member, and chooses a password when there is none yet."""
+
+    __tablename__ = "invitation"
+    __table_args__ = (
+        Index("ix_invitation_member_id", "member_id"),
+        {
+            "info": guarded(
+                kind="global",
+                reason="looked up by the hash of its token before a tenant is known",
+                tenant="SELECT, INSERT, UPDATE",
+                trade_grant="",
+                platform="SELECT, INSERT, UPDATE, DELETE",
+                hidden=("token_hash",),
+            )
+        },
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    token_hash: Mapped[bytes] = mapped_column(unique=True)
+    tenant_id: Mapped[UUID]
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"))
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
 
 
 class ApiClient(TenantOwned):
@@ -116,3 +146,25 @@ class Session(Base):
     revoked_at: Mapped[datetime | None]
     ip: Mapped[str | None]
     user_agent: Mapped[str | None]
+
+
+class SignInAttempt(Base):
+    """How often signing in was tried lately, by a keyed hash of account, address, or both; nobody is named."""
+
+    __tablename__ = "sign_in_attempt"
+    __table_args__ = (
+        Index("ix_sign_in_attempt_since", "since"),
+        {
+            "info": guarded(
+                kind="global",
+                reason="counted before anybody is known",
+                tenant="SELECT, INSERT, UPDATE, DELETE",
+                trade_grant="",
+                platform="SELECT, INSERT, UPDATE, DELETE",
+            )
+        },
+    )
+
+    key: Mapped[bytes] = mapped_column(primary_key=True)
+    attempts: Mapped[int]
+    since: Mapped[datetime]

@@ -41,11 +41,11 @@ class Tenant(Base):
 
 
 class TenantDoor(Base):
-    """Which tenant a public name belongs to: a store's slug, an API client's id."""
+    """Which tenant a public name belongs to: the tenant's own slug, a store's slug, an API client's id."""
 
     __tablename__ = "tenant_door"
     __table_args__ = (
-        CheckConstraint("kind IN ('STORE', 'API_CLIENT')", name="kind"),
+        CheckConstraint("kind IN ('TENANT', 'STORE', 'API_CLIENT')", name="kind"),
         {
             "info": guarded(
                 kind="global",

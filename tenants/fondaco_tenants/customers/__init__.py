@@ -1,1 +1,29 @@
-"""customers."""
+"""customers: buyers as one tenant knows them.
+
+Owns     customer.
+Promises a contact is sealed with its tenant's key and found by a keyed hash of that tenant alone, so that nobody is
+         followed from one merchant to another; an account never opens what a guest with the same contact bought, for
+         nobody proved whose the contact is; blocking a buyer takes nothing away that was bought.
+Stands on identity, tenancy, keyring.
+"""
+
+from fondaco_tenants.customers.errors import BadContact, ContactTaken, CustomerBlocked
+from fondaco_tenants.customers.events import CustomerBarred, CustomerReadmitted, CustomerRegistered
+from fondaco_tenants.customers.invariants import INVARIANTS
+from fondaco_tenants.customers.rules import CustomerKind, masked_contact
+from fondaco_tenants.customers.service import (
+    Customer,
+    block_customer,
+    contact_lookup,
+    create_buyer_client,
+    create_customer,
+    customers_by_ids,
+    find_or_create_guest,
+    get_customer,
+    list_customers,
+    normalised_contact,
+    open_contact,
+    register_customer,
+    require_welcome,
+    unblock_customer,
+)

@@ -19,7 +19,8 @@ class Customer(TenantOwned):
     __tablename__ = "customer"
     __table_args__ = (
         CheckConstraint("kind IN ('REGISTERED', 'GUEST')", name="kind"),
-        Index("uq_customer_contact", "tenant_id", "contact_lookup", unique=True),
+        # Nobody proved that a contact is theirs, so registering with it must not open what a guest with it bought.
+        Index("uq_customer_contact", "tenant_id", "contact_lookup", "kind", unique=True),
         {
             "info": guarded(trade_grant="SELECT, INSERT", platform="SELECT", hidden=("contact_sealed", "password_hash")),
         },

@@ -1,0 +1,210 @@
+"""Use cases of people: accounts, members and their roles, invitations."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from fondaco_core import audit, clock, limits, outbox
+from fondaco_core.context import Ctx
+from fondaco_core.crypto import hash_token, new_token
+from fondaco_core.db import Tx
+from fondaco_core.errors import NotFound, StaleVersion
+from fondaco_core.identity import store
+from fondaco_core.identity.errors import AlreadyMember, EmailTaken, LastOwner, RoleTooHigh, TooMany
+from fondaco_core.identity.events import MemberInvited, MemberJoined, MemberRemoved, MemberRoleChanged
+from fondaco_core.identity.rules import MemberRole, PlatformRole, may_grant, normalised_email
+from fondaco_core.identity.service.sessions import end_sessions
+from fondaco_core.ids import MemberId, TenantId, UserId, new_id
+from fondaco_core.secret import Secret
+from fondaco_core.tenancy import checked_name
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A person acting for a tenant, or asked to: `accepted_at` and `name` are None until they have said yes."""
+
+    id: MemberId
+    tenant_id: TenantId
+    user_id: UserId
+    email: str
+    name: str | None
+    role: MemberRole
+    created_at: datetime
+    accepted_at: datetime | None
+    version: int
+
+
+def _member(row: Any) -> Member:
+    return Member(**{**row, "role": MemberRole(row["role"])})
+
+
+async def create_user(
+    tx: Tx,
+    ctx: Ctx,
+    *,
+    email: str,
+    name: str,
+    password_hash: str | None = None,
+    platform_role: PlatformRole | None = None,
+    locale: str = "en",
+) -> UserId:
+    """Makes a person's account; the password comes hashed (crypto.hash_password). Raises BadEmail, EmailTaken."""
+    ctx.require("platform.people")
+    user_id = UserId(new_id())
+    role = None if platform_role is None else platform_role.value
+    added = await tx.execute(
+        store.ADD_USER, user_id, normalised_email(email), checked_name(name), password_hash, role, locale, clock.now()
+    )
+    if added == 0:
+        raise EmailTaken
+    await audit.record(tx, ctx, "user.created", subject_kind="user", subject_id=user_id, detail={"platform_role": role})
+    return user_id
+
+
+async def create_member(tx: Tx, ctx: Ctx, *, tenant_id: TenantId, user_id: UserId, role: MemberRole) -> MemberId:
+    """Seats a person at a tenant at once, for the platform's own set-up; people of a tenant invite. Raises AlreadyMember."""
+    ctx.require("platform.people")
+    member_id = await _seat(tx, tenant_id, user_id, role, accepted_at=clock.now())
+    await audit.record(
+        tx, ctx, "member.joined", subject_kind="member", subject_id=member_id, tenant_id=tenant_id, detail={"role": role.value}
+    )
+    await outbox.announce(tx, (tenant_id, MemberJoined(member_id, role.value)))
+    return member_id
+
+
+async def invite_owner(
+    tx: Tx, ctx: Ctx, *, tenant_id: TenantId, email: str, name: str
+) -> tuple[MemberId, Secret[str]]:
+    """Asks the first person of a new tenant in as its owner; the token is shown once. Raises BadEmail, AlreadyMember."""
+    ctx.require("platform.tenants")
+    return await _invite(tx, ctx, tenant_id, email, name, MemberRole.OWNER)
+
+
+async def invite_member(tx: Tx, ctx: Ctx, *, email: str, name: str, role: MemberRole) -> tuple[MemberId, Secret[str]]:
+    """Asks a person to work for the tenant; the token, shown once, lets them accept and choose a password.
+
+    Whether the person has an account elsewhere is not told. Raises BadEmail, RoleTooHigh, AlreadyMember, TooMany.
+    """
+    ctx.require("members.edit")
+    if not may_grant(ctx.permissions, role):
+        raise RoleTooHigh(role.value)
+    if len(await tx.fetch(store.LOCK_MEMBERS, ctx.tenant)) >= limits.MEMBERS_MAX:
+        raise TooMany(limits.MEMBERS_MAX)
+    return await _invite(tx, ctx, ctx.tenant, email, name, role)
+
+
+async def change_member_role(tx: Tx, ctx: Ctx, *, member_id: MemberId, role: MemberRole, version: int) -> Member:
+    """Gives a member another role. Raises NotFound, StaleVersion, RoleTooHigh, LastOwner."""
+    ctx.require("members.edit")
+    row = await _for_change(tx, ctx, member_id)
+    if row["version"] != version:
+        raise StaleVersion("member", current_version=row["version"])  # noqa: EM101 - a noun, not a message
+    before = MemberRole(row["role"])
+    for each in (before, role):
+        if not may_grant(ctx.permissions, each):
+            raise RoleTooHigh(each.value)
+    if before is MemberRole.OWNER and role is not MemberRole.OWNER:
+        _refuse_last_owner(row, await tx.fetch(store.LOCK_MEMBERS, ctx.tenant))
+
+    await tx.execute(store.SET_ROLE, member_id, role.value)
+    await audit.record(
+        tx, ctx, "member.role_changed", subject_kind="member", subject_id=member_id,
+        detail={"before": before.value, "after": role.value},
+    )  # fmt: skip
+    await outbox.announce(tx, (ctx.tenant, MemberRoleChanged(member_id, before.value, role.value)))
+    return await get_member(tx, ctx, member_id)
+
+
+async def remove_member(tx: Tx, ctx: Ctx, *, member_id: MemberId) -> None:
+    """Ends a member's work for the tenant, their sessions and invitations. Raises NotFound, RoleTooHigh, LastOwner."""
+    ctx.require("members.edit")
+    row = await _for_change(tx, ctx, member_id)
+    role = MemberRole(row["role"])
+    if not may_grant(ctx.permissions, role):
+        raise RoleTooHigh(role.value)
+    if role is MemberRole.OWNER:
+        _refuse_last_owner(row, await tx.fetch(store.LOCK_MEMBERS, ctx.tenant))
+
+    now = clock.now()
+    await tx.execute(store.DISABLE_MEMBER, member_id, now)
+    await tx.execute(store.END_INVITATIONS, member_id, now)
+    await end_sessions(tx, member_id=member_id)
+    await audit.record(
+        tx, ctx, "member.removed", subject_kind="member", subject_id=member_id, detail={"role": role.value}
+    )
+    await outbox.announce(tx, (ctx.tenant, MemberRemoved(member_id)))
+
+
+async def get_member(tx: Tx, ctx: Ctx, member_id: MemberId) -> Member:
+    """One member of the tenant. Raises NotFound."""
+    if not ctx.has("members.edit"):
+        ctx.require("members.read")
+    row = await tx.fetchrow(store.MEMBER, ctx.tenant, member_id)
+    if row is None:
+        raise NotFound("member")  # noqa: EM101
+    return _member(row)
+
+
+async def members_by_ids(tx: Tx, ctx: Ctx, ids: Sequence[MemberId]) -> dict[MemberId, Member]:
+    """Several members of the tenant at once, those that exist."""
+    ctx.require("members.read")
+    return {MemberId(row["id"]): _member(row) for row in await tx.fetch(store.MEMBERS_BY_IDS, ctx.tenant, list(ids))}
+
+
+async def list_members(
+    tx: Tx, ctx: Ctx, *, after: MemberId | None = None, count: int = limits.PAGE_DEFAULT
+) -> list[Member]:
+    """A page of the people who work for the tenant, or are asked to, the longest first."""
+    ctx.require("members.read")
+    assert 0 < count <= limits.PAGE_MAX + 1
+    return [_member(row) for row in await tx.fetch(store.LIST_MEMBERS, ctx.tenant, after, count)]
+
+
+async def _for_change(tx: Tx, ctx: Ctx, member_id: MemberId) -> Any:
+    for row in await tx.fetch(store.LOCK_MEMBERS, ctx.tenant):
+        if row["id"] == member_id:
+            return row
+    raise NotFound("member")  # noqa: EM101
+
+
+def _refuse_last_owner(leaving: Any, members: Sequence[Any]) -> None:
+    # An owner who was only invited cannot act yet, so that one does not count.
+    others = [m for m in members if m["role"] == MemberRole.OWNER and m["accepted_at"] and m["id"] != leaving["id"]]
+    if leaving["accepted_at"] is not None and not others:
+        raise LastOwner
+
+
+async def _invite(
+    tx: Tx, ctx: Ctx, tenant_id: TenantId, email: str, name: str, role: MemberRole
+) -> tuple[MemberId, Secret[str]]:
+    address, now = normalised_email(email), clock.now()
+    await tx.execute(store.ADD_USER, new_id(), address, checked_name(name), None, None, ctx.locale, now)
+    user = await tx.fetchrow(store.USER_BY_EMAIL, address)
+    assert user is not None
+    member_id = await _seat(tx, tenant_id, UserId(user["id"]), role, accepted_at=None)
+    token = new_token("invite")
+    await tx.execute(
+        store.ADD_INVITATION, new_id(), hash_token(token), tenant_id, member_id, user["id"], now,
+        now + timedelta(hours=limits.INVITATION_HOURS),
+    )  # fmt: skip
+    await audit.record(
+        tx, ctx, "member.invited", subject_kind="member", subject_id=member_id, tenant_id=tenant_id, detail={"role": role.value}
+    )
+    await outbox.announce(tx, (tenant_id, MemberInvited(member_id, role.value)))
+    return member_id, token
+
+
+async def _seat(
+    tx: Tx, tenant_id: TenantId, user_id: UserId, role: MemberRole, *, accepted_at: datetime | None
+) -> MemberId:
+    """Gives a person a seat at a tenant; somebody who left gets the old one back, so that the log names one person."""
+    found = await tx.fetchrow(store.FIND_MEMBER, tenant_id, user_id)
+    if found is None:
+        member_id = MemberId(new_id())
+        await tx.execute(store.ADD_MEMBER, member_id, tenant_id, user_id, role.value, clock.now(), accepted_at)
+        return member_id
+    if found["disabled_at"] is None:
+        raise AlreadyMember
+    await tx.execute(store.REVIVE_MEMBER, found["id"], role.value, clock.now(), accepted_at)
+    return MemberId(found["id"])

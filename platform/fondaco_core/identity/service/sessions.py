@@ -1,0 +1,121 @@
+"""Use cases of sessions: begin, list, end. What a token is worth is read in errands/authenticate.py."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from fondaco_core import audit, clock, limits
+from fondaco_core.context import ActorKind, Ctx
+from fondaco_core.crypto import hash_token, new_token
+from fondaco_core.db import Tx
+from fondaco_core.errors import NotFound, Unauthenticated
+from fondaco_core.identity import store
+from fondaco_core.identity.rules import SessionKind
+from fondaco_core.ids import ApiClientId, CustomerId, MemberId, SessionId, TenantId, UserId, new_id
+from fondaco_core.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One place where somebody is signed in."""
+
+    id: SessionId
+    kind: SessionKind
+    tenant_id: TenantId | None
+    created_at: datetime
+    used_at: datetime
+    expires_at: datetime
+    ip: str | None
+    user_agent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A session that has just begun. The token is known to its bearer alone: what is stored is its hash."""
+
+    id: SessionId
+    token: Secret[str]
+    expires_at: datetime
+
+
+async def start_session(
+    tx: Tx,
+    ctx: Ctx,
+    *,
+    kind: SessionKind,
+    tenant_id: TenantId | None = None,
+    user_id: UserId | None = None,
+    member_id: MemberId | None = None,
+    customer_id: CustomerId | None = None,
+    api_client_id: ApiClientId | None = None,
+    scopes: tuple[str, ...] = (),
+) -> Started:
+    """Begins a session of somebody whose credentials were right; `ctx` says from where."""
+    now = clock.now()
+    machine = kind is SessionKind.API_CLIENT
+    token = new_token("access" if machine else "session")
+    ends = now + (timedelta(seconds=limits.ACCESS_TOKEN_S) if machine else timedelta(hours=limits.SESSION_MAX_HOURS))
+    session_id = SessionId(new_id())
+    await tx.execute(
+        store.ADD_SESSION, session_id, hash_token(token), kind.value, tenant_id, user_id, member_id, customer_id,
+        api_client_id, list(scopes), now, ends, ctx.ip, ctx.user_agent,
+    )  # fmt: skip
+    return Started(session_id, token, ends)
+
+
+async def end_sessions(
+    tx: Tx,
+    *,
+    user_id: UserId | None = None,
+    customer_id: CustomerId | None = None,
+    member_id: MemberId | None = None,
+    api_client_id: ApiClientId | None = None,
+    keep: UUID | None = None,
+) -> int:
+    """Ends every session of somebody but one, for use cases that take rights away; says how many."""
+    assert [user_id, customer_id, member_id, api_client_id].count(None) == 3, "whose sessions?"  # noqa: PLR2004
+    return await tx.execute(store.END_SESSIONS, user_id, customer_id, member_id, api_client_id, clock.now(), keep)
+
+
+async def list_sessions(
+    tx: Tx, ctx: Ctx, *, after: SessionId | None = None, count: int = limits.PAGE_DEFAULT
+) -> list[Session]:
+    """Where one is signed in oneself, the latest first."""
+    user_id, customer_id = _oneself(ctx)
+    assert 0 < count <= limits.PAGE_MAX + 1
+    now = clock.now()
+    idle = now - timedelta(hours=limits.SESSION_IDLE_HOURS)
+    rows = await tx.fetch(store.LIST_SESSIONS, user_id, customer_id, now, idle, after, count)
+    return [Session(**{**row, "kind": SessionKind(row["kind"])}) for row in rows]
+
+
+async def revoke_session(tx: Tx, ctx: Ctx, *, session_id: SessionId) -> None:
+    """Ends one of one's own sessions; who may edit members may end those of the tenant's people. Raises NotFound."""
+    user_id, customer_id = _oneself(ctx)
+    row = await tx.fetchrow(store.SESSION, session_id)
+    if row is None or not (_is_own(row, user_id, customer_id) or _is_staff(row, ctx)):
+        raise NotFound("session")  # noqa: EM101 - a noun, not a message
+    if await tx.execute(store.REVOKE_SESSION, session_id, clock.now()):
+        await audit.record(tx, ctx, "session.revoked", subject_kind="session", subject_id=session_id)
+
+
+def _oneself(ctx: Ctx) -> tuple[UUID | None, UUID | None]:
+    """The person or the customer who asks; machines, guests and strangers have no sessions to see."""
+    match ctx.actor:
+        case ActorKind.MEMBER | ActorKind.PLATFORM_ADMIN if ctx.actor_id is not None:
+            return ctx.actor_id, None
+        case ActorKind.CUSTOMER if ctx.customer_id is not None:
+            return None, ctx.customer_id
+        case _:
+            raise Unauthenticated
+
+
+def _is_own(row: Any, user_id: UUID | None, customer_id: UUID | None) -> bool:
+    return (user_id is not None and row["user_id"] == user_id) or (
+        customer_id is not None and row["customer_id"] == customer_id
+    )
+
+
+def _is_staff(row: Any, ctx: Ctx) -> bool:
+    return ctx.has("members.edit") and row["user_id"] is not None and ctx.tenant_id is not None and row["tenant_id"] == ctx.tenant_id

@@ -1,0 +1,130 @@
+"""Every SQL statement of identity."""
+
+# People
+
+ADD_USER = """
+INSERT INTO user_account (id, email, name, password_hash, platform_role, locale, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (email) DO NOTHING
+"""
+USER_BY_EMAIL = "SELECT id, name, password_hash, platform_role, locale, disabled_at FROM user_account WHERE email = $1"
+USER_BY_ID = "SELECT id, email, name, password_hash, platform_role, locale, disabled_at FROM user_account WHERE id = $1"
+SET_PASSWORD = "UPDATE user_account SET password_hash = $2 WHERE id = $1"  # noqa: S105 - a statement
+
+# Members. The name of an account is its owner's to tell: it shows once they have accepted.
+
+_MEMBER = """
+SELECT m.id, m.tenant_id, m.user_id, u.email, CASE WHEN m.accepted_at IS NOT NULL THEN u.name END AS name,
+       m.role, m.created_at, m.accepted_at, m.version
+FROM member m JOIN user_account u ON u.id = m.user_id
+WHERE m.tenant_id = $1 AND m.disabled_at IS NULL
+"""
+MEMBER = _MEMBER + " AND m.id = $2"
+MEMBERS_BY_IDS = _MEMBER + " AND m.id = ANY($2::uuid[])"
+LIST_MEMBERS = _MEMBER + " AND ($2::uuid IS NULL OR m.id > $2) ORDER BY m.id LIMIT $3"
+# Everybody of the tenant is locked, in one order, so that two owners cannot remove each other at the same time.
+LOCK_MEMBERS = """
+SELECT id, user_id, role, accepted_at, version FROM member
+WHERE tenant_id = $1 AND disabled_at IS NULL ORDER BY id FOR UPDATE
+"""
+FIND_MEMBER = "SELECT id, disabled_at FROM member WHERE tenant_id = $1 AND user_id = $2 FOR UPDATE"
+ADD_MEMBER = "INSERT INTO member (id, tenant_id, user_id, role, created_at, accepted_at) VALUES ($1, $2, $3, $4, $5, $6)"
+REVIVE_MEMBER = """
+UPDATE member SET role = $2, created_at = $3, accepted_at = $4, disabled_at = NULL, version = version + 1 WHERE id = $1
+"""
+SET_ROLE = "UPDATE member SET role = $2, version = version + 1 WHERE id = $1"
+ACCEPT = "UPDATE member SET accepted_at = $2, version = version + 1 WHERE id = $1 AND accepted_at IS NULL AND disabled_at IS NULL"
+DISABLE_MEMBER = "UPDATE member SET disabled_at = $2, version = version + 1 WHERE id = $1"
+# As the person itself, over tenants: the policy shows one's own rows.
+MEMBERSHIPS = """
+SELECT id, tenant_id, role FROM member
+WHERE user_id = $1 AND disabled_at IS NULL AND accepted_at IS NOT NULL ORDER BY created_at, id
+"""
+
+ADD_INVITATION = """
+INSERT INTO invitation (id, token_hash, tenant_id, member_id, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+"""
+FIND_INVITATION = """
+SELECT i.id, i.tenant_id, i.member_id, i.user_id, u.password_hash
+FROM invitation i JOIN user_account u ON u.id = i.user_id
+WHERE i.token_hash = $1 AND i.used_at IS NULL AND i.expires_at > $2 AND u.disabled_at IS NULL
+"""
+USE_INVITATION = "UPDATE invitation SET used_at = $2 WHERE id = $1 AND used_at IS NULL"
+END_INVITATIONS = "UPDATE invitation SET used_at = $2 WHERE member_id = $1 AND used_at IS NULL"
+
+# API clients
+
+_CLIENT = """
+SELECT id, tenant_id, client_id, name, customer_id, scopes, created_at, last_used_at, revoked_at FROM api_client
+"""
+CLIENT = _CLIENT + " WHERE id = $1"
+CLIENTS_BY_IDS = _CLIENT + " WHERE id = ANY($1::uuid[])"
+LIST_CLIENTS = _CLIENT + " WHERE ($1::uuid IS NULL OR id < $1) ORDER BY id DESC LIMIT $2"
+COUNT_CLIENTS = "SELECT count(*) FROM api_client WHERE revoked_at IS NULL"
+ADD_CLIENT = """
+INSERT INTO api_client (id, tenant_id, client_id, secret_hash, name, customer_id, scopes, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+"""
+CLIENT_SECRET = """
+SELECT c.id, c.secret_hash, c.customer_id, c.scopes, t.state
+FROM api_client c JOIN tenant t ON t.id = c.tenant_id
+WHERE c.client_id = $1 AND c.revoked_at IS NULL
+"""
+REVOKE_CLIENT = "UPDATE api_client SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL"
+CLIENT_USED = "UPDATE api_client SET last_used_at = $2 WHERE id = $1"
+
+# Sessions
+
+ADD_SESSION = """
+INSERT INTO session (id, token_hash, kind, tenant_id, user_id, member_id, customer_id, api_client_id, scopes,
+                     created_at, used_at, expires_at, ip, user_agent)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13)
+"""
+FIND_SESSION = """
+SELECT id, kind, tenant_id, user_id, member_id, customer_id, api_client_id, scopes, used_at, expires_at
+FROM session WHERE token_hash = $1 AND revoked_at IS NULL
+"""
+TOUCH_SESSION = "UPDATE session SET used_at = $2 WHERE id = $1 AND used_at < $3"
+END_SESSION = "UPDATE session SET revoked_at = $2 WHERE token_hash = $1 AND revoked_at IS NULL"
+# Whose sessions: a person's, a customer's, a member's, an API client's; the one that is asked for is not null.
+_WHOSE = "(user_id = $1 OR customer_id = $2 OR member_id = $3 OR api_client_id = $4)"
+END_SESSIONS = f"""
+UPDATE session SET revoked_at = $5 WHERE {_WHOSE} AND revoked_at IS NULL AND id IS DISTINCT FROM $6
+"""  # noqa: S608 - constants of this file
+SESSION = "SELECT id, tenant_id, user_id, customer_id, revoked_at FROM session WHERE id = $1"
+REVOKE_SESSION = "UPDATE session SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL"
+LIST_SESSIONS = """
+SELECT id, kind, tenant_id, created_at, used_at, expires_at, ip, user_agent FROM session
+WHERE (user_id = $1 OR customer_id = $2) AND revoked_at IS NULL AND expires_at > $3 AND used_at > $4
+  AND ($5::uuid IS NULL OR id < $5)
+ORDER BY id DESC LIMIT $6
+"""
+MEMBER_STANDING = """
+SELECT m.role, t.state FROM member m JOIN user_account u ON u.id = m.user_id JOIN tenant t ON t.id = m.tenant_id
+WHERE m.id = $1 AND m.disabled_at IS NULL AND m.accepted_at IS NOT NULL AND u.disabled_at IS NULL
+"""
+CLIENT_STANDING = """
+SELECT c.customer_id, t.state FROM api_client c JOIN tenant t ON t.id = c.tenant_id WHERE c.id = $1 AND c.revoked_at IS NULL
+"""
+
+# Attempts to sign in. Counted before the password is looked at, so that many at once do not slip through; keys in one
+# order, so that two who share some do not wait for each other in a circle.
+
+COUNT_ATTEMPT = """
+INSERT INTO sign_in_attempt AS a (key, attempts, since)
+SELECT key, 1, $2 FROM unnest($1::bytea[]) AS k(key) ORDER BY key
+ON CONFLICT (key) DO UPDATE SET
+  attempts = CASE WHEN a.since < $3 THEN 1 ELSE a.attempts + 1 END,
+  since = CASE WHEN a.since < $3 THEN $2 ELSE a.since END
+RETURNING key, attempts, since
+"""
+# A right password takes its own attempt back, and clears what was tried for this account from this address.
+FORGIVE_ATTEMPT = """
+WITH mine AS (SELECT key FROM sign_in_attempt WHERE key = ANY($1::bytea[]) ORDER BY key FOR UPDATE)
+UPDATE sign_in_attempt a SET attempts = greatest(a.attempts - 1, 0) FROM mine WHERE a.key = mine.key
+"""
+CLEAR_ATTEMPTS = "DELETE FROM sign_in_attempt WHERE key = $1"
+
+# What is over for long may go.
+SWEEP_SESSIONS = "DELETE FROM session WHERE expires_at < $1"
+SWEEP_ATTEMPTS = "DELETE FROM sign_in_attempt WHERE since < $1"
+SWEEP_INVITATIONS = "DELETE FROM invitation WHERE expires_at < $1"

@@ -1,0 +1,55 @@
+"""How tenancy refuses.
+
+Invalid
+└── BadSlug            the name cannot be part of an address
+Conflict
+├── NameTaken          another one has the name
+├── TenantNotActive    the tenant may not trade now
+└── WrongTenantState   the tenant cannot get from its state to that one
+"""
+
+from fondaco_core import limits
+from fondaco_core.errors import Conflict, Invalid
+
+
+class BadSlug(Invalid):
+    """The name cannot be part of an address."""
+
+    code = "BAD_SLUG"
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"A short name has {limits.SLUG_CHARS_MIN} to {limits.SLUG_CHARS_MAX} small letters, digits and hyphens, with no "
+            "hyphen at either end.",
+            zh=f"短名称须为 {limits.SLUG_CHARS_MIN} 至 {limits.SLUG_CHARS_MAX} 个小写字母、数字或连字符,且首尾不能是连字符。",
+            path=("slug",),
+        )
+
+
+class NameTaken(Conflict):
+    """Another one has the name already."""
+
+    code = "NAME_TAKEN"
+
+    def __init__(self) -> None:
+        super().__init__("This name is taken; choose another one.", zh="该名称已被占用,请换一个。", path=("slug",))
+
+
+class TenantNotActive(Conflict):
+    """The tenant may not trade now: it waits for approval, is suspended, or is closed."""
+
+    code = "TENANT_NOT_ACTIVE"
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"This merchant is {state}; it cannot do this now.", zh=f"该商户当前状态为 {state},暂时无法执行此操作。")
+        self.state = state
+
+
+class WrongTenantState(Conflict):
+    """The tenant cannot get from the state it is in to the one that was asked for."""
+
+    code = "WRONG_TENANT_STATE"
+
+    def __init__(self, state: str, wanted: str) -> None:
+        super().__init__(f"A merchant that is {state} cannot become {wanted}.", zh=f"状态为 {state} 的商户不能变为 {wanted}。")
+        self.state = state

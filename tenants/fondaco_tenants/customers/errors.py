@@ -1,0 +1,43 @@
+"""How customers refuses.
+
+Invalid
+└── BadContact          neither an e-mail address nor a phone number
+Conflict
+├── ContactTaken        an account with this contact exists in this store
+└── CustomerBlocked     the merchant does not sell to this buyer
+"""
+
+from fondaco_core.errors import Conflict, Invalid
+
+
+class BadContact(Invalid):
+    """The contact is neither an e-mail address nor a phone number with its country code."""
+
+    code = "BAD_CONTACT"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A contact is an e-mail address or a phone number with its country code, as +8613800138000.",
+            zh="联系方式须为电子邮箱,或带国家代码的手机号,例如 +8613800138000。",
+            path=("contact",),
+        )
+
+
+class ContactTaken(Conflict):
+    """An account with this contact exists with this merchant; sign in instead."""
+
+    code = "CONTACT_TAKEN"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "An account with this contact exists; sign in instead.", zh="该联系方式已注册,请直接登录。", path=("contact",)
+        )
+
+
+class CustomerBlocked(Conflict):
+    """The merchant does not sell to this buyer."""
+
+    code = "CUSTOMER_BLOCKED"
+
+    def __init__(self) -> None:
+        super().__init__("This merchant does not sell to this account.", zh="该商户已停止向此账号提供服务。")

@@ -1,0 +1,22 @@
+"""Every SQL statement of customers."""
+
+_CUSTOMER = """
+SELECT id, tenant_id, kind, name, contact_masked, created_at, blocked_at, blocked_reason FROM customer
+"""
+GET = _CUSTOMER + " WHERE id = $1"
+BY_IDS = _CUSTOMER + " WHERE id = ANY($1::uuid[])"
+LIST = _CUSTOMER + """
+WHERE ($1::uuid IS NULL OR id < $1) AND ($2::bytea IS NULL OR contact_lookup = $2) AND ($3::text IS NULL OR kind = $3)
+ORDER BY id DESC LIMIT $4
+"""
+ADD = """
+INSERT INTO customer (id, tenant_id, kind, name, contact_lookup, contact_sealed, contact_masked, password_hash, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (tenant_id, contact_lookup, kind) DO NOTHING
+"""
+FIND_BY_CONTACT = "SELECT id FROM customer WHERE contact_lookup = $1 AND kind = $2"
+CREDENTIALS = "SELECT id, password_hash, blocked_at FROM customer WHERE contact_lookup = $1 AND kind = 'REGISTERED'"
+SEALED_CONTACT = "SELECT contact_sealed FROM customer WHERE id = $1"
+BLOCKED = "SELECT blocked_at IS NOT NULL FROM customer WHERE id = $1"
+BLOCK = "UPDATE customer SET blocked_at = $2, blocked_reason = $3 WHERE id = $1 AND blocked_at IS NULL"
+UNBLOCK = "UPDATE customer SET blocked_at = NULL, blocked_reason = NULL WHERE id = $1 AND blocked_at IS NOT NULL"
