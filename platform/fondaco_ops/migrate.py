@@ -24,9 +24,7 @@ def alembic_config() -> Config:
     config = Config()
     config.set_main_option("script_location", f"{fondaco_ops.__path__[0]}/migrations".replace("%", "%%"))
     config.set_main_option("path_separator", "os")
-    config.set_main_option(
-        "file_template", "%%(year)d_%%(month).2d_%%(day).2d_%%(hour).2d%%(minute).2d_%%(slug)s"
-    )
+    config.set_main_option("file_template", "%%(year)d_%%(month).2d_%%(day).2d_%%(hour).2d%%(minute).2d_%%(slug)s")
     return config
 
 
@@ -43,7 +41,9 @@ async def migrate(settings: Settings) -> str:
             for role in (OWNER, *ROLES):
                 exists = await connection.exec_driver_sql(f"SELECT 1 FROM pg_roles WHERE rolname = '{role}'")  # noqa: S608
                 if exists.first() is None:
-                    await connection.exec_driver_sql(f"CREATE ROLE {role} NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS")
+                    await connection.exec_driver_sql(
+                        f"CREATE ROLE {role} NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS"
+                    )
                 if role != OWNER:
                     password = role_password(secret, role).reveal()
                     await connection.exec_driver_sql(f"ALTER ROLE {role} LOGIN PASSWORD '{password}'")
@@ -52,6 +52,9 @@ async def migrate(settings: Settings) -> str:
             await connection.exec_driver_sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
             await connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA public TO {', '.join(ROLES)}")
             await connection.exec_driver_sql(f"SET ROLE {OWNER}")
+            # From here on in transactions: a migration that is interrupted has not happened.
+            await connection.commit()
+            await connection.execution_options(isolation_level="READ COMMITTED")
             config = alembic_config()
 
             def upgrade(sync_connection: object) -> str:
@@ -70,5 +73,5 @@ async def migrate(settings: Settings) -> str:
 def run(_: argparse.Namespace) -> int:
     """Migrates by the settings of the environment and says where the database is."""
     revision = asyncio.run(migrate(read_settings()))
-    print(f"The database is at revision {revision}.")  # noqa: T201 - a command's answer
+    print(f"The database is at revision {revision}.")
     return 0
