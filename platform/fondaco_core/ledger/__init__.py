@@ -7,11 +7,10 @@ Stands on db.
 """
 
 from fondaco_core.ledger.errors import InsufficientFunds
-from fondaco_core.ledger.rules import AccountKind, Owner, Purpose, affordable
+from fondaco_core.ledger.rules import affordable
 from fondaco_core.ledger.service import (
     Balance,
     Entry,
-    NewTransfer,
     accounts,
     balances,
     hold,
@@ -24,13 +23,9 @@ from fondaco_core.ledger.service import (
 )
 
 __all__ = [
-    "AccountKind",
     "Balance",
     "Entry",
     "InsufficientFunds",
-    "NewTransfer",
-    "Owner",
-    "Purpose",
     "accounts",
     "affordable",
     "balances",

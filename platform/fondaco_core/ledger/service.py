@@ -16,22 +16,7 @@ from fondaco_core.db import Tx
 from fondaco_core.errors import Bug
 from fondaco_core.ids import AccountId, CustomerId, TenantId, TransferId, new_id
 from fondaco_core.ledger import store
-from fondaco_core.ledger.rules import AccountKind, Owner, Purpose
-
-
-@dataclass(frozen=True, slots=True)
-class NewTransfer:
-    """An amount to move from one owner's account to another's."""
-
-    debit: Owner
-    credit: Owner
-    amount_minor: int
-    purpose: Purpose
-    reference_id: UUID | None
-
-    def __post_init__(self) -> None:
-        assert 0 < self.amount_minor <= limits.AMOUNT_MAX_MINOR
-        assert self.debit.currency == self.credit.currency
+from fondaco_core.postings import AccountKind, NewTransfer, Owner, Purpose
 
 
 @dataclass(frozen=True, slots=True)

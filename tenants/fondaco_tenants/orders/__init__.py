@@ -1,1 +1,84 @@
-"""orders."""
+"""orders: purchases and their states, from the hold to the refund.
+
+Owns     order, order_line, allocation, hop, refund.
+Promises holding is atomic over the whole order and every hop; units delivered, refunded and open are the units ordered;
+         a paid order is fulfilled in the paying transaction; an unpaid one gives its stock back when its hold runs out.
+Stands on routing, codes, catalog, customers, ledger.
+"""
+
+from fondaco_tenants.orders.errors import (
+    CodeAlreadyRevealed,
+    HoldExpired,
+    InvalidOrder,
+    LimitExceeded,
+    OrderNotOpen,
+    OutOfStock,
+    PriceChanged,
+)
+from fondaco_tenants.orders.events import OrderClosed, OrderFulfilled, OrderPlaced, OrderRefunded
+from fondaco_tenants.orders.rules import AllocationState, OrderState, TimelineEntry
+from fondaco_tenants.orders.service.change import (
+    Refunded,
+    cancel_order,
+    expire_overdue,
+    mark_revealed,
+    pay_order,
+    refund_order,
+)
+from fondaco_tenants.orders.service.place import OrderRequest, PayBy, Placed, place_order, place_orders
+from fondaco_tenants.orders.service.read import (
+    AllocationView,
+    LineView,
+    OrderView,
+    find_allocations,
+    find_orders,
+    get_order,
+    get_order_by_code,
+    lines_of,
+    list_allocations,
+    list_orders,
+    timeline_of,
+)
+from fondaco_tenants.orders.service.simulate import Simulated, SimulatedLine, simulate_order
+
+__all__ = [
+    "AllocationState",
+    "AllocationView",
+    "CodeAlreadyRevealed",
+    "HoldExpired",
+    "InvalidOrder",
+    "LimitExceeded",
+    "LineView",
+    "OrderClosed",
+    "OrderFulfilled",
+    "OrderNotOpen",
+    "OrderPlaced",
+    "OrderRefunded",
+    "OrderRequest",
+    "OrderState",
+    "OrderView",
+    "OutOfStock",
+    "PayBy",
+    "Placed",
+    "PriceChanged",
+    "Refunded",
+    "Simulated",
+    "SimulatedLine",
+    "TimelineEntry",
+    "cancel_order",
+    "expire_overdue",
+    "find_allocations",
+    "find_orders",
+    "get_order",
+    "get_order_by_code",
+    "lines_of",
+    "list_allocations",
+    "list_orders",
+    "mark_revealed",
+    "pay_order",
+    "place_order",
+    "place_orders",
+    "refund_order",
+    "simulate_order",
+    "timeline_of",
+]

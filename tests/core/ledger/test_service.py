@@ -10,10 +10,6 @@ from fondaco_core.db import governing, trading, transaction
 from fondaco_core.errors import Bug
 from fondaco_core.ids import CustomerId, TenantId
 from fondaco_core.ledger import (
-    AccountKind,
-    NewTransfer,
-    Owner,
-    Purpose,
     accounts,
     affordable,
     balances,
@@ -24,6 +20,7 @@ from fondaco_core.ledger import (
     roll_up,
     void_held,
 )
+from fondaco_core.postings import AccountKind, NewTransfer, Owner, Purpose
 
 pytestmark = pytest.mark.usefixtures("database")
 

@@ -1,0 +1,123 @@
+"""How orders can fail.
+
+Refusal
+├── Invalid
+│   └── InvalidOrder         lines, quantities or contact make no sense
+├── NotFound                 (core) a listing, store or order that the asker may not see
+└── Conflict
+    ├── OutOfStock           fewer units than asked for can be had from any source
+    ├── PriceChanged         the price is not the one that the buyer agreed to
+    ├── LimitExceeded        more than the listing allows in an order, or to one customer
+    ├── OrderNotOpen         the order is in a state that does not allow this
+    ├── HoldExpired          the order was not paid in time; its stock is free again
+    └── CodeAlreadyRevealed  somebody has seen the code: it cannot go back to stock
+"""
+
+from datetime import datetime
+
+from fondaco_core.errors import Conflict, Invalid
+from fondaco_core.ids import AllocationId, ListingId, OrderId
+from fondaco_core.money import Money
+
+
+class InvalidOrder(Invalid):
+    """The order makes no sense as it was asked."""
+
+    code = "INVALID_ORDER"
+
+
+class OutOfStock(Conflict):
+    """Fewer units than asked for can be had."""
+
+    code = "OUT_OF_STOCK"
+
+    def __init__(self, listing_id: ListingId, *, asked: int, available: int, path: tuple[str, ...] = ()) -> None:
+        super().__init__(
+            f"{asked} were asked for, {available} can be had now.", zh=f"需要 {asked} 件,目前可售 {available} 件。", path=path
+        )
+        self.listing_id = listing_id
+        self.asked = asked
+        self.available = available
+
+
+class PriceChanged(Conflict):
+    """The price is not the one that the buyer agreed to."""
+
+    code = "PRICE_CHANGED"
+
+    def __init__(self, *, agreed: Money, total: Money) -> None:
+        super().__init__(
+            f"The total is {total} now, not {agreed}; agree to it to go on.",
+            zh=f"总价现为 {total},而非 {agreed};请确认新价格后继续。",
+            path=("expectedTotal",),
+        )
+        self.agreed = agreed
+        self.total = total
+
+
+class LimitExceeded(Conflict):
+    """More than the listing allows in one order, or to one customer within its period."""
+
+    code = "LIMIT_EXCEEDED"
+
+    def __init__(
+        self,
+        listing_id: ListingId,
+        *,
+        limit: int,
+        remaining: int,
+        period_days: int | None,
+        per_order: bool,
+        path: tuple[str, ...] = (),
+    ) -> None:
+        whom, whom_zh = ("one order", "每单") if per_order else ("one customer", "每位顾客")
+        span = f" within {period_days} days" if period_days else ""
+        span_zh = f"{period_days} 天内" if period_days else ""
+        super().__init__(
+            f"At most {limit} go to {whom}{span}; {remaining} may still be bought.",
+            zh=f"{span_zh}{whom_zh}最多 {limit} 件,还可购买 {remaining} 件。",
+            path=path,
+        )
+        self.listing_id = listing_id
+        self.limit = limit
+        self.remaining = remaining
+        self.period_days = period_days
+        self.per_order = per_order
+
+
+class OrderNotOpen(Conflict):
+    """The order is in a state that does not allow this."""
+
+    code = "ORDER_NOT_OPEN"
+
+    def __init__(self, order_id: OrderId, *, state: str) -> None:
+        super().__init__(f"The order is {state}, which does not allow this.", zh=f"订单状态为 {state},不允许此操作。")
+        self.order_id = order_id
+        self.state = state
+
+
+class HoldExpired(Conflict):
+    """The order was not paid in time, and its stock is free for others again."""
+
+    code = "HOLD_EXPIRED"
+
+    def __init__(self, order_id: OrderId, *, expired_at: datetime) -> None:
+        super().__init__(
+            f"The order was held until {expired_at:%Y-%m-%dT%H:%M:%SZ}; place it again.",
+            zh=f"订单保留至 {expired_at:%Y-%m-%dT%H:%M:%SZ},已过期;请重新下单。",
+        )
+        self.order_id = order_id
+        self.expired_at = expired_at
+
+
+class CodeAlreadyRevealed(Conflict):
+    """Somebody has seen the code: it cannot go back to stock, so this cannot be refunded by itself."""
+
+    code = "CODE_ALREADY_REVEALED"
+
+    def __init__(self, allocation_ids: list[AllocationId]) -> None:
+        super().__init__(
+            f"{len(allocation_ids)} of these codes were seen already and cannot go back to stock.",
+            zh=f"其中 {len(allocation_ids)} 个卡密已被查看,无法退回库存。",
+        )
+        self.allocation_ids = allocation_ids

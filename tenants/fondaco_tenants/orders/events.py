@@ -1,0 +1,42 @@
+"""Facts that orders announce."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from fondaco_core.outbox import Event
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPlaced(Event):
+    """An order was placed; it is paid and fulfilled already when `state` says so."""
+
+    name: ClassVar[str] = "order.placed"
+    order_id: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFulfilled(Event):
+    """Every unit of an order has its code."""
+
+    name: ClassVar[str] = "order.fulfilled"
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderClosed(Event):
+    """An unpaid order ended: CANCELLED or EXPIRED. Its stock is free again."""
+
+    name: ClassVar[str] = "order.closed"
+    order_id: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRefunded(Event):
+    """Units of an order were refunded."""
+
+    name: ClassVar[str] = "order.refunded"
+    order_id: str
+    refund_id: str
+    units: int

@@ -1,0 +1,1 @@
+"""Use cases of orders: place, read, and what happens afterwards."""

@@ -1,0 +1,215 @@
+"""What happens to an order after it was placed: pay, cancel, expire, refund, reveal. The order's row is locked first."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fondaco_core import audit, clock, ledger, limits, outbox
+from fondaco_core.context import Ctx
+from fondaco_core.db import Tx
+from fondaco_core.errors import Bug, Invalid, NotFound
+from fondaco_core.ids import AllocationId, OrderId, OrderLineId, SourceId, new_id
+from fondaco_core.ledger import InsufficientFunds
+from fondaco_core.money import Money
+from fondaco_core.postings import AccountKind, NewTransfer
+from fondaco_tenants import codes
+from fondaco_tenants.orders import rules, store
+from fondaco_tenants.orders.errors import CodeAlreadyRevealed, HoldExpired, OrderNotOpen
+from fondaco_tenants.orders.events import OrderClosed, OrderFulfilled, OrderRefunded
+from fondaco_tenants.orders.rules import AllocationState, HopPlan, OrderState, SoldHop
+from fondaco_tenants.orders.service.read import OrderView, may_see, order_view
+
+
+@dataclass(frozen=True, slots=True)
+class Refunded:
+    """Money that went back, in the same transaction as the codes that went back to stock."""
+
+    order_id: OrderId
+    units: int
+    amount: Money
+
+
+async def _locked(tx: Tx, ctx: Ctx, order_id: OrderId) -> OrderView:
+    row = await tx.fetchrow(store.LOCK, order_id)
+    if row is None or not may_see(ctx, view := order_view(row)):
+        raise NotFound("order")
+    return view
+
+
+async def pay_order(tx: Tx, ctx: Ctx, *, order_id: OrderId) -> OrderView:
+    """Pays a pending order from its buyer's wallet and fulfils it, in one transaction.
+
+    Raises OrderNotOpen, HoldExpired, InsufficientFunds; paying a paid order again answers it as it is.
+    """
+    ctx.require("buyer.order")
+    order = await _locked(tx, ctx, order_id)
+    if order.state in rules.SETTLED:
+        return order
+    if order.state is not OrderState.PENDING_PAYMENT:
+        raise OrderNotOpen(order_id, state=order.state.value)
+    now = clock.now()
+    assert order.hold_expires_at is not None
+    if order.hold_expires_at <= now:
+        raise HoldExpired(order_id, expired_at=order.hold_expires_at)
+    hops = [
+        HopPlan(0, SourceId(r["source_id"]), r["depth"], r["seller_tenant_id"], r["buyer_tenant_id"], r["quantity"],
+                r["unit_price_minor"], r["fee_minor"])
+        for r in await tx.fetch(store.HOPS, order_id)
+    ]  # fmt: skip
+    payments = rules.payments_of_hops(
+        hops, customer_id=order.customer_id, currency=order.total.currency, order_id=order_id
+    )
+    allocations = [AllocationId(row["id"]) for row in await tx.fetch(store.FULFIL_ALLOCATIONS, order_id, now)]
+    await codes.deliver_codes(tx, allocations)
+    await _require_funds(tx, payments)
+    await ledger.post(tx, payments)
+    await tx.execute(store.PAID, order_id, now)
+    await audit.record(tx, ctx, "order.paid", subject_kind="order", subject_id=order_id, tenant_id=order.tenant_id)
+    await outbox.announce(tx, (order.tenant_id, OrderFulfilled(str(order_id))))
+    return order_view(await tx.fetchrow(store.LOCK, order_id))
+
+
+async def _require_funds(tx: Tx, payments: Sequence[NewTransfer]) -> None:
+    """Locks the wallets that pay and refuses when one of them cannot."""
+    owners = sorted({t.debit for t in payments if t.debit.kind is AccountKind.WALLET}, key=str)
+    found = await ledger.accounts(tx, owners)
+    available = await ledger.lock_wallets(tx, list(found.values()))
+    for owner in owners:
+        asked = sum(t.amount_minor for t in payments if t.debit == owner)
+        if available[found[owner]] < asked:
+            raise InsufficientFunds(
+                asked=Money(asked, owner.currency), available=Money(available[found[owner]], owner.currency)
+            )
+
+
+async def cancel_order(tx: Tx, ctx: Ctx, *, order_id: OrderId, reason: str | None = None) -> OrderView:
+    """Cancels an unpaid order: its stock is free again. By its buyer, or by the merchant's people with a reason."""
+    ctx.require("orders.cancel" if ctx.has("orders.cancel") else "buyer.order")
+    order = await _locked(tx, ctx, order_id)
+    if order.state is not OrderState.PENDING_PAYMENT:
+        raise OrderNotOpen(order_id, state=order.state.value)
+    await _close(tx, ctx, [order_id], OrderState.CANCELLED, reason=reason, tenants=[order.tenant_id])
+    return order_view(await tx.fetchrow(store.LOCK, order_id))
+
+
+async def expire_overdue(tx: Tx, ctx: Ctx, *, count: int = limits.EXPIRE_BATCH) -> int:
+    """Ends unpaid orders whose hold has run out, over all tenants, oldest first; says how many."""
+    ctx.require("system.run")
+    rows = await tx.fetch(store.OVERDUE, clock.now(), count)
+    if rows:
+        await _close(
+            tx, ctx, [OrderId(row["id"]) for row in rows], OrderState.EXPIRED, reason=None,
+            tenants=[row["tenant_id"] for row in rows],
+        )  # fmt: skip
+    return len(rows)
+
+
+async def _close(
+    tx: Tx, ctx: Ctx, order_ids: Sequence[OrderId], state: OrderState, *, reason: str | None, tenants: Sequence[object]
+) -> None:
+    assert state in rules.NEXT_STATES[OrderState.PENDING_PAYMENT]
+    now = clock.now()
+    released = await tx.fetch(store.RELEASE_ALLOCATIONS, list(order_ids), now)
+    await codes.release_codes(tx, [AllocationId(row["id"]) for row in released])
+    await tx.execute(store.LOWER_LINES, [row["line_id"] for row in released])
+    await tx.execute(store.CLOSE, list(order_ids), state.value, reason, now)
+    pairs = list(zip(tenants, order_ids, strict=True))
+    await audit.record_many(
+        tx, ctx, f"order.{state.value.lower()}", subject_kind="order", reason=reason,
+        subjects=[(tenant, order_id, {}) for tenant, order_id in pairs],  # type: ignore[misc]
+    )  # fmt: skip
+    await outbox.announce(tx, *((tenant, OrderClosed(str(order_id), state.value)) for tenant, order_id in pairs))  # type: ignore[misc]
+
+
+async def refund_order(
+    tx: Tx, ctx: Ctx, *, order_id: OrderId, reason: str, allocation_ids: Sequence[AllocationId] | None = None
+) -> Refunded:
+    """Refunds units that nobody has seen: codes back to stock, money back to the buyer's wallet, at once.
+
+    `allocation_ids` None means every unit that is still live. Raises CodeAlreadyRevealed, naming those that were seen.
+    """
+    ctx.require("orders.refund")
+    if not 0 < len(reason.strip()) <= limits.NOTE_MAX:
+        raise Invalid("A refund has a reason.", zh="退款须填写原因。", path=("reason",))
+    order = await _locked(tx, ctx, order_id)
+    if order.state not in rules.SETTLED:
+        raise OrderNotOpen(order_id, state=order.state.value)
+    chosen = await _refundable(tx, order_id, allocation_ids)
+    refund_id, now = new_id(), clock.now()
+    transfers = await _refund_transfers(tx, order, chosen, refund_id)
+    if await tx.execute(store.REFUND_ALLOCATIONS, [allocation for allocation, _, _ in chosen], now) != len(chosen):
+        msg = "An allocation changed under its lock."
+        raise Bug(msg)
+    await codes.release_codes(tx, [allocation for allocation, _, _ in chosen])
+    await tx.execute(store.LOWER_LINES, [line for _, line, _ in chosen])
+    await ledger.post(tx, transfers)
+    amount_minor = await _finish_refund(tx, ctx, order, refund_id, len(chosen), transfers, reason)
+    return Refunded(order_id, len(chosen), Money(amount_minor, order.total.currency))
+
+
+async def _refundable(
+    tx: Tx, order_id: OrderId, allocation_ids: Sequence[AllocationId] | None
+) -> list[tuple[AllocationId, OrderLineId, SourceId]]:
+    wanted = None if allocation_ids is None else list(dict.fromkeys(allocation_ids))
+    rows = await tx.fetch(store.LOCK_ALLOCATIONS, order_id, wanted)
+    if wanted is not None and len(rows) != len(wanted):
+        raise NotFound("allocation", path=("allocationIds",))
+    live = [row for row in rows if row["state"] == AllocationState.FULFILLED.value]
+    if not live or (wanted is not None and len(live) != len(rows)):
+        raise OrderNotOpen(order_id, state="REFUNDED")
+    seen = [AllocationId(row["id"]) for row in live if row["revealed_at"] is not None]
+    if seen:
+        raise CodeAlreadyRevealed(seen)
+    return [(AllocationId(r["id"]), OrderLineId(r["line_id"]), SourceId(r["source_id"])) for r in live]
+
+
+async def _refund_transfers(
+    tx: Tx, order: OrderView, chosen: Sequence[tuple[AllocationId, OrderLineId, SourceId]], refund_id: object
+) -> list[NewTransfer]:
+    rows = await tx.fetch(store.REFUNDED_UNITS, order.id)
+    before = {(row["line_id"], row["source_id"]): row["units"] for row in rows}
+    units = Counter((line, source) for _, line, source in chosen)
+    transfers: list[NewTransfer] = []
+    for row in await tx.fetch(store.HOPS, order.id):
+        route = (row["line_id"], row["source_id"])
+        if units[route]:
+            hop = SoldHop(
+                row["seller_tenant_id"], row["buyer_tenant_id"], row["unit_price_minor"], row["quantity"], row["fee_minor"],
+                before.get(route, 0),
+            )  # fmt: skip
+            transfers += rules.refund_of_hop(
+                hop, units[route], customer_id=order.customer_id, currency=order.total.currency, refund_id=refund_id  # type: ignore[arg-type]
+            )
+    return transfers
+
+
+async def _finish_refund(
+    tx: Tx, ctx: Ctx, order: OrderView, refund_id: object, units: int, transfers: Sequence[NewTransfer], reason: str
+) -> int:
+    now = clock.now()
+    amount_minor = sum(t.amount_minor for t in transfers if t.credit.customer_id == order.customer_id)
+    rows = await tx.fetch(store.LINES, [order.id])
+    state = rules.state_after_refund(units_live=sum(row["live_quantity"] for row in rows))
+    await tx.execute(store.REFUND_ORDER, order.id, state.value, amount_minor, now)
+    await tx.execute(
+        store.ADD_REFUND, refund_id, order.tenant_id, order.id, units, amount_minor, reason, ctx.actor.value, ctx.actor_id, now
+    )
+    await audit.record(
+        tx, ctx, "order.refunded", subject_kind="order", subject_id=order.id, tenant_id=order.tenant_id, reason=reason,
+        detail={"units": units, "amount_minor": amount_minor},
+    )  # fmt: skip
+    await outbox.announce(tx, (order.tenant_id, OrderRefunded(str(order.id), str(refund_id), units)))
+    return amount_minor
+
+
+async def mark_revealed(tx: Tx, ctx: Ctx, *, allocation_ids: Sequence[AllocationId]) -> None:
+    """Notes that codes are shown, in the transaction that shows them: from here on no refund takes them back to stock.
+
+    Raises OrderNotOpen when a unit is not fulfilled, or was refunded a moment before.
+    """
+    assert allocation_ids
+    assert ctx.request_id is not None
+    rows = await tx.fetch(store.MARK_REVEALED, list(allocation_ids), clock.now())
+    if len(rows) != len(set(allocation_ids)):
+        missing = set(allocation_ids) - {row["id"] for row in rows}
+        raise OrderNotOpen(OrderId(next(iter(missing))), state="RELEASED")

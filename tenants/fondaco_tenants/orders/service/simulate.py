@@ -1,0 +1,101 @@
+"""Simulating an order: the path of placing it, without locks and without effect."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fondaco_core import clock, ledger
+from fondaco_core.context import Ctx
+from fondaco_core.db import Tx
+from fondaco_core.errors import Refusal
+from fondaco_core.ids import CustomerId, ListingId, PoolId
+from fondaco_core.ledger import InsufficientFunds
+from fondaco_core.money import Money
+from fondaco_core.postings import AccountKind
+from fondaco_tenants import codes
+from fondaco_tenants.orders import rules
+from fondaco_tenants.orders.errors import OutOfStock
+from fondaco_tenants.orders.rules import Quote, SourceOffer
+from fondaco_tenants.orders.service.place import bought_before, quote_lines
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedLine:
+    """What one line would cost, and from where each of its units would come."""
+
+    listing_id: ListingId
+    title: str
+    quantity: int
+    unit_price: Money
+    subtotal: Money
+    available: int
+    route: tuple[tuple[SourceOffer, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """What `place_order` would do now: `refusal` is None when the order would stand."""
+
+    lines: tuple[SimulatedLine, ...]
+    total: Money
+    refusal: Refusal | None
+
+
+async def simulate_order(
+    tx: Tx, ctx: Ctx, *, customer_id: CustomerId | None, lines: Sequence[tuple[ListingId, int]], from_wallet: bool
+) -> Simulated:
+    """Prices, checks and routes an order as placing it would, and changes nothing.
+
+    Raises only what makes the question itself senseless: no lines, no such listing. Any other refusal is the answer.
+    """
+    ctx.require("buyer.order")
+    rules.check_lines(lines)
+    quotes = await quote_lines(tx, lines)
+    total = sum((quote.unit_price_minor * quote.quantity for quote in quotes), 0)
+    stock = await codes.stock_of_pools(
+        tx, sorted({s.pool_id for quote in quotes for s in quote.sources}), up_to=sum(quote.quantity for quote in quotes)
+    )
+    refusal = await _refusal(tx, customer_id, quotes, stock, from_wallet=from_wallet)
+    left = dict(stock)
+    simulated: list[SimulatedLine] = []
+    for quote in quotes:
+        plan = rules.plan_units(quote, left)
+        available = sum(left.get(source.pool_id, 0) for source in quote.sources)
+        for source, units in plan:
+            left[source.pool_id] -= units
+        price = Money(quote.unit_price_minor, quote.currency)
+        simulated.append(
+            SimulatedLine(
+                quote.listing_id, quote.title, quote.quantity, price, price * quote.quantity, min(available, quote.quantity), tuple(plan)
+            )
+        )
+    return Simulated(tuple(simulated), Money(total, quotes[0].currency), refusal)
+
+
+async def _refusal(
+    tx: Tx, customer_id: CustomerId | None, quotes: Sequence[Quote], stock: dict[PoolId, int], *, from_wallet: bool
+) -> Refusal | None:
+    try:
+        priced = rules.price_order(customer_id or CustomerId(quotes[0].store_id), quotes, agreed=None)
+        if customer_id is not None:
+            bought = await bought_before(tx, customer_id, [q for q in quotes if q.customer_max is not None], clock.now())
+            for quote in quotes:
+                rules.check_customer_limit(quote, bought=bought.get(quote.listing_id, 0))
+        for line, missing in rules.short_lines(quotes, stock):
+            raise OutOfStock(
+                line.listing_id, asked=line.quantity, available=line.quantity - missing, path=("lines", str(line.line))
+            )
+        if from_wallet and customer_id is not None:
+            await _require_affordable(tx, priced)
+    except Refusal as refusal:
+        return refusal
+    return None
+
+
+async def _require_affordable(tx: Tx, priced: rules.PricedOrder) -> None:
+    found = await ledger.balances(tx, tenant_id=priced.seller_id, customer_id=priced.customer_id)
+    currency = priced.total.currency
+    available = next(
+        (b.available_minor for b in found if b.kind is AccountKind.WALLET and b.currency == currency), 0
+    )
+    if available < priced.total.amount_minor:
+        raise InsufficientFunds(asked=priced.total, available=Money(available, currency))

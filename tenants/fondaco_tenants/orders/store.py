@@ -1,0 +1,144 @@
+"""Every SQL statement of orders. The statements of placing are set-based: one of each, however many orders there are."""
+
+# One round trip over what catalogue, storefront, tenancy and routing say of the listings: the hot path cannot ask each of
+# them by itself. Only what may be sold now is found; row level security keeps it to the store's tenant.
+QUOTE = """
+SELECT l.id AS listing_id, l.store_id, l.tenant_id AS seller_id, l.entitlement_id, l.title, l.price_minor, l.currency,
+  l.order_max, l.customer_max, l.customer_period_days, t.fee_bps, s.hold_s, src.ids AS source_ids, src.pools AS pool_ids
+FROM listing l
+JOIN store s ON s.id = l.store_id AND s.state = 'OPEN'
+JOIN tenant t ON t.id = l.tenant_id AND t.state = 'ACTIVE'
+LEFT JOIN LATERAL (
+  SELECT array_agg(x.id ORDER BY x.priority, x.id) AS ids, array_agg(x.pool_id ORDER BY x.priority, x.id) AS pools
+  FROM source x WHERE x.listing_id = l.id AND x.enabled
+) src ON true
+WHERE l.id = ANY($1::uuid[]) AND l.state = 'ACTIVE'
+"""
+
+# Orders of one customer for one limited listing go one after the other; in one order of keys, so that nobody waits crosswise.
+LOCK_LIMITS = "SELECT pg_advisory_xact_lock(key) FROM (SELECT DISTINCT key FROM unnest($1::bigint[]) AS k(key) ORDER BY key) AS k"
+
+BOUGHT = """
+SELECT w.listing_id, coalesce(sum(l.live_quantity), 0)::bigint AS units
+FROM unnest($1::uuid[], $2::timestamptz[]) AS w(listing_id, since)
+LEFT JOIN order_line l ON l.listing_id = w.listing_id AND l.customer_id = $3 AND l.placed_at > w.since
+GROUP BY w.listing_id
+"""
+
+WRITE = """
+WITH o AS (
+  INSERT INTO "order" (id, tenant_id, code, store_id, customer_id, state, currency, total_minor, channel, reference,
+    hold_expires_at, placed_at, paid_at, fulfilled_at)
+  SELECT id, $1, code, store_id, $2, state, currency, total_minor, channel, reference, hold_expires_at, $3,
+    CASE WHEN state = 'FULFILLED' THEN $3 END, CASE WHEN state = 'FULFILLED' THEN $3 END
+  FROM unnest($4::uuid[], $5::text[], $6::uuid[], $7::text[], $8::text[], $9::bigint[], $10::text[], $11::text[], $12::timestamptz[])
+    AS w(id, code, store_id, state, currency, total_minor, channel, reference, hold_expires_at)
+), l AS (
+  INSERT INTO order_line (id, tenant_id, order_id, listing_id, entitlement_id, customer_id, number, title, quantity,
+    live_quantity, unit_price_minor, placed_at)
+  SELECT id, $1, order_id, listing_id, entitlement_id, $2, number, title, quantity, quantity, unit_price_minor, $3
+  FROM unnest($13::uuid[], $14::uuid[], $15::uuid[], $16::uuid[], $17::int[], $18::text[], $19::int[], $20::bigint[])
+    AS w(id, order_id, listing_id, entitlement_id, number, title, quantity, unit_price_minor)
+), a AS (
+  INSERT INTO allocation (id, tenant_id, leaf_tenant_id, order_id, line_id, unit, attempt, source_id, code_id, state, changed_at)
+  SELECT id, $1, leaf_tenant_id, order_id, line_id, unit, 1, source_id, code_id, state, $3
+  FROM unnest($21::uuid[], $22::uuid[], $23::uuid[], $24::uuid[], $25::int[], $26::uuid[], $27::uuid[], $28::text[])
+    AS w(id, leaf_tenant_id, order_id, line_id, unit, source_id, code_id, state)
+)
+INSERT INTO hop (id, order_id, line_id, source_id, depth, seller_tenant_id, buyer_tenant_id, quantity, unit_price_minor, fee_minor)
+SELECT * FROM unnest($29::uuid[], $30::uuid[], $31::uuid[], $32::uuid[], $33::int[], $34::uuid[], $35::uuid[], $36::int[],
+  $37::bigint[], $38::bigint[])
+"""
+
+ORDER_COLUMNS = """
+o.id, o.tenant_id, o.code, o.store_id, o.customer_id, o.state, o.currency, o.total_minor, o.refunded_minor, o.channel,
+o.reference, o.hold_expires_at, o.placed_at, o.paid_at, o.fulfilled_at, o.closed_at, o.reason, o.token_version, o.version
+"""
+
+BY_IDS = f'SELECT {ORDER_COLUMNS} FROM "order" o WHERE o.id = ANY($1::uuid[])'  # noqa: S608 - a constant
+BY_CODE = f'SELECT {ORDER_COLUMNS} FROM "order" o WHERE o.code = $1'  # noqa: S608
+LOCK = f'SELECT {ORDER_COLUMNS} FROM "order" o WHERE o.id = $1 FOR NO KEY UPDATE'  # noqa: S608
+
+# Newest first; `$3` and `$4` bound a page by id, null for none.
+LIST = f"""
+SELECT {ORDER_COLUMNS} FROM "order" o
+WHERE ($1::uuid IS NULL OR o.customer_id = $1) AND ($2::text[] IS NULL OR o.state = ANY($2))
+  AND ($3::uuid IS NULL OR o.id < $3) AND ($4::uuid IS NULL OR o.id > $4)
+ORDER BY CASE WHEN $6 THEN o.id END ASC, CASE WHEN NOT $6 THEN o.id END DESC LIMIT $5
+"""  # noqa: S608
+
+LINES = """
+SELECT id, order_id, listing_id, entitlement_id, number, title, quantity, live_quantity, unit_price_minor
+FROM order_line WHERE order_id = ANY($1::uuid[]) ORDER BY order_id, number
+"""
+
+ALLOCATIONS = """
+SELECT a.id, a.tenant_id, a.leaf_tenant_id, a.order_id, a.line_id, a.unit, a.attempt, a.source_id, a.code_id, a.state,
+  a.changed_at, a.refunded_at, a.revealed_at, c.masked
+FROM allocation a LEFT JOIN code c ON c.id = a.code_id
+WHERE a.order_id = ANY($1::uuid[]) AND ($2::uuid IS NULL OR a.id > $2) ORDER BY a.order_id, a.id LIMIT $3
+"""
+
+ALLOCATION_BY_IDS = """
+SELECT a.id, a.tenant_id, a.leaf_tenant_id, a.order_id, a.line_id, a.unit, a.attempt, a.source_id, a.code_id, a.state,
+  a.changed_at, a.refunded_at, a.revealed_at, c.masked
+FROM allocation a LEFT JOIN code c ON c.id = a.code_id WHERE a.id = ANY($1::uuid[])
+"""
+
+HOPS = """
+SELECT id, line_id, source_id, depth, seller_tenant_id, buyer_tenant_id, quantity, unit_price_minor, fee_minor
+FROM hop WHERE order_id = $1 ORDER BY line_id, source_id, depth
+"""
+
+LOCK_ALLOCATIONS = """
+SELECT id, line_id, source_id, code_id, state, revealed_at FROM allocation
+WHERE order_id = $1 AND ($2::uuid[] IS NULL OR id = ANY($2)) ORDER BY id FOR NO KEY UPDATE
+"""
+
+REFUNDED_UNITS = """
+SELECT line_id, source_id, count(*)::int AS units FROM allocation WHERE order_id = $1 AND refunded_at IS NOT NULL
+GROUP BY line_id, source_id
+"""
+
+PAID = """
+UPDATE "order" SET state = 'FULFILLED', paid_at = $2, fulfilled_at = $2, hold_expires_at = NULL, version = version + 1 WHERE id = $1
+"""
+FULFIL_ALLOCATIONS = """
+UPDATE allocation SET state = 'FULFILLED', changed_at = $2 WHERE order_id = $1 AND state = 'HELD' RETURNING id
+"""
+CLOSE = """
+UPDATE "order" SET state = $2, reason = $3, closed_at = $4, hold_expires_at = NULL, version = version + 1 WHERE id = ANY($1::uuid[])
+"""
+RELEASE_ALLOCATIONS = """
+UPDATE allocation SET state = 'RELEASED', changed_at = $2 WHERE order_id = ANY($1::uuid[]) AND state = 'HELD' RETURNING id, line_id
+"""
+REFUND_ALLOCATIONS = """
+UPDATE allocation SET state = 'RELEASED', changed_at = $2, refunded_at = $2 WHERE id = ANY($1::uuid[]) AND state = 'FULFILLED'
+  AND revealed_at IS NULL
+"""
+LOWER_LINES = """
+UPDATE order_line l SET live_quantity = l.live_quantity - w.units
+FROM (SELECT line_id, count(*)::int AS units FROM unnest($1::uuid[]) AS x(line_id) GROUP BY line_id) w WHERE l.id = w.line_id
+"""
+REFUND_ORDER = """
+UPDATE "order" SET state = $2, refunded_minor = refunded_minor + $3, version = version + 1,
+  closed_at = CASE WHEN $2 = 'REFUNDED' THEN $4::timestamptz ELSE closed_at END WHERE id = $1
+"""
+ADD_REFUND = """
+INSERT INTO refund (id, tenant_id, order_id, units, amount_minor, reason, actor_kind, actor_id, refunded_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+"""
+REFUNDS = """
+SELECT id, order_id, units, amount_minor, reason, refunded_at FROM refund WHERE order_id = ANY($1::uuid[]) ORDER BY id
+"""
+
+# Taken in the transaction that shows the code: whoever has the row first, this or a refund, decides.
+MARK_REVEALED = """
+UPDATE allocation SET revealed_at = coalesce(revealed_at, $2), changed_at = $2 WHERE id = ANY($1::uuid[]) AND state = 'FULFILLED'
+RETURNING id
+"""
+
+OVERDUE = """
+SELECT id, tenant_id FROM "order" WHERE state = 'PENDING_PAYMENT' AND hold_expires_at <= $1
+ORDER BY hold_expires_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
+"""
