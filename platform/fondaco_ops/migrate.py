@@ -2,11 +2,13 @@
 
 import argparse
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
-import asyncpg
 from alembic import command
 from alembic.config import Config
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 import fondaco_ops
 from fondaco_core.config import Settings, read_settings
@@ -36,7 +38,7 @@ async def migrate(settings: Settings) -> str:
     secret = settings.require_role_secret()
     engine = create_async_engine(sqlalchemy_url(settings.require_database_url()), isolation_level="AUTOCOMMIT")
     try:
-        async with engine.connect() as connection:
+        async with _connected(engine) as connection:
             await connection.exec_driver_sql(f"SELECT pg_advisory_lock({MIGRATION_LOCK})")
             for role in (OWNER, *ROLES):
                 exists = await connection.exec_driver_sql(f"SELECT 1 FROM pg_roles WHERE rolname = '{role}'")  # noqa: S608
@@ -63,11 +65,22 @@ async def migrate(settings: Settings) -> str:
                 return str(config.attributes["revision"])
 
             return await connection.run_sync(upgrade)
-    except (OSError, asyncpg.PostgresConnectionError, asyncpg.InvalidAuthorizationSpecificationError) as error:
-        msg = f"The database cannot be reached ({type(error).__name__}); look at FONDACO_DATABASE_URL."
-        raise SettingError(msg) from error
     finally:
         await engine.dispose()
+
+
+@asynccontextmanager
+async def _connected(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
+    try:
+        connection = await engine.connect()
+    except (OSError, DBAPIError) as error:
+        reason = str(error.orig).rpartition(": ")[2] if isinstance(error, DBAPIError) else error.strerror or error
+        msg = f"The database does not let us in ({reason}); look at FONDACO_DATABASE_URL."
+        raise SettingError(msg) from error
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 def run(_: argparse.Namespace) -> int:

@@ -263,5 +263,5 @@ def last_line(log: Path) -> str:
         traceback = max((n for n, line in enumerate(lines) if line.startswith("Traceback ")), default=len(lines))
         said = [line for line in lines[traceback:] if EXCEPTION.match(line)][:1] or lines[-1:]
         if said:
-            return said[0].strip()[:500]
+            return said[0].strip().removeprefix("fondaco: ")[:500]
     return "nothing"
