@@ -17,7 +17,7 @@ from fondaco_api.graphql.execution import Engine
 from fondaco_api.graphql.schema import schema
 from fondaco_api.graphql.socket import SocketEndpoint
 from fondaco_api.graphql.view import GraphQLEndpoint
-from fondaco_api.http import metrics
+from fondaco_api.http import graphiql, metrics
 from fondaco_api.http.health import Check, Readiness, check_database, check_keys, healthz
 from fondaco_api.http.middleware import Authenticator, Edge
 from fondaco_core import logs
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import strawberry
 
 # Routes of the other files of http/ (links, oauth, sessions, uploads, inbound), each a list named `routes`.
-ROUTES: list[BaseRoute] = []
+ROUTES: list[BaseRoute] = [*graphiql.routes]
 
 
 class Process:

@@ -1,0 +1,270 @@
+"""The pages of delivery: a link's, which opens at a press and never by being looked at, and an order's.
+
+What opens them (a link's secret, an order's token) stands behind the # of the address, which browsers never send: it is
+in no access log, no referrer and no link preview. A GET or HEAD shows a sealed page, whatever the link's state.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import orjson
+import segno
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from fondaco_api.http.middleware import stranger
+from fondaco_api.http.misses import Misses
+from fondaco_api.http.origins import is_foreign
+from fondaco_api.http.pages import nothing_here, page
+from fondaco_core import limits, tenancy
+from fondaco_core.context import Ctx
+from fondaco_core.db import reading, transaction
+from fondaco_core.errors import Conflict, Invalid, NotAllowed, NotFound, Refusal, Unauthenticated
+from fondaco_core.ids import AllocationId, LinkId, OrderId
+from fondaco_core.logs import get_logger
+from fondaco_core.money import Money
+from fondaco_core.secret import Secret
+from fondaco_tenants import delivery
+
+log = get_logger(__name__)
+
+# The largest body of these requests, in bytes: a secret or an id in JSON.
+_BODY_BYTES_MAX = 4_096
+_misses = Misses()
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class _Throttled(Refusal):
+    """Too many wrong secrets came from this address."""
+
+    code = "THROTTLED"
+
+    def __init__(self) -> None:
+        super().__init__("Too many attempts; wait a while.", zh="尝试次数过多,请稍后再试。")
+
+
+async def _at_store(request: Request, ctx: Ctx) -> Ctx:
+    """The same asker at the store of the address; NotFound when there is none."""
+    async with reading(Ctx()) as tx:
+        tenant_id = await tenancy.find_door(tx, tenancy.DoorKind.STORE, request.path_params["slug"])
+    if tenant_id is None:
+        raise NotFound("store")
+    return ctx.for_tenant(tenant_id)
+
+
+async def _store_name(request: Request, ctx: Ctx) -> str:
+    at = replace(await _at_store(request, ctx), permissions=frozenset({"buyer.open"}))
+    async with reading(at) as tx:
+        return await delivery.get_store_name(tx, at, store_slug=request.path_params["slug"])
+
+
+def _page(title: str, script: str) -> Handler:
+    async def show(request: Request) -> Response:
+        """A sealed page: the same for every link and every order, known or not."""
+        ctx = stranger(request)
+        try:
+            store = await _store_name(request, ctx)
+        except NotFound:
+            return nothing_here(ctx.locale)
+        return page(ctx.locale, title=title, script=script, store=store)
+
+    return show
+
+
+def _json(answer: Callable[[Request, Ctx], Awaitable[dict[str, Any]]]) -> Handler:
+    """A JSON endpoint: refuses what a foreign page could send, and tells every refusal by its code."""
+
+    async def respond(request: Request) -> Response:
+        ctx = stranger(request)
+        try:
+            if is_foreign(request.headers, request.app.state.process.settings.allowed_origins):
+                raise NotAllowed("same-origin")
+            if request.headers.get("x-requested-with") is None:
+                raise Invalid("The header X-Requested-With is missing.", zh="缺少请求头 X-Requested-With。")
+            return _answered(await answer(request, ctx))
+        except Unauthenticated:
+            return _answered({"error": {"code": "NOT_FOUND", "message": _told(NotFound("order"), ctx)}}, status=404)
+        except Refusal as refusal:
+            body = {"error": {"code": refusal.code, "message": _told(refusal, ctx)}}
+            return _answered(body, status=_status(refusal))
+
+    return respond
+
+
+def _answered(body: Mapping[str, Any], *, status: int = 200) -> Response:
+    headers = {"cache-control": "no-store", "x-robots-tag": "noindex, nofollow, noarchive"}
+    if status == 429:  # noqa: PLR2004 - too many requests
+        headers["retry-after"] = str(limits.LINK_MISSES_S)
+    return Response(orjson.dumps(body), status_code=status, media_type="application/json", headers=headers)
+
+
+def _told(refusal: Refusal, ctx: Ctx) -> str:
+    return refusal.message_zh if ctx.locale == "zh-CN" else refusal.message
+
+
+def _status(refusal: Refusal) -> int:
+    match refusal:
+        case _Throttled():
+            return 429
+        case NotFound():
+            return 404
+        case NotAllowed():
+            return 403
+        case delivery.NotDelivered():
+            return 409
+        case Conflict():
+            return 410
+        case _:
+            return 400
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise Invalid("The body is JSON.", zh="请求体须为 JSON。")
+    raw = await request.body()
+    try:
+        read = orjson.loads(raw) if len(raw) <= _BODY_BYTES_MAX else None
+    except orjson.JSONDecodeError:
+        read = None
+    if not isinstance(read, dict):
+        raise Invalid("The body is a small JSON object.", zh="请求体须为一个较小的 JSON 对象。")
+    return read
+
+
+async def open_link(request: Request, ctx: Ctx) -> dict[str, Any]:
+    """Opens a link and answers its codes; the one request that uses a link up."""
+    valkey = request.app.state.process.valkey
+    link = request.path_params["link_id"][: limits.NAME_MAX]
+    secret = (await _body(request)).get("secret")
+    if await _misses.too_many(valkey, ip=ctx.ip, link=link):
+        raise _Throttled
+    try:
+        if not isinstance(secret, str):
+            raise delivery.LinkUnknown
+        at = replace(await _at_store(request, ctx), permissions=frozenset({"buyer.open"}))
+        async with transaction(at) as tx:
+            opened = await delivery.open_link(
+                tx, at, store_slug=request.path_params["slug"], link_id=LinkId(_uuid(link)), secret=Secret(secret)
+            )
+    except NotFound:
+        await _misses.count(valkey, ip=ctx.ip, link=link)
+        log.warning("links.wrong_secret", link=link, ip=ctx.ip)
+        raise delivery.LinkUnknown from None
+    return {
+        "store": opened.store_name,
+        "orderCode": opened.order_code,
+        "opensLeft": opened.link.opens_max - opened.link.opens,
+        "units": _units(opened.units),
+    }
+
+
+async def show_order(request: Request, ctx: Ctx) -> dict[str, Any]:
+    """An order for its page: where it stands, what is in it, no code."""
+    at = await _buyer(request)
+    async with reading(at) as tx:
+        found = await _order_page(tx, at, request)
+    order, currency = found.order, found.order["currency"]
+    titles = {line["id"]: line["title"] for line in found.lines}
+    return {
+        "code": order["code"],
+        "state": order["state"],
+        "total": _money(order["total_minor"], currency),
+        "refunded": _money(order["refunded_minor"], currency) if order["refunded_minor"] else None,
+        **{_camel(name): order[name] for name in ("hold_expires_at", "placed_at", "paid_at", "fulfilled_at", "closed_at")},
+        "lines": [
+            {"title": line["title"], "quantity": line["quantity"], "amount": _money(line["unit_price_minor"] * line["quantity"], currency)}
+            for line in found.lines
+        ],
+        "units": [
+            {
+                "id": str(unit["id"]),
+                "title": titles[unit["line_id"]],
+                "state": unit["state"],
+                "masked": unit["masked"] if unit["state"] == "FULFILLED" else None,
+                "refunded": unit["refunded_at"] is not None,
+                "revealedAt": unit["revealed_at"],
+            }
+            for unit in found.units
+        ],
+    }
+
+
+async def reveal(request: Request, ctx: Ctx) -> dict[str, Any]:
+    """Shows one unit's code, or all of the order's, to its buyer."""
+    wanted = (await _body(request)).get("allocationId")
+    at = await _buyer(request)
+    async with transaction(at) as tx:
+        order_id = OrderId((await _order_page(tx, at, request)).order["id"])
+        if wanted is None:
+            units = await delivery.reveal_order(tx, at, order_id=order_id)
+        else:
+            units = [await delivery.reveal_code(tx, at, order_id=order_id, allocation_id=AllocationId(_uuid(wanted)))]
+    return {"units": _units(units)}
+
+
+async def _buyer(request: Request) -> Ctx:
+    """Who asks, when it is a buyer of the store in the address; NotFound for everybody else."""
+    ctx: Ctx = await request.app.state.process.authenticate(request)
+    if ctx.tenant_id is None or (await _at_store(request, stranger(request))).tenant_id != ctx.tenant_id:
+        raise NotFound("order")
+    return ctx
+
+
+async def _order_page(tx: Any, ctx: Ctx, request: Request) -> delivery.OrderPage:
+    return await delivery.get_order_page(tx, ctx, store_slug=request.path_params["slug"], order_code=request.path_params["code"])
+
+
+def _units(units: Sequence[delivery.RevealedUnit]) -> list[dict[str, Any]]:
+    return [_unit(unit, drawn=place < limits.QR_UNITS_MAX) for place, unit in enumerate(units)]
+
+
+def _unit(unit: delivery.RevealedUnit, *, drawn: bool) -> dict[str, Any]:
+    code = unit.code.reveal()
+    return {
+        "allocationId": str(unit.allocation_id),
+        "title": unit.title,
+        "kind": unit.kind,
+        "code": code,
+        "pin": unit.pin.reveal() if unit.pin is not None else None,
+        "masked": unit.masked,
+        "redemption": {"en": unit.redemption, "zh-CN": unit.redemption_zh},
+        "restrictions": {"en": unit.restrictions, "zh-CN": unit.restrictions_zh or unit.restrictions} if unit.restrictions else None,
+        "qr": qr_image(code) if drawn else None,
+    }
+
+
+def qr_image(text: str) -> str | None:
+    """A QR code as the address of an image that is its own content; None for a text that is too long for one."""
+    try:
+        return segno.make(text, error="m", micro=False).svg_data_uri(scale=4, border=2, xmldecl=False, nl=False)
+    except segno.DataOverflowError:
+        return None
+
+
+def _money(amount_minor: int, currency: str) -> dict[str, str]:
+    return {"amount": str(Money(amount_minor, currency).decimal), "currency": currency}
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(part.capitalize() for part in rest)
+
+
+def _uuid(text: object) -> UUID:
+    try:
+        return UUID(str(text))
+    except ValueError:
+        raise NotFound("id") from None
+
+
+routes: list[BaseRoute] = [
+    Route("/s/{slug}/r/{link_id}", _page("linkTitle", "link.js"), methods=["GET"]),
+    Route("/s/{slug}/r/{link_id}/open", _json(open_link), methods=["POST"]),
+    Route("/s/{slug}/o/{code}", _page("orderTitle", "order.js"), methods=["GET"]),
+    Route("/s/{slug}/o/{code}/state", _json(show_order), methods=["GET"]),
+    Route("/s/{slug}/o/{code}/reveal", _json(reveal), methods=["POST"]),
+]
