@@ -62,6 +62,9 @@ class CodeBatch(TenantOwned):
     digest: Mapped[bytes | None]
     bytes_total: Mapped[int] = mapped_column(server_default=text("0"))
     bytes_done: Mapped[int] = mapped_column(server_default=text("0"))
+    # The number of the last line that is done: where an import that was cut off goes on.
+    last_line: Mapped[int] = mapped_column(server_default=text("0"))
+    # Lines that said something: accepted, duplicates and rejected together.
     lines: Mapped[int] = mapped_column(server_default=text("0"))
     accepted: Mapped[int] = mapped_column(server_default=text("0"))
     duplicates: Mapped[int] = mapped_column(server_default=text("0"))
@@ -88,6 +91,8 @@ class Code(TenantOwned):
         Index("uq_code_allocation_id", "allocation_id", unique=True, postgresql_where=text("allocation_id IS NOT NULL")),
         Index("ix_code_pick", "pool_id", "expires_at", "position", postgresql_where=text("state = 'AVAILABLE'")),
         Index("ix_code_batch_id", "batch_id", "position"),
+        # Newcomers that collided, and codes voided unsold: few, and looked for by the next import of the same code.
+        Index("ix_code_fingerprint", "fingerprint", postgresql_where=text("NOT original")),
         {
             "info": guarded(trade=True, trade_grant="SELECT, UPDATE", hidden=("sealed",), platform="SELECT"),
             # Every code is updated twice or three times in its life: room on its page keeps the updates there.
@@ -124,7 +129,7 @@ class CodeImportLine(TenantOwned):
     batch_id: Mapped[UUID] = mapped_column(ForeignKey("code_batch.id"), primary_key=True)
     line: Mapped[int] = mapped_column(primary_key=True)
     outcome: Mapped[str]
-    # A stable name for programs: EMPTY, TOO_LONG, NOT_TEXT, COLUMNS, DUPLICATE_IN_FILE, DUPLICATE
+    # A stable name for programs: rules.LineReason.
     reason: Mapped[str]
     masked: Mapped[str]
 

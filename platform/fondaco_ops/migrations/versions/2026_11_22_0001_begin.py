@@ -91,6 +91,7 @@ STATEMENTS = (
      WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.05)
     """,
     "CREATE INDEX ix_code_batch_id ON code (batch_id, position)",
+    "CREATE INDEX ix_code_fingerprint ON code (fingerprint) WHERE NOT original",
     "CREATE INDEX ix_code_pick ON code (pool_id, expires_at, position) WHERE state = 'AVAILABLE'",
     "CREATE UNIQUE INDEX uq_code_allocation_id ON code (allocation_id) WHERE allocation_id IS NOT NULL",
     "CREATE UNIQUE INDEX uq_code_fingerprint ON code (fingerprint) WHERE original",
@@ -263,7 +264,7 @@ STATEMENTS = (
     'CREATE POLICY platform ON "idempotency_record" TO fondaco_platform USING (true) WITH CHECK (true)',
     'CREATE POLICY owner ON "idempotency_record" TO fondaco_owner USING (true) WITH CHECK (true)',
     'GRANT SELECT, INSERT, UPDATE (answer) ON "idempotency_record" TO fondaco_tenant',
-    'GRANT SELECT, INSERT, UPDATE (answer) ON "idempotency_record" TO fondaco_trade',
+    'GRANT SELECT, INSERT, UPDATE (answer), DELETE ON "idempotency_record" TO fondaco_trade',
     'GRANT SELECT, INSERT, UPDATE, DELETE ON "idempotency_record" TO fondaco_platform',
     """
     CREATE TABLE ledger_account (
@@ -469,6 +470,7 @@ STATEMENTS = (
     'CREATE POLICY tenant ON "store" TO fondaco_tenant, fondaco_trade USING (tenant_id = nullif(current_setting(\'app.tenant_id\', true), \'\')::uuid) WITH CHECK (tenant_id = nullif(current_setting(\'app.tenant_id\', true), \'\')::uuid)',
     'CREATE POLICY platform ON "store" TO fondaco_platform USING (true) WITH CHECK (true)',
     'CREATE POLICY owner ON "store" TO fondaco_owner USING (true) WITH CHECK (true)',
+    'CREATE POLICY also ON "store" FOR SELECT TO fondaco_tenant, fondaco_trade USING (nullif(current_setting(\'app.tenant_id\', true), \'\')::uuid IS NULL AND state = \'OPEN\')',
     'GRANT SELECT, INSERT, UPDATE ON "store" TO fondaco_tenant',
     'GRANT SELECT ON "store" TO fondaco_trade',
     'GRANT SELECT ON "store" TO fondaco_platform',
@@ -556,6 +558,7 @@ STATEMENTS = (
         digest BYTEA,
         bytes_total BIGINT DEFAULT 0 NOT NULL,
         bytes_done BIGINT DEFAULT 0 NOT NULL,
+        last_line BIGINT DEFAULT 0 NOT NULL,
         lines BIGINT DEFAULT 0 NOT NULL,
         accepted BIGINT DEFAULT 0 NOT NULL,
         duplicates BIGINT DEFAULT 0 NOT NULL,
@@ -617,6 +620,7 @@ STATEMENTS = (
     'CREATE POLICY tenant ON "listing" TO fondaco_tenant, fondaco_trade USING (tenant_id = nullif(current_setting(\'app.tenant_id\', true), \'\')::uuid) WITH CHECK (tenant_id = nullif(current_setting(\'app.tenant_id\', true), \'\')::uuid)',
     'CREATE POLICY platform ON "listing" TO fondaco_platform USING (true) WITH CHECK (true)',
     'CREATE POLICY owner ON "listing" TO fondaco_owner USING (true) WITH CHECK (true)',
+    'CREATE POLICY also ON "listing" FOR SELECT TO fondaco_tenant, fondaco_trade USING (nullif(current_setting(\'app.tenant_id\', true), \'\')::uuid IS NULL AND state = \'ACTIVE\')',
     'GRANT SELECT, INSERT, UPDATE ON "listing" TO fondaco_tenant',
     'GRANT SELECT ON "listing" TO fondaco_trade',
     'GRANT SELECT ON "listing" TO fondaco_platform',

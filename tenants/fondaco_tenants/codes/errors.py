@@ -1,0 +1,145 @@
+"""How codes refuses.
+
+Refusal
+├── Invalid
+│   ├── EntitlementHasNoCodes   top-ups and services have no codes to keep
+│   ├── ReasonTooShort          what is done to a code is done for a reason that says something
+│   ├── TooManyLines            more than one request imports; an upload takes them
+│   └── UploadTooLarge          the file is larger than an upload may be
+└── Conflict
+    ├── BatchTouched            a code of the batch has moved already: the import cannot be undone any more
+    ├── CodesInWrongState       a code is not in the state that the change begins at
+    ├── PoolArchived            nothing is imported into an archived pool
+    ├── PoolHasStock            a pool with codes in stock is not archived
+    ├── TooManyUploads          earlier uploads wait to be imported
+    └── UploadNotReady          it is not complete, was imported before, or was kept too long
+"""
+
+from fondaco_core import limits
+from fondaco_core.errors import Conflict, Invalid
+
+
+class EntitlementHasNoCodes(Invalid):
+    """The entitlement is delivered without a code, so there is nothing to keep in a pool."""
+
+    code = "ENTITLEMENT_HAS_NO_CODES"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This entitlement is delivered without a code; only codes, links and QR codes are kept in pools.",
+            zh="该权益无需卡密即可交付;只有卡密、链接和二维码可以存入卡池。",
+            path=("entitlement_id",),
+        )
+
+
+class ReasonTooShort(Invalid):
+    """What is done to a code needs a reason that says something."""
+
+    code = "REASON_TOO_SHORT"
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"Say why, in {limits.REASON_CHARS_MIN} to {limits.NOTE_MAX} characters; it is kept in the audit log.",
+            zh=f"请填写原因({limits.REASON_CHARS_MIN} 至 {limits.NOTE_MAX} 个字符),原因将记入审计日志。",
+            path=("reason",),
+        )
+
+
+class TooManyLines(Invalid):
+    """More lines than one request imports; an upload takes them."""
+
+    code = "TOO_MANY_LINES"
+
+    def __init__(self, lines: int) -> None:
+        super().__init__(
+            f"One request imports at most {limits.IMPORT_INLINE_MAX} lines; these are {lines}. Upload them as a file.",
+            zh=f"单次请求最多导入 {limits.IMPORT_INLINE_MAX} 行,当前为 {lines} 行;请改用文件上传。",
+            path=("text",),
+        )
+        self.lines = lines
+        self.lines_max = limits.IMPORT_INLINE_MAX
+
+
+class UploadTooLarge(Invalid):
+    """The file is larger than an upload may be."""
+
+    code = "UPLOAD_TOO_LARGE"
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"An upload may have {limits.UPLOAD_BYTES_MAX} bytes; split the file.",
+            zh=f"上传文件不能超过 {limits.UPLOAD_BYTES_MAX} 字节,请拆分文件。",
+        )
+
+
+class BatchTouched(Conflict):
+    """A code of the batch was held, sold, voided or quarantined already: the import cannot be undone any more."""
+
+    code = "BATCH_TOUCHED"
+
+    def __init__(self, touched: int) -> None:
+        super().__init__(
+            f"{touched} codes of this import have been held, sold or changed; void the remaining ones instead.",
+            zh=f"该批次已有 {touched} 个卡密被锁定、售出或变更,无法撤销;可改为作废剩余卡密。",
+        )
+        self.touched = touched
+
+
+class CodesInWrongState(Conflict):
+    """A code is not in the state that the change begins at; nothing was changed."""
+
+    code = "CODES_IN_WRONG_STATE"
+
+    def __init__(self, wrong: int, wanted: str) -> None:
+        super().__init__(
+            f"{wrong} of these codes are in a state from which they do not become {wanted}; nothing was changed.",
+            zh=f"其中 {wrong} 个卡密的当前状态不能变更为 {wanted};未作任何更改。",
+            path=("ids",),
+        )
+        self.wrong = wrong
+
+
+class PoolArchived(Conflict):
+    """The pool is archived."""
+
+    code = "POOL_ARCHIVED"
+
+    def __init__(self) -> None:
+        super().__init__("This pool is archived.", zh="该卡池已归档。", path=("pool_id",))
+
+
+class PoolHasStock(Conflict):
+    """The pool still has codes in stock."""
+
+    code = "POOL_HAS_STOCK"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This pool still has codes that are available, held or quarantined; sell or void them first.",
+            zh="该卡池仍有可用、锁定或隔离中的卡密,请先售出或作废。",
+        )
+
+
+class TooManyUploads(Conflict):
+    """Earlier uploads wait to be imported."""
+
+    code = "TOO_MANY_UPLOADS"
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"{limits.UPLOADS_WAITING_MAX} uploads wait already; import one of them first, or wait until they are dropped.",
+            zh=f"已有 {limits.UPLOADS_WAITING_MAX} 个上传文件等待导入,请先导入其中之一,或等待其过期清除。",
+        )
+
+
+class UploadNotReady(Conflict):
+    """The upload is not complete, was imported before, or was kept too long; upload the file again."""
+
+    code = "UPLOAD_NOT_READY"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This upload is not complete, was imported before, or was kept too long; upload the file again.",
+            zh="该上传未完成、已被导入或已过期,请重新上传文件。",
+            path=("upload_id",),
+        )

@@ -1,0 +1,1 @@
+"""Every SQL statement of codes, by what it is about."""

@@ -1,0 +1,57 @@
+"""The SQL of pools and of what they hold."""
+
+ADD = """
+INSERT INTO code_pool (id, tenant_id, entitlement_id, name, created_at) VALUES ($1, $2, $3, $4, $5)
+"""
+
+_POOL = "id, entitlement_id, name, created_at, archived_at, version"
+
+BY_IDS = f"SELECT {_POOL} FROM code_pool WHERE id = ANY($1::uuid[])"
+
+LOCK = f"SELECT {_POOL} FROM code_pool WHERE id = $1 FOR NO KEY UPDATE"
+
+# Newest first, or oldest first for the page before; `$1` is the last id of the page before, or null.
+LIST_DOWN = f"""
+SELECT {_POOL} FROM code_pool
+WHERE ($1::uuid IS NULL OR id < $1) AND ($2::uuid IS NULL OR entitlement_id = $2) AND ($3 OR archived_at IS NULL)
+ORDER BY id DESC LIMIT $4
+"""
+LIST_UP = f"""
+SELECT {_POOL} FROM code_pool
+WHERE ($1::uuid IS NULL OR id > $1) AND ($2::uuid IS NULL OR entitlement_id = $2) AND ($3 OR archived_at IS NULL)
+ORDER BY id LIMIT $4
+"""
+
+RENAME = "UPDATE code_pool SET name = $2, version = version + 1 WHERE id = $1 RETURNING version"
+ARCHIVE = "UPDATE code_pool SET archived_at = $2, version = version + 1 WHERE id = $1 RETURNING version"
+
+# Counted from the picking mark on, over the partial index of what is AVAILABLE, and no further than is asked.
+STOCK = """
+SELECT p.id, (
+  SELECT count(*) FROM (
+    SELECT 1 FROM code c
+    WHERE c.pool_id = p.id AND c.state = 'AVAILABLE' AND c.expires_at > $3
+      AND (c.expires_at, c.position) >= (p.pick_expires_at, p.pick_position)
+    LIMIT $2
+  ) counted
+) AS available
+FROM code_pool p WHERE p.id = ANY($1::uuid[])
+"""
+
+# Whether anything of the pool could still be sold or come back to be sold.
+HAS_STOCK = """
+SELECT EXISTS (
+  SELECT 1 FROM code WHERE pool_id = $1 AND (state IN ('AVAILABLE', 'HELD') OR (state = 'QUARANTINED' AND original))
+) OR EXISTS (SELECT 1 FROM code_batch WHERE pool_id = $1 AND state = 'IMPORTING')
+"""
+
+# The last statement before the commit of whoever made codes AVAILABLE: the row stays locked for that long only. The lock
+# is taken also when the mark is low enough already, because somebody may be raising it and not have committed.
+LOCK_MARK = """
+SELECT archived_at IS NOT NULL AS archived, (pick_expires_at, pick_position) > ($2, $3) AS above FROM code_pool
+WHERE id = $1 FOR NO KEY UPDATE
+"""
+LOWER_MARK = """
+UPDATE code_pool SET pick_expires_at = $2, pick_position = $3
+WHERE id = $1 AND (pick_expires_at, pick_position) > ($2, $3)
+"""
