@@ -23,11 +23,11 @@ from fondaco_core import limits, tenancy
 from fondaco_core.context import Ctx
 from fondaco_core.db import reading, transaction
 from fondaco_core.errors import Conflict, Invalid, NotAllowed, NotFound, Refusal, Unauthenticated
-from fondaco_core.ids import AllocationId, LinkId, OrderId
+from fondaco_core.ids import AllocationId, LinkId
 from fondaco_core.logs import get_logger
 from fondaco_core.money import Money
 from fondaco_core.secret import Secret
-from fondaco_tenants import delivery
+from fondaco_tenants import delivery, orders
 
 log = get_logger(__name__)
 
@@ -75,7 +75,7 @@ def _page(title: str, script: str) -> Handler:
     return show
 
 
-def _json(answer: Callable[[Request, Ctx], Awaitable[dict[str, Any]]]) -> Handler:
+def _json(answer: Callable[[Request], Awaitable[dict[str, Any]]]) -> Handler:
     """A JSON endpoint: refuses what a foreign page could send, and tells every refusal by its code."""
 
     async def respond(request: Request) -> Response:
@@ -85,7 +85,7 @@ def _json(answer: Callable[[Request, Ctx], Awaitable[dict[str, Any]]]) -> Handle
                 raise NotAllowed("same-origin")
             if request.headers.get("x-requested-with") is None:
                 raise Invalid("The header X-Requested-With is missing.", zh="缺少请求头 X-Requested-With。")
-            return _answered(await answer(request, ctx))
+            return _answered(await answer(request))
         except Unauthenticated:
             return _answered({"error": {"code": "NOT_FOUND", "message": _told(NotFound("order"), ctx)}}, status=404)
         except Refusal as refusal:
@@ -135,9 +135,9 @@ async def _body(request: Request) -> dict[str, Any]:
     return read
 
 
-async def open_link(request: Request, ctx: Ctx) -> dict[str, Any]:
+async def open_link(request: Request) -> dict[str, Any]:
     """Opens a link and answers its codes; the one request that uses a link up."""
-    valkey = request.app.state.process.valkey
+    ctx, valkey = stranger(request), request.app.state.process.valkey
     link = request.path_params["link_id"][: limits.NAME_MAX]
     secret = (await _body(request)).get("secret")
     if await _misses.too_many(valkey, ip=ctx.ip, link=link):
@@ -162,47 +162,55 @@ async def open_link(request: Request, ctx: Ctx) -> dict[str, Any]:
     }
 
 
-async def show_order(request: Request, ctx: Ctx) -> dict[str, Any]:
+async def show_order(request: Request) -> dict[str, Any]:
     """An order for its page: where it stands, what is in it, no code."""
     at = await _buyer(request)
     async with reading(at) as tx:
         found = await _order_page(tx, at, request)
-    order, currency = found.order, found.order["currency"]
-    titles = {line["id"]: line["title"] for line in found.lines}
+    order = found.order
+    titles = {line.id: line.title for line in found.lines}
     return {
-        "code": order["code"],
-        "state": order["state"],
-        "total": _money(order["total_minor"], currency),
-        "refunded": _money(order["refunded_minor"], currency) if order["refunded_minor"] else None,
-        **{_camel(name): order[name] for name in ("hold_expires_at", "placed_at", "paid_at", "fulfilled_at", "closed_at")},
+        "code": order.code,
+        "state": order.state.value,
+        "total": _money(order.total),
+        "refunded": _money(order.refunded) if order.refunded.amount_minor else None,
+        "holdExpiresAt": order.hold_expires_at,
+        "placedAt": order.placed_at,
+        "paidAt": order.paid_at,
+        "fulfilledAt": order.fulfilled_at,
+        "closedAt": order.closed_at,
         "lines": [
-            {"title": line["title"], "quantity": line["quantity"], "amount": _money(line["unit_price_minor"] * line["quantity"], currency)}
+            {
+                "title": line.title,
+                "quantity": line.quantity,
+                "amount": _money(Money(line.unit_price_minor * line.quantity, order.total.currency)),
+            }
             for line in found.lines
         ],
         "units": [
             {
-                "id": str(unit["id"]),
-                "title": titles[unit["line_id"]],
-                "state": unit["state"],
-                "masked": unit["masked"] if unit["state"] == "FULFILLED" else None,
-                "refunded": unit["refunded_at"] is not None,
-                "revealedAt": unit["revealed_at"],
+                "id": str(unit.id),
+                "title": titles[unit.line_id],
+                "state": unit.state.value,
+                "masked": unit.masked if unit.state is orders.AllocationState.FULFILLED else None,
+                "refunded": unit.refunded_at is not None,
+                "revealedAt": unit.revealed_at,
             }
             for unit in found.units
         ],
     }
 
 
-async def reveal(request: Request, ctx: Ctx) -> dict[str, Any]:
+async def reveal(request: Request) -> dict[str, Any]:
     """Shows one unit's code, or all of the order's, to its buyer."""
     wanted = (await _body(request)).get("allocationId")
     at = await _buyer(request)
     async with transaction(at) as tx:
-        order_id = OrderId((await _order_page(tx, at, request)).order["id"])
+        order_id = (await _order_page(tx, at, request)).order.id
         if wanted is None:
             units = await delivery.reveal_order(tx, at, order_id=order_id)
         else:
-            units = [await delivery.reveal_code(tx, at, order_id=order_id, allocation_id=AllocationId(_uuid(wanted)))]
+            units = [await delivery.reveal_code(tx, at, allocation_id=AllocationId(_uuid(wanted)))]
     return {"units": _units(units)}
 
 
@@ -215,7 +223,9 @@ async def _buyer(request: Request) -> Ctx:
 
 
 async def _order_page(tx: Any, ctx: Ctx, request: Request) -> delivery.OrderPage:
-    return await delivery.get_order_page(tx, ctx, store_slug=request.path_params["slug"], order_code=request.path_params["code"])
+    return await delivery.get_order_page(
+        tx, ctx, store_slug=request.path_params["slug"], order_code=request.path_params["code"]
+    )
 
 
 def _units(units: Sequence[delivery.RevealedUnit]) -> list[dict[str, Any]]:
@@ -232,7 +242,9 @@ def _unit(unit: delivery.RevealedUnit, *, drawn: bool) -> dict[str, Any]:
         "pin": unit.pin.reveal() if unit.pin is not None else None,
         "masked": unit.masked,
         "redemption": {"en": unit.redemption, "zh-CN": unit.redemption_zh},
-        "restrictions": {"en": unit.restrictions, "zh-CN": unit.restrictions_zh or unit.restrictions} if unit.restrictions else None,
+        "restrictions": {"en": unit.restrictions, "zh-CN": unit.restrictions_zh or unit.restrictions}
+        if unit.restrictions
+        else None,
         "qr": qr_image(code) if drawn else None,
     }
 
@@ -245,13 +257,8 @@ def qr_image(text: str) -> str | None:
         return None
 
 
-def _money(amount_minor: int, currency: str) -> dict[str, str]:
-    return {"amount": str(Money(amount_minor, currency).decimal), "currency": currency}
-
-
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(part.capitalize() for part in rest)
+def _money(value: Money) -> dict[str, str]:
+    return {"amount": str(value.decimal), "currency": value.currency}
 
 
 def _uuid(text: object) -> UUID:

@@ -51,7 +51,12 @@ def nothing_here(locale: str) -> Response:
 
 def _render(locale: str, *, title: str, script: str, store: str, status: int) -> Response:
     html = _TEMPLATE.render(
-        locale=locale if locale in TEXTS else "en", texts=TEXTS, title=title, script=script, store=store, assets=f"/assets/{VERSION}"
+        locale=locale if locale in TEXTS else "en",
+        texts=TEXTS,
+        title=title,
+        script=script,
+        store=store,
+        assets=f"/assets/{VERSION}",
     )
     return HTMLResponse(html, status_code=status, headers=dict(PAGE_HEADERS))
 

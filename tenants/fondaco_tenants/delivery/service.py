@@ -16,14 +16,16 @@ from fondaco_core.errors import NotFound
 from fondaco_core.ids import AllocationId, LinkId, OrderId, new_id
 from fondaco_core.keyring import keyring
 from fondaco_core.secret import Secret
-from fondaco_tenants import codes
+from fondaco_tenants import codes, orders, storefront
 from fondaco_tenants.delivery import rules, store
 from fondaco_tenants.delivery.errors import LinkUnknown, NotDelivered, TooManyLinks
 from fondaco_tenants.delivery.events import LinkCreated, LinkOpened, LinkRevoked
 from fondaco_tenants.delivery.rules import Link
 
 # An order that ended without a delivery has nothing to link to.
-_UNDELIVERED: Final = frozenset({"EXPIRED", "CANCELLED", "REJECTED", "REFUNDED"})
+_UNDELIVERED: Final = frozenset(
+    {orders.OrderState.EXPIRED, orders.OrderState.CANCELLED, orders.OrderState.REJECTED, orders.OrderState.REFUNDED}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +74,11 @@ class Reveal:
 
 @dataclass(frozen=True, slots=True)
 class OrderPage:
-    """An order as its buyer's page shows it: no code, and nothing of the supply behind it."""
+    """An order as its buyer's page shows it: no code, and nothing of the supply behind it. `units` are the last attempts."""
 
-    order: Mapping[str, Any]
-    lines: Sequence[Mapping[str, Any]]
-    units: Sequence[Mapping[str, Any]]
+    order: orders.OrderView
+    lines: Sequence[orders.LineView]
+    units: Sequence[orders.AllocationView]
 
 
 async def reveal_code(tx: Tx, ctx: Ctx, *, allocation_id: AllocationId) -> RevealedUnit:
@@ -85,11 +87,10 @@ async def reveal_code(tx: Tx, ctx: Ctx, *, allocation_id: AllocationId) -> Revea
     Raises NotFound for everybody but the buyer, NotDelivered when there is no code to show.
     """
     ctx.require("buyer.reveal")
-    order_id = await tx.fetchval(store.FIND_ORDER_OF_ALLOCATION, allocation_id)
-    order = None if order_id is None else await _find_order(tx, ctx, order_id)
-    if order is None:
+    unit = (await orders.find_allocations(tx, ctx, [allocation_id])).get(allocation_id)
+    if unit is None:
         raise NotFound("allocation", path=("allocation_id",))
-    return (await _show(tx, ctx, order_id=order["id"], allocation_id=allocation_id, via=_via(ctx)))[0]
+    return (await _show(tx, ctx, order_id=unit.order_id, allocation_id=allocation_id, via=_via(ctx)))[0]
 
 
 async def reveal_order(tx: Tx, ctx: Ctx, *, order_id: OrderId) -> Sequence[RevealedUnit]:
@@ -98,8 +99,8 @@ async def reveal_order(tx: Tx, ctx: Ctx, *, order_id: OrderId) -> Sequence[Revea
     Raises NotFound for everybody but the buyer, NotDelivered when no unit has a code to show.
     """
     ctx.require("buyer.reveal")
-    order = await _get_order(tx, ctx, order_id)
-    return await _show(tx, ctx, order_id=order["id"], allocation_id=None, via=_via(ctx))
+    order = await orders.get_order(tx, ctx, order_id)
+    return await _show(tx, ctx, order_id=order.id, allocation_id=None, via=_via(ctx))
 
 
 async def create_link(
@@ -121,10 +122,12 @@ async def create_link(
     else:
         ctx.require("delivery.edit")
     rules.check_link_terms(opens_max=opens_max, expires_in_hours=expires_in_hours)
-    order = await _get_order(tx, ctx, order_id)
-    if allocation_id is not None and await tx.fetchval(store.FIND_ORDER_OF_ALLOCATION, allocation_id) != order["id"]:
-        raise NotFound("allocation", path=("allocation_id",))
-    if order["state"] in _UNDELIVERED:
+    order = await orders.get_order(tx, ctx, order_id)
+    if allocation_id is not None:
+        unit = (await orders.find_allocations(tx, ctx, [allocation_id])).get(allocation_id)
+        if unit is None or unit.order_id != order.id:
+            raise NotFound("allocation", path=("allocation_id",))
+    if order.state in _UNDELIVERED:
         raise NotDelivered(pending=False)
     now = clock.now()
     if await tx.fetchval(store.COUNT_OPEN_LINKS, order_id, now) >= limits.LINKS_PER_ORDER_MAX:
@@ -164,24 +167,21 @@ async def open_link(tx: Tx, ctx: Ctx, *, store_slug: str, link_id: LinkId, secre
     """
     ctx.require("buyer.open")
     proof = hash_token(secret)
-    if await tx.fetchrow(store.FIND_LINK_IN_STORE, link_id, proof, store_slug) is None:
+    place = await tx.fetchrow(store.FIND_LINK_IN_STORE, link_id, proof, store_slug)
+    if place is None:
         raise LinkUnknown
     burnt = await tx.fetchrow(store.BURN_LINK, link_id, proof, clock.now())
     if burnt is None:
-        now_is = await tx.fetchrow(store.FIND_LINK_IN_STORE, link_id, proof, store_slug)
-        assert now_is is not None, "links are never deleted"
-        raise rules.why_closed(Link(**now_is), clock.now())
+        raise rules.why_closed(Link(**(await tx.fetch(store.FIND_LINKS, [link_id]))[0]), clock.now())
 
     link = Link(**burnt)
-    order = await tx.fetchrow(store.FIND_ORDER, link.order_id)
-    assert order is not None, "a link's order exists"
     units = await _show(
         tx, ctx, order_id=link.order_id, allocation_id=link.allocation_id, via="LINK", link_id=link.id, whole=True
     )
     detail = {"order_id": link.order_id, "opens": link.opens, "units": len(units)}
     await audit.record(tx, ctx, "delivery_link.opened", subject_kind="delivery_link", subject_id=link.id, detail=detail)
     await outbox.announce(tx, (ctx.tenant_id, LinkOpened(link.id, link.order_id, link.opens)))
-    return OpenedLink(link, order["code"], order["store_name"], units)
+    return OpenedLink(link, place["order_code"], place["store_name"], units)
 
 
 async def revoke_link(tx: Tx, ctx: Ctx, *, link_id: LinkId) -> Link:
@@ -214,7 +214,7 @@ async def find_links(tx: Tx, ctx: Ctx, link_ids: Sequence[LinkId]) -> dict[LinkI
 async def list_links(tx: Tx, ctx: Ctx, order_ids: Sequence[OrderId]) -> dict[OrderId, list[Link]]:
     """The newest links of each order that the asker may see, at most LINKS_PER_ORDER_MAX of each."""
     _require_reading(ctx)
-    visible = await _visible(tx, ctx, order_ids)
+    visible = list(await orders.find_orders(tx, ctx, order_ids))
     listed: dict[OrderId, list[Link]] = {order_id: [] for order_id in visible}
     for row in await tx.fetch(store.LIST_LINKS, visible, limits.LINKS_PER_ORDER_MAX):
         listed[row["order_id"]].append(Link(**row))
@@ -224,7 +224,7 @@ async def list_links(tx: Tx, ctx: Ctx, order_ids: Sequence[OrderId]) -> dict[Ord
 async def list_reveals(tx: Tx, ctx: Ctx, order_ids: Sequence[OrderId]) -> dict[OrderId, list[Reveal]]:
     """Who saw codes of each order that the asker may see, newest first, at most REVEALS_LISTED_MAX of each."""
     _require_reading(ctx)
-    visible = await _visible(tx, ctx, order_ids)
+    visible = list(await orders.find_orders(tx, ctx, order_ids))
     listed: dict[OrderId, list[Reveal]] = {order_id: [] for order_id in visible}
     for row in await tx.fetch(store.LIST_REVEALS, visible, limits.REVEALS_LISTED_MAX):
         listed[row["order_id"]].append(Reveal(**{**row, "ip": rules.masked_ip(row["ip"])}))
@@ -234,12 +234,27 @@ async def list_reveals(tx: Tx, ctx: Ctx, order_ids: Sequence[OrderId]) -> dict[O
 async def get_order_page(tx: Tx, ctx: Ctx, *, store_slug: str, order_code: str) -> OrderPage:
     """An order by the code that people read aloud, for its buyer's page; NotFound for everybody else."""
     ctx.require("buyer.read")
-    order_id = await tx.fetchval(store.FIND_ORDER_BY_CODE, order_code, store_slug)
-    if order_id is None or await _find_order(tx, ctx, order_id) is None:
+    order = await orders.get_order_by_code(tx, ctx, order_code)
+    if (await storefront.stores_by_ids(tx, [order.store_id]))[order.store_id].slug != store_slug:
         raise NotFound("order")
-    order = await tx.fetchrow(store.SHOW_ORDER, order_id)
-    assert order is not None
-    return OrderPage(order, await tx.fetch(store.SHOW_LINES, order_id), await tx.fetch(store.SHOW_UNITS, order_id))
+    lines = (await orders.lines_of(tx, ctx, [order.id]))[order.id]
+    last: dict[tuple[UUID, int], orders.AllocationView] = {}
+    for unit in await orders.list_allocations(tx, ctx, order_id=order.id):
+        place = (unit.line_id, unit.unit)
+        if place not in last or last[place].attempt < unit.attempt:
+            last[place] = unit
+    numbers = {line.id: line.number for line in lines}
+    units = sorted(last.values(), key=lambda unit: (numbers[unit.line_id], unit.unit))
+    return OrderPage(order, sorted(lines, key=lambda line: line.number), units)
+
+
+async def get_store_name(tx: Tx, ctx: Ctx, *, store_slug: str) -> str:
+    """The name over a sealed page; NotFound when there is no such store. A closed store's buyers still get their codes."""
+    ctx.require("buyer.open")
+    name: str | None = await tx.fetchval(store.STORE_NAME, store_slug)
+    if name is None:
+        raise NotFound("store")
+    return name
 
 
 async def _show(
@@ -271,7 +286,7 @@ async def _show(
         link_id=link_id,
         reason=None,
     )
-    await tx.execute(store.MARK_REVEALED, allocation_ids, clock.now())
+    await orders.mark_revealed(tx, ctx, allocation_ids=allocation_ids)
     plaintexts = {each.code_id: each.plaintext for each in opened}
     counts = {row["code_id"]: row for row in await tx.fetch(store.COUNT_REVEALS, code_ids)}
     return [_unit(row, plaintexts[row["code_id"]], counts[row["code_id"]]) for row in ready]
@@ -321,33 +336,7 @@ def _require_reading(ctx: Ctx) -> None:
     ctx.require("buyer.read" if _is_buyer(ctx) else "orders.read")
 
 
-def _may_see(ctx: Ctx, order: Mapping[str, Any]) -> bool:
-    """Whether an order of the asker's tenant is the asker's: a guest token's own, a customer's own, or any for the merchant."""
-    if ctx.order_id is not None:
-        return bool(order["id"] == ctx.order_id and order["token_version"] == ctx.order_token_version)
-    if ctx.customer_id is not None:
-        return bool(order["customer_id"] == ctx.customer_id)
-    return ctx.has("orders.read")
-
-
-async def _find_order(tx: Tx, ctx: Ctx, order_id: UUID) -> Mapping[str, Any] | None:
-    order = await tx.fetchrow(store.FIND_ORDER, order_id)
-    return order if order is not None and _may_see(ctx, order) else None
-
-
-async def _get_order(tx: Tx, ctx: Ctx, order_id: OrderId) -> Mapping[str, Any]:
-    order = await _find_order(tx, ctx, order_id)
-    if order is None:
-        raise NotFound("order", path=("order_id",))
-    return order
-
-
-async def _visible(tx: Tx, ctx: Ctx, order_ids: Sequence[OrderId]) -> list[OrderId]:
-    rows = await tx.fetch(store.FIND_ORDERS, order_ids)
-    return [row["id"] for row in rows if _may_see(ctx, row)]
-
-
 async def _find_links(tx: Tx, ctx: Ctx, link_ids: Sequence[LinkId]) -> dict[LinkId, Link]:
     links = [Link(**row) for row in await tx.fetch(store.FIND_LINKS, link_ids)]
-    visible = set(await _visible(tx, ctx, [link.order_id for link in links]))
+    visible = await orders.find_orders(tx, ctx, [link.order_id for link in links])
     return {link.id: link for link in links if link.order_id in visible}

@@ -15,9 +15,9 @@ WHERE id = $1 AND secret_hash = $2 AND opens < opens_max AND expires_at > $3 AND
 RETURNING {_LINK}
 """
 
-# A link by its id and its secret's hash, in the store under whose name it was asked for.
+# Where a link leads, by its id and its secret's hash, in the store under whose name it was asked for.
 FIND_LINK_IN_STORE = """
-SELECT k.id, k.order_id, k.allocation_id, k.opens_max, k.opens, k.expires_at, k.created_by_kind, k.created_at, k.revoked_at
+SELECT o.code AS order_code, s.name AS store_name
 FROM delivery_link k JOIN "order" o ON o.id = k.order_id JOIN store s ON s.id = o.store_id
 WHERE k.id = $1 AND k.secret_hash = $2 AND s.slug = $3
 """
@@ -63,31 +63,4 @@ SELECT id, order_id, allocation_id, via, actor_kind, ip, link_id, revealed_at FR
 ) AS numbered WHERE place <= $2 ORDER BY id DESC
 """
 
-# An order as its delivery needs it, and the address of its store.
-FIND_ORDER = """
-SELECT o.id, o.code, o.customer_id, o.state, o.token_version, s.slug, s.name AS store_name
-FROM "order" o JOIN store s ON s.id = o.store_id WHERE o.id = $1
-"""
-FIND_ORDERS = 'SELECT id, customer_id, token_version FROM "order" WHERE id = ANY($1)'
-FIND_ORDER_OF_ALLOCATION = "SELECT order_id FROM allocation WHERE id = $1"
-FIND_ORDER_BY_CODE = """
-SELECT o.id FROM "order" o JOIN store s ON s.id = o.store_id WHERE o.code = $1 AND s.slug = $2
-"""
-# Until orders has a function for it.
-MARK_REVEALED = "UPDATE allocation SET revealed_at = $2 WHERE id = ANY($1) AND revealed_at IS NULL"
-
-# What the buyer's page of an order shows, without any code.
-SHOW_ORDER = """
-SELECT o.id, o.code, o.state, o.currency, o.total_minor, o.refunded_minor, o.hold_expires_at, o.placed_at, o.paid_at,
-       o.fulfilled_at, o.closed_at, s.slug, s.name AS store_name
-FROM "order" o JOIN store s ON s.id = o.store_id WHERE o.id = $1
-"""
-SHOW_LINES = """
-SELECT id, number, title, quantity, unit_price_minor FROM order_line WHERE order_id = $1 ORDER BY number
-"""
-# The last attempt at each unit.
-SHOW_UNITS = """
-SELECT DISTINCT ON (a.line_id, a.unit) a.id, a.line_id, a.unit, a.state, a.refunded_at, a.revealed_at, c.masked
-FROM allocation a LEFT JOIN code c ON c.id = a.code_id
-WHERE a.order_id = $1 ORDER BY a.line_id, a.unit, a.attempt DESC
-"""
+STORE_NAME = "SELECT name FROM store WHERE slug = $1"
