@@ -1,9 +1,12 @@
-"""Every module's tables, listed once: what migrations compare with and what isolation is checked over."""
+"""Every module's tables, listed once: what migrations compare with and what isolation is checked over; and invariants."""
+
+import importlib
+import importlib.util
 
 from sqlalchemy import MetaData
 
 from fondaco_core.audit import tables as audit
-from fondaco_core.db import Base, idempotency
+from fondaco_core.db import Base, Invariant, idempotency
 from fondaco_core.identity import tables as identity
 from fondaco_core.keyring import tables as keyring
 from fondaco_core.ledger import tables as ledger
@@ -28,3 +31,14 @@ def metadata() -> MetaData:
     """Every table of the system."""
     assert TABLES
     return Base.metadata
+
+
+def invariants() -> tuple[Invariant, ...]:
+    """Every invariant of every module; a module's `invariants.py` counts by being there."""
+    found: list[Invariant] = []
+    for tables in TABLES:
+        package = tables.__name__.rpartition(".")[0]
+        if tables is not idempotency and importlib.util.find_spec(f"{package}.invariants") is not None:
+            listed: dict[str, str] = importlib.import_module(f"{package}.invariants").INVARIANTS
+            found += [Invariant(package.rpartition(".")[2], promise, sql) for promise, sql in listed.items()]
+    return tuple(found)

@@ -5,6 +5,7 @@ answer, or, when the first was rolled back, does the work. A refusal changes not
 key may be used again. What is kept are ids, never codes, and the input only as a keyed hash.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -31,7 +32,7 @@ class IdempotencyRecord(Base):
             "info": guarded(
                 reason="platform admins' requests have no tenant",
                 tenant="SELECT, INSERT, UPDATE (answer)",
-                trade_grant="SELECT, INSERT, UPDATE (answer)",
+                trade_grant="SELECT, INSERT, UPDATE (answer), DELETE",
                 platform="SELECT, INSERT, UPDATE, DELETE",
             )
         },
@@ -81,6 +82,16 @@ INSERT INTO idempotency_record (asker_id, key, tenant_id, operation, input_hash,
 VALUES ($1, $2, $3, $4, $5, $6::text::jsonb)
 ON CONFLICT (asker_id, key) DO NOTHING
 """
+CLAIM_MANY = """
+INSERT INTO idempotency_record (asker_id, key, tenant_id, operation, input_hash, answer)
+SELECT $1, key, $2, $3, input_hash, answer::jsonb FROM unnest($4::text[], $5::bytea[], $6::text[]) AS w(key, input_hash, answer)
+ORDER BY key
+ON CONFLICT (asker_id, key) DO NOTHING RETURNING key
+"""
+FIND_MANY = """
+SELECT key, operation, input_hash, answer::text AS answer FROM idempotency_record WHERE asker_id = $1 AND key = ANY($2::text[])
+"""
+FREE = "DELETE FROM idempotency_record WHERE asker_id = $1 AND key = ANY($2::text[])"
 FIND = "SELECT operation, input_hash, answer::text AS answer FROM idempotency_record WHERE asker_id = $1 AND key = $2"
 STORE = "UPDATE idempotency_record SET answer = $3::text::jsonb WHERE asker_id = $1 AND key = $2"
 
@@ -108,3 +119,50 @@ async def claim(
 async def store(tx: Tx, ctx: Ctx, *, key: str, answer: dict[str, Any]) -> None:
     """Keeps the answer (ids only) of a claimed key, in the same transaction as the work."""
     await tx.execute(STORE, asker_of(ctx), key, orjson.dumps(answer).decode())
+
+
+FORGET = """
+DELETE FROM idempotency_record WHERE (asker_id, key) IN (
+  SELECT asker_id, key FROM idempotency_record WHERE created_at < $1 ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED
+)
+"""
+
+
+async def forget(tx: Tx, ctx: Ctx, *, before: datetime, count: int) -> int:
+    """Deletes at most so many of the oldest answers from before a moment, over all tenants, and says how many."""
+    ctx.require("system.run")
+    return await tx.execute(FORGET, before, count)
+
+
+async def claim_many(
+    tx: Tx, ctx: Ctx, *, operation: str, claims: Sequence[tuple[str, bytes, dict[str, Any]]]
+) -> list[dict[str, Any] | None]:
+    """Claims a key with its input hash and answer for each of many items of one request, in two statements at most.
+
+    Answers None for an item whose key is new, the stored answer for one that was done before. The keys of items that
+    are refused afterwards are given back by `free()`. Raises IdempotencyConflict as `claim` does.
+    """
+    asker = asker_of(ctx)
+    keys = [checked_key(key) for key, _, _ in claims]
+    answers = [orjson.dumps(answer).decode() for _, _, answer in claims]
+    rows = await tx.fetch(CLAIM_MANY, asker, ctx.tenant_id, operation, keys, [given for _, given, _ in claims], answers)
+    fresh = {row["key"] for row in rows}
+    if len(fresh) == len(claims):
+        return [None] * len(claims)
+    kept = {row["key"]: row for row in await tx.fetch(FIND_MANY, asker, [key for key in keys if key not in fresh])}
+    found: list[dict[str, Any] | None] = []
+    for key, given, _ in claims:
+        row = kept.get(key)
+        if key in fresh:
+            found.append(None)
+        elif row is None or row["operation"] != operation or row["input_hash"] != given:
+            raise IdempotencyConflict
+        else:
+            found.append(orjson.loads(row["answer"]))
+    return found
+
+
+async def free(tx: Tx, ctx: Ctx, *, keys: Sequence[str]) -> None:
+    """Gives back keys that were claimed in this transaction for items that were then refused."""
+    if keys:
+        await tx.execute(FREE, asker_of(ctx), list(keys))

@@ -1,11 +1,45 @@
-"""outbox: facts that wait to be relayed to the queue.
+"""outbox: facts that wait to be acted upon, and the tasks that they become.
 
-Owns     outbox_event.
-Promises an event is relayed, at least once, if and only if its transaction committed; it holds ids, never a code.
+Owns     outbox_event, outbox_task, outbox_tick.
+Promises an event becomes a task for each of its subscribers if and only if its transaction committed; a task is handed
+         to the queue again and again until a worker says that it is done, so that a queue which forgets loses nothing;
+         neither holds a code.
 Stands on db.
 """
 
 from fondaco_core.outbox.events import Event, event_name
-from fondaco_core.outbox.service import Waiting, announce, take_waiting, waiting_seconds
+from fondaco_core.outbox.service import (
+    Backlog,
+    Job,
+    Note,
+    Relayed,
+    Task,
+    announce,
+    begin_task,
+    fail_task,
+    finish_task,
+    hand_over,
+    keep_task,
+    measure_backlog,
+    retry_parked,
+    tick,
+)
 
-__all__ = ["Event", "Waiting", "announce", "event_name", "take_waiting", "waiting_seconds"]
+__all__ = [
+    "Backlog",
+    "Event",
+    "Job",
+    "Note",
+    "Relayed",
+    "Task",
+    "announce",
+    "begin_task",
+    "event_name",
+    "fail_task",
+    "finish_task",
+    "hand_over",
+    "keep_task",
+    "measure_backlog",
+    "retry_parked",
+    "tick",
+]

@@ -1,28 +1,69 @@
-"""Use cases of the outbox: announce a fact with the data it is about; take what waits."""
+"""Use cases of the outbox: announce a fact with the data it is about; turn facts into tasks; do each task until it is done.
 
-from collections.abc import Sequence
+announce ──► outbox_event ──hand_over──► outbox_task ──► a message that says its number ──► begin · keep · finish | fail
+                                             ▲                                                          │
+                                             └───────────── due again: lost, orphaned or failed ────────┘
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
 
-from fondaco_core import limits
+from fondaco_core import clock, limits
 from fondaco_core.db import Tx
 from fondaco_core.outbox import store
 from fondaco_core.outbox.events import Event, event_name
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """An event as the relay hands it on; `seq` names it, so that a receiver knows it when it comes twice."""
+class Note:
+    """What the queue carries: which task, and whose work it is. The task itself stays in the database."""
 
-    seq: int
+    task_id: int
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """What one hand-over did: how many events became tasks, what the queue is to be told, and what was given up."""
+
+    events: int
+    notes: tuple[Note, ...]
+    parked: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task that was begun; `attempt` says how often, this time included."""
+
+    id: int
+    actor: str
     tenant_id: UUID | None
-    name: str
     payload: dict[str, Any]
-    happened_at: datetime
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A periodic job: the actor that does it, and every how many seconds."""
+
+    name: str
+    actor: str
+    every_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits: how many and the oldest's age in seconds, of events and of tasks; and how many tasks were given up."""
+
+    events: int
+    event_s: float
+    tasks: int
+    task_s: float
+    parked: int
 
 
 async def announce(tx: Tx, *events: tuple[UUID | None, Event]) -> None:
@@ -33,17 +74,73 @@ async def announce(tx: Tx, *events: tuple[UUID | None, Event]) -> None:
         store.ADD,
         [tenant for tenant, _ in events],
         [event_name(type(event)) for _, event in events],
-        [orjson.dumps(asdict(event)).decode() for _, event in events],
+        [orjson.dumps(asdict(event), default=str).decode() for _, event in events],
     )
 
 
-async def take_waiting(tx: Tx, *, count: int = limits.RELAY_BATCH) -> Sequence[Waiting]:
-    """Takes the oldest waiting events; they are gone when the transaction commits, and wait again when it does not."""
-    rows = await tx.fetch(store.TAKE, count)
-    events = [Waiting(r["seq"], r["tenant_id"], r["name"], orjson.loads(r["payload"]), r["happened_at"]) for r in rows]
-    return sorted(events, key=lambda event: event.seq)
+async def hand_over(tx: Tx, subscriptions: Mapping[str, Sequence[str]], *, count: int = limits.RELAY_BATCH) -> Relayed:
+    """Turns the oldest events into tasks for their subscribers, takes what is due again, and says what the queue is to hear.
+
+    Tell the queue after the commit: a task that the queue never heard of is due again in limits.TASK_HANDED_S.
+    """
+    pairs = [(event, actor) for event, actors in subscriptions.items() for actor in actors]
+    row = await tx.fetchrow(
+        store.HAND_OVER, [event for event, _ in pairs], [actor for _, actor in pairs], clock.now(),
+        limits.TASK_HANDED_S, limits.TASK_BACK_OFF_MAX_S, count, limits.TASK_ATTEMPTS_MAX,
+    )  # fmt: skip
+    assert row is not None
+    notes = (Note(task_id, actor) for task_id, actor in zip(row["ids"], row["actors"], strict=True))
+    return Relayed(row["taken"], tuple(notes), tuple(row["parked"]))
 
 
-async def waiting_seconds(tx: Tx) -> float:
-    """How long the oldest event has waited, in seconds; 0 when none waits."""
-    return float(await tx.fetchval(store.LAG))
+async def begin_task(tx: Tx, note: Note) -> Task | None:
+    """Takes a task for this worker; None when it is done already, or a living worker is at it."""
+    row = await tx.fetchrow(store.BEGIN_TASK, note.task_id, note.actor, clock.now(), limits.TASK_RUNNING_S)
+    if row is None:
+        return None
+    return Task(row["id"], row["actor"], row["tenant_id"], orjson.loads(row["payload"]), row["attempts"])
+
+
+async def keep_task(tx: Tx, task: Task) -> bool:
+    """Says that the worker which began a task is alive; False when the task is not its any more."""
+    return await tx.execute(store.KEEP_TASK, task.id, task.attempt, clock.now(), limits.TASK_RUNNING_S) == 1
+
+
+async def finish_task(tx: Tx, task: Task) -> None:
+    """The task is done; nobody hears of it again."""
+    await tx.execute(store.FINISH_TASK, task.id)
+
+
+async def fail_task(tx: Tx, task: Task, *, failure: str, outage: bool) -> bool:
+    """The task failed and is due again after a while that grows; True when it was given up, for a person to look.
+
+    `failure` is the name of an error's class, never its text. An outage of the outside is never given up.
+    """
+    wait_s = min(limits.TASK_BACK_OFF_S * 2 ** min(task.attempt - 1, 20), limits.TASK_BACK_OFF_MAX_S)
+    parked = await tx.fetchval(
+        store.FAIL_TASK, task.id, task.attempt, failure, clock.now(), wait_s, outage, limits.TASK_ATTEMPTS_MAX
+    )
+    return bool(parked)
+
+
+async def tick(tx: Tx, jobs: Sequence[Job]) -> int:
+    """Makes a task of every periodic job whose time has come, and says of how many; harmless beside other schedulers."""
+    return await tx.execute(
+        store.TICK,
+        [job.name for job in jobs],
+        [job.every_s for job in jobs],
+        [job.actor for job in jobs],
+        clock.now(),
+    )
+
+
+async def measure_backlog(tx: Tx) -> Backlog:
+    """What waits to be relayed and to be done."""
+    row = await tx.fetchrow(store.BACKLOG)
+    assert row is not None
+    return Backlog(row["events"], row["event_s"], row["tasks"], row["task_s"], row["parked"])
+
+
+async def retry_parked(tx: Tx) -> int:
+    """Makes every task that was given up due again, and says how many those were."""
+    return await tx.execute(store.RETRY_PARKED, clock.now())

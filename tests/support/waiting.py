@@ -1,0 +1,17 @@
+"""Waiting for what another process does: on a condition, with an end, and never by the clock alone."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+# Far more than anything here needs; a test that gets this far has failed.
+PATIENCE_S = 40.0
+LOOK_EVERY_S = 0.02
+
+
+async def until(condition: Callable[[], Awaitable[object]], *, seconds: float = PATIENCE_S) -> None:
+    """Returns when the condition is true; fails when it never is."""
+    deadline = time.monotonic() + seconds
+    while not await condition():
+        assert time.monotonic() < deadline, "what was waited for did not happen"
+        await asyncio.sleep(LOOK_EVERY_S)

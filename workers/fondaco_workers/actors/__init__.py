@@ -1,0 +1,5 @@
+"""Every actor, one file per module. Importing this package makes them known by their names."""
+
+from fondaco_workers.actors import system
+
+__all__ = ["system"]

@@ -1,0 +1,78 @@
+"""What a worker does with a message: begin the task, do the actor's work, say how it ended. An edge: nothing gets past it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from fondaco_core import limits, outbox
+from fondaco_core.context import system_ctx
+from fondaco_core.db import governing
+from fondaco_core.errors import Bug, Outage
+from fondaco_core.logs import get_logger
+from fondaco_core.outbox import Note, Task
+from fondaco_workers.actor import ACTORS, Actor
+
+log = get_logger(__name__)
+CTX = system_ctx("worker", permissions=frozenset({"system.run"}))
+
+
+async def perform(note: Note) -> None:
+    """Does the task that a message points at, unless it is done or another worker is at it.
+
+    Never raises: when the database is away, or this process is killed, the task is due again in a few seconds.
+    """
+    try:
+        async with governing(CTX) as tx:
+            task = await outbox.begin_task(tx, note)
+        if task is None:
+            log.debug("task.skipped", actor=note.actor, task=note.task_id)
+            return
+        failure = await _attempt(ACTORS[note.actor], task)
+        async with governing(CTX) as tx:
+            if failure is None:
+                await outbox.finish_task(tx, task)
+                return
+            parked = await outbox.fail_task(
+                tx, task, failure=type(failure).__name__, outage=isinstance(failure, (Outage, OSError))
+            )
+    except Exception as error:  # the edge: the task outlives whatever this was
+        log.warning("task.unsettled", actor=note.actor, task=note.task_id, exc_info=error)
+        return
+    if parked:
+        log.error("task.parked", actor=task.actor, task=task.id, attempts=task.attempt, failure=type(failure).__name__)
+
+
+async def _attempt(actor: Actor[...], task: Task) -> Exception | None:
+    """Runs the work once and returns what went wrong; logs it without payload and without the error's text."""
+    try:
+        async with _kept(task):
+            await actor.perform(task.tenant_id, task.payload)
+    except Exception as error:  # noqa: BLE001 - the edge: work may fail in any way, and is tried again
+        level = log.error if isinstance(error, (Bug, AssertionError)) else log.warning
+        level("task.failed", actor=task.actor, task=task.id, attempt=task.attempt, exc_info=error)
+        return error
+    return None
+
+
+@asynccontextmanager
+async def _kept(task: Task) -> AsyncIterator[None]:
+    """Says again and again that this worker is alive, while the work goes on."""
+    keeping = asyncio.create_task(_keep(task))
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeping
+
+
+async def _keep(task: Task) -> None:
+    while True:
+        await asyncio.sleep(limits.TASK_RUNNING_S / 3)
+        try:
+            async with governing(CTX) as tx:
+                if not await outbox.keep_task(tx, task):
+                    # Somebody else was given the task: the work goes on beside theirs, which idempotence makes harmless.
+                    return
+        except Exception as error:  # a database that is away; the next beat may reach it
+            log.warning("task.unkept", actor=task.actor, task=task.id, exc_info=error)
