@@ -68,6 +68,12 @@ class Ctx:
         """The same asker looking at another tenant's public side (a store, say)."""
         return replace(self, tenant_id=tenant_id)
 
+    def visiting(self, tenant_id: TenantId | None) -> "Ctx":
+        """The same request as a stranger at a tenant's public side, or at none's: nothing the asker may do comes along."""
+        return Ctx(
+            tenant_id=tenant_id, request_id=self.request_id, ip=self.ip, user_agent=self.user_agent, locale=self.locale
+        )
+
 
 def system_ctx(name: str, *, tenant_id: TenantId | None = None, permissions: frozenset[str] = frozenset()) -> Ctx:
     """The system itself acting, in a job or a command; `name` is what the audit log shows as the request."""

@@ -9,6 +9,9 @@ ON CONFLICT (email) DO NOTHING
 USER_BY_EMAIL = "SELECT id, name, password_hash, platform_role, locale, disabled_at FROM user_account WHERE email = $1"
 USER_BY_ID = "SELECT id, email, name, password_hash, platform_role, locale, disabled_at FROM user_account WHERE id = $1"
 SET_PASSWORD = "UPDATE user_account SET password_hash = $2 WHERE id = $1"  # noqa: S105 - a statement
+CHOOSE_PASSWORD = """
+UPDATE user_account SET password_hash = $2, name = coalesce($3, name) WHERE id = $1 AND password_hash IS NULL
+"""  # noqa: S105
 
 # Members. The name of an account is its owner's to tell: it shows once they have accepted.
 
@@ -64,7 +67,7 @@ ADD_CLIENT = """
 INSERT INTO api_client (id, tenant_id, client_id, secret_hash, name, customer_id, scopes, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 """
-CLIENT_SECRET = """
+CLIENT_BY_PUBLIC_ID = """
 SELECT c.id, c.secret_hash, c.customer_id, c.scopes, t.state
 FROM api_client c JOIN tenant t ON t.id = c.tenant_id
 WHERE c.client_id = $1 AND c.revoked_at IS NULL
@@ -89,7 +92,7 @@ END_SESSION = "UPDATE session SET revoked_at = $2 WHERE token_hash = $1 AND revo
 _WHOSE = "(user_id = $1 OR customer_id = $2 OR member_id = $3 OR api_client_id = $4)"
 END_SESSIONS = f"""
 UPDATE session SET revoked_at = $5 WHERE {_WHOSE} AND revoked_at IS NULL AND id IS DISTINCT FROM $6
-"""  # noqa: S608 - constants of this file
+"""
 SESSION = "SELECT id, tenant_id, user_id, customer_id, revoked_at FROM session WHERE id = $1"
 REVOKE_SESSION = "UPDATE session SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL"
 LIST_SESSIONS = """

@@ -81,33 +81,32 @@ async def apply_tenant(tx: Tx, ctx: Ctx, *, slug: str, name: str, fee_bps: int =
 async def approve_tenant(tx: Tx, ctx: Ctx, tenant_id: TenantId, *, reason: str | None = None) -> Tenant:
     """Lets a company that applied trade, and makes the key that seals its codes and contacts."""
     ctx.require("platform.tenants")
-    decided = await _decide(tx, ctx, tenant_id, TenantState.ACTIVE, (TenantState.APPLIED,), "tenant.approved", reason)
+    step = _Step((TenantState.APPLIED,), TenantState.ACTIVE, TenantApproved(tenant_id))
+    decided = await _decide(tx, ctx, tenant_id, step, reason)
     await keyring.create_tenant_key(tx, tenant_id)
-    await outbox.announce(tx, (tenant_id, TenantApproved(tenant_id)))
     return decided
 
 
 async def suspend_tenant(tx: Tx, ctx: Ctx, tenant_id: TenantId, *, reason: str) -> Tenant:
     """Stops a merchant from trading for now: its people may look, its buyers keep what they bought."""
     ctx.require("platform.tenants")
-    return await _decide_and_tell(
-        tx, ctx, tenant_id, TenantState.SUSPENDED, (TenantState.ACTIVE,), reason, TenantSuspended(tenant_id)
-    )
+    step = _Step((TenantState.ACTIVE,), TenantState.SUSPENDED, TenantSuspended(tenant_id))
+    return await _decide(tx, ctx, tenant_id, step, checked_reason(reason))
 
 
 async def resume_tenant(tx: Tx, ctx: Ctx, tenant_id: TenantId, *, reason: str) -> Tenant:
     """Lets a suspended merchant trade again."""
     ctx.require("platform.tenants")
-    return await _decide_and_tell(
-        tx, ctx, tenant_id, TenantState.ACTIVE, (TenantState.SUSPENDED,), reason, TenantResumed(tenant_id)
-    )
+    step = _Step((TenantState.SUSPENDED,), TenantState.ACTIVE, TenantResumed(tenant_id))
+    return await _decide(tx, ctx, tenant_id, step, checked_reason(reason))
 
 
 async def close_tenant(tx: Tx, ctx: Ctx, tenant_id: TenantId, *, reason: str) -> Tenant:
     """Ends a merchant for good: nobody signs in for it any more, its buyers keep what they bought."""
     ctx.require("platform.tenants")
     before = tuple(state for state in TenantState if TenantState.CLOSED in next_states(state))
-    return await _decide_and_tell(tx, ctx, tenant_id, TenantState.CLOSED, before, reason, TenantClosed(tenant_id))
+    step = _Step(before, TenantState.CLOSED, TenantClosed(tenant_id))
+    return await _decide(tx, ctx, tenant_id, step, checked_reason(reason))
 
 
 async def set_fee(tx: Tx, ctx: Ctx, tenant_id: TenantId, *, fee_bps: int) -> Tenant:
@@ -129,7 +128,7 @@ async def get_tenant(tx: Tx, ctx: Ctx, tenant_id: TenantId | None = None) -> Ten
         ctx.require("platform.read")
     row = await tx.fetchrow(store.GET, tenant_id or ctx.tenant)
     if row is None:
-        raise NotFound("tenant")  # noqa: EM101 - a noun, not a message
+        raise NotFound("tenant")
     return _tenant(row)
 
 
@@ -158,7 +157,7 @@ async def require_active(tx: Tx, ctx: Ctx) -> None:
     """Refuses with TenantNotActive unless the tenant that is acted for may trade now."""
     state = await state_of(tx, ctx.tenant)
     if state is None:
-        raise NotFound("tenant")  # noqa: EM101
+        raise NotFound("tenant")
     if state is not TenantState.ACTIVE:
         raise TenantNotActive(state)
 
@@ -189,31 +188,31 @@ async def doors_of(tx: Tx, kind: str, tenant_ids: Sequence[TenantId]) -> dict[Te
 async def _for_change(tx: Tx, tenant_id: TenantId) -> Tenant:
     row = await tx.fetchrow(store.GET_FOR_CHANGE, tenant_id)
     if row is None:
-        raise NotFound("tenant")  # noqa: EM101
+        raise NotFound("tenant")
     return _tenant(row)
 
 
-async def _decide(
-    tx: Tx, ctx: Ctx, tenant_id: TenantId, wanted: TenantState, before: Sequence[TenantState], action: str, reason: str | None
-) -> Tenant:
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One decision: from which states, to which, and what is told of it; the event's name is also the act's in the log."""
+
+    before: tuple[TenantState, ...]
+    after: TenantState
+    event: Event
+
+
+async def _decide(tx: Tx, ctx: Ctx, tenant_id: TenantId, step: _Step, reason: str | None) -> Tenant:
     tenant = await _for_change(tx, tenant_id)
-    if tenant.state not in before:
-        raise WrongTenantState(tenant.state, wanted)
-    assert wanted in next_states(tenant.state)
-    await tx.execute(store.SET_STATE, tenant_id, wanted.value, clock.now(), reason)
+    if tenant.state not in step.before:
+        raise WrongTenantState(tenant.state, step.after)
+    assert step.after in next_states(tenant.state)
+    await tx.execute(store.SET_STATE, tenant_id, step.after.value, clock.now(), reason)
     await audit.record(
-        tx, ctx, action, subject_kind="tenant", subject_id=tenant_id, tenant_id=tenant_id, reason=reason,
-        detail={"before": tenant.state.value, "after": wanted.value},
+        tx, ctx, step.event.name, subject_kind="tenant", subject_id=tenant_id, tenant_id=tenant_id, reason=reason,
+        detail={"before": tenant.state.value, "after": step.after.value},
     )  # fmt: skip
+    await outbox.announce(tx, (tenant_id, step.event))
     return _tenant(await tx.fetchrow(store.GET, tenant_id))
-
-
-async def _decide_and_tell(
-    tx: Tx, ctx: Ctx, tenant_id: TenantId, wanted: TenantState, before: Sequence[TenantState], reason: str, event: Event
-) -> Tenant:
-    decided = await _decide(tx, ctx, tenant_id, wanted, before, event.name, checked_reason(reason))
-    await outbox.announce(tx, (tenant_id, event))
-    return decided
 
 
 def _check_fee(fee_bps: int) -> None:

@@ -7,6 +7,7 @@ Promises a contact is sealed with its tenant's key and found by a keyed hash of 
 Stands on identity, tenancy, keyring.
 """
 
+from fondaco_tenants.customers.errands import sign_in_customer, sign_up_customer
 from fondaco_tenants.customers.errors import BadContact, ContactTaken, CustomerBlocked
 from fondaco_tenants.customers.events import CustomerBarred, CustomerReadmitted, CustomerRegistered
 from fondaco_tenants.customers.invariants import INVARIANTS
@@ -27,3 +28,31 @@ from fondaco_tenants.customers.service import (
     require_welcome,
     unblock_customer,
 )
+
+__all__ = [
+    "INVARIANTS",
+    "BadContact",
+    "ContactTaken",
+    "Customer",
+    "CustomerBarred",
+    "CustomerBlocked",
+    "CustomerKind",
+    "CustomerReadmitted",
+    "CustomerRegistered",
+    "block_customer",
+    "contact_lookup",
+    "create_buyer_client",
+    "create_customer",
+    "customers_by_ids",
+    "find_or_create_guest",
+    "get_customer",
+    "list_customers",
+    "masked_contact",
+    "normalised_contact",
+    "open_contact",
+    "register_customer",
+    "require_welcome",
+    "sign_in_customer",
+    "sign_up_customer",
+    "unblock_customer",
+]

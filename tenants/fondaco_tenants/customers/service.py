@@ -62,7 +62,7 @@ async def register_customer(
     contact is. Raises BadContact, ContactTaken, TenantNotActive.
     """
     await tenancy.require_active(tx, ctx)
-    customer_id = await _add(tx, ctx, CustomerKind.REGISTERED, contact, name, password_hash)
+    customer_id = await _add(tx, ctx, CustomerKind.REGISTERED, contact=contact, name=name, password_hash=password_hash)
     if customer_id is None:
         raise ContactTaken
     await audit.record(tx, ctx, "customer.registered", subject_kind="customer", subject_id=customer_id)
@@ -87,7 +87,7 @@ async def find_or_create_guest(tx: Tx, ctx: Ctx, *, contact: str) -> CustomerId:
     lookup = contact_lookup(ctx.tenant, normalised_contact(contact))
     found = await tx.fetchval(store.FIND_BY_CONTACT, lookup, CustomerKind.GUEST.value)
     if found is None:
-        found = await _add(tx, ctx, CustomerKind.GUEST, contact, None, None)
+        found = await _add(tx, ctx, CustomerKind.GUEST, contact=contact)
     if found is None:
         # Two first orders of one guest at the same time: the other one has made the row, and it is committed now.
         found = await tx.fetchval(store.FIND_BY_CONTACT, lookup, CustomerKind.GUEST.value)
@@ -100,7 +100,7 @@ async def require_welcome(tx: Tx, customer_id: CustomerId) -> None:
     """Refuses with CustomerBlocked when the merchant does not sell to this buyer, NotFound when it has no such buyer."""
     blocked = await tx.fetchval(store.BLOCKED, customer_id)
     if blocked is None:
-        raise NotFound("customer")  # noqa: EM101 - a noun, not a message
+        raise NotFound("customer")
     if blocked:
         raise CustomerBlocked
 
@@ -111,7 +111,7 @@ async def get_customer(tx: Tx, ctx: Ctx, customer_id: CustomerId) -> Customer:
         _require_staff(ctx)
     row = await tx.fetchrow(store.GET, customer_id)
     if row is None:
-        raise NotFound("customer")  # noqa: EM101
+        raise NotFound("customer")
     return _customer(row)
 
 
@@ -186,7 +186,7 @@ async def open_contact(tx: Tx, ctx: Ctx, customer_id: CustomerId) -> Secret[str]
     ctx.require("system.run")
     sealed = await tx.fetchval(store.SEALED_CONTACT, customer_id)
     if sealed is None:
-        raise NotFound("customer")  # noqa: EM101
+        raise NotFound("customer")
     opened = await keyring().open(sealed, aad=bound_to("contact", customer_id, ctx.tenant))
     return Secret(opened.reveal().decode())
 
@@ -199,7 +199,7 @@ def _require_staff(ctx: Ctx) -> None:
 
 
 async def _add(
-    tx: Tx, ctx: Ctx, kind: CustomerKind, contact: str, name: str | None, password_hash: str | None
+    tx: Tx, ctx: Ctx, kind: CustomerKind, *, contact: str, name: str | None = None, password_hash: str | None = None
 ) -> CustomerId | None:
     """Adds the row, or answers None when the contact has one of the kind already."""
     address, customer_id = normalised_contact(contact), CustomerId(new_id())

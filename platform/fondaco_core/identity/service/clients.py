@@ -88,7 +88,7 @@ async def get_api_client(tx: Tx, ctx: Ctx, api_client_id: ApiClientId) -> ApiCli
         ctx.require("clients.read")
     row = await tx.fetchrow(store.CLIENT, api_client_id)
     if row is None:
-        raise NotFound("client")  # noqa: EM101 - a noun, not a message
+        raise NotFound("client")
     return _client(row)
 
 

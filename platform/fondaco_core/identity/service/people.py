@@ -78,7 +78,7 @@ async def invite_owner(
 ) -> tuple[MemberId, Secret[str]]:
     """Asks the first person of a new tenant in as its owner; the token is shown once. Raises BadEmail, AlreadyMember."""
     ctx.require("platform.tenants")
-    return await _invite(tx, ctx, tenant_id, email, name, MemberRole.OWNER)
+    return await _invite(tx, ctx, tenant_id=tenant_id, email=email, name=name, role=MemberRole.OWNER)
 
 
 async def invite_member(tx: Tx, ctx: Ctx, *, email: str, name: str, role: MemberRole) -> tuple[MemberId, Secret[str]]:
@@ -91,7 +91,7 @@ async def invite_member(tx: Tx, ctx: Ctx, *, email: str, name: str, role: Member
         raise RoleTooHigh(role.value)
     if len(await tx.fetch(store.LOCK_MEMBERS, ctx.tenant)) >= limits.MEMBERS_MAX:
         raise TooMany(limits.MEMBERS_MAX)
-    return await _invite(tx, ctx, ctx.tenant, email, name, role)
+    return await _invite(tx, ctx, tenant_id=ctx.tenant, email=email, name=name, role=role)
 
 
 async def change_member_role(tx: Tx, ctx: Ctx, *, member_id: MemberId, role: MemberRole, version: int) -> Member:
@@ -99,7 +99,7 @@ async def change_member_role(tx: Tx, ctx: Ctx, *, member_id: MemberId, role: Mem
     ctx.require("members.edit")
     row = await _for_change(tx, ctx, member_id)
     if row["version"] != version:
-        raise StaleVersion("member", current_version=row["version"])  # noqa: EM101 - a noun, not a message
+        raise StaleVersion("member", current_version=row["version"])
     before = MemberRole(row["role"])
     for each in (before, role):
         if not may_grant(ctx.permissions, each):
@@ -142,7 +142,7 @@ async def get_member(tx: Tx, ctx: Ctx, member_id: MemberId) -> Member:
         ctx.require("members.read")
     row = await tx.fetchrow(store.MEMBER, ctx.tenant, member_id)
     if row is None:
-        raise NotFound("member")  # noqa: EM101
+        raise NotFound("member")
     return _member(row)
 
 
@@ -165,7 +165,7 @@ async def _for_change(tx: Tx, ctx: Ctx, member_id: MemberId) -> Any:
     for row in await tx.fetch(store.LOCK_MEMBERS, ctx.tenant):
         if row["id"] == member_id:
             return row
-    raise NotFound("member")  # noqa: EM101
+    raise NotFound("member")
 
 
 def _refuse_last_owner(leaving: Any, members: Sequence[Any]) -> None:
@@ -176,7 +176,7 @@ def _refuse_last_owner(leaving: Any, members: Sequence[Any]) -> None:
 
 
 async def _invite(
-    tx: Tx, ctx: Ctx, tenant_id: TenantId, email: str, name: str, role: MemberRole
+    tx: Tx, ctx: Ctx, *, tenant_id: TenantId, email: str, name: str, role: MemberRole
 ) -> tuple[MemberId, Secret[str]]:
     address, now = normalised_email(email), clock.now()
     await tx.execute(store.ADD_USER, new_id(), address, checked_name(name), None, None, ctx.locale, now)

@@ -95,7 +95,7 @@ async def revoke_session(tx: Tx, ctx: Ctx, *, session_id: SessionId) -> None:
     user_id, customer_id = _oneself(ctx)
     row = await tx.fetchrow(store.SESSION, session_id)
     if row is None or not (_is_own(row, user_id, customer_id) or _is_staff(row, ctx)):
-        raise NotFound("session")  # noqa: EM101 - a noun, not a message
+        raise NotFound("session")
     if await tx.execute(store.REVOKE_SESSION, session_id, clock.now()):
         await audit.record(tx, ctx, "session.revoked", subject_kind="session", subject_id=session_id)
 

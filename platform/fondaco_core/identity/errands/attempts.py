@@ -1,0 +1,53 @@
+"""Attempts to sign in, counted before a password is looked at.
+
+Counting comes first so that a hundred guesses at the same moment are a hundred counted guesses, and it stays when the
+guess was wrong, so it has a transaction of its own. It is the same for an account that exists and for one that does not.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from fondaco_core import clock, limits
+from fondaco_core.context import Ctx
+from fondaco_core.crypto import keyed_hash
+from fondaco_core.db import transaction
+from fondaco_core.identity import store
+from fondaco_core.identity.errors import TooManyAttempts
+from fondaco_core.keyring import keyring
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One counted attempt; `forgive` takes it back when the password was right."""
+
+    pair: bytes
+    others: tuple[bytes, ...]
+
+    async def forgive(self) -> None:
+        """Takes the attempt back, and everything that was tried for this account from this address."""
+        async with transaction(Ctx()) as tx:
+            await tx.execute(store.FORGIVE_ATTEMPT, list(self.others))
+            await tx.execute(store.CLEAR_ATTEMPTS, self.pair)
+
+
+async def count_attempt(stranger: Ctx, *, account: str) -> Attempt:
+    """Counts an attempt for an account (any text that names one) from the asker's address; raises TooManyAttempts."""
+    address = stranger.ip or "nowhere"
+    bounds = {
+        _key(f"pair|{address}|{account}"): limits.SIGN_IN_ATTEMPTS_MAX,
+        _key(f"account|{account}"): limits.SIGN_IN_ACCOUNT_ATTEMPTS_MAX,
+        _key(f"address|{address}"): limits.SIGN_IN_ADDRESS_ATTEMPTS_MAX,
+    }
+    now = clock.now()
+    window = timedelta(seconds=limits.SIGN_IN_WINDOW_S)
+    async with transaction(Ctx()) as tx:
+        rows = await tx.fetch(store.COUNT_ATTEMPT, list(bounds), now, now - window)
+    over = [row["since"] + window for row in rows if row["attempts"] > bounds[row["key"]]]
+    if over:
+        raise TooManyAttempts(max(1, int((max(over) - now).total_seconds())))
+    pair, *others = bounds
+    return Attempt(pair, tuple(others))
+
+
+def _key(text: str) -> bytes:
+    return keyed_hash(keyring().lookup_key, "sign-in", text)
