@@ -1,6 +1,6 @@
 """The front door: create_app() puts routes, middleware and the life of the process together. Read this first."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from fondaco_api.graphql.budget import Budgets
 from fondaco_api.graphql.context import Context
 from fondaco_api.graphql.documents import Documents, Persisted
-from fondaco_api.graphql.execution import Engine
+from fondaco_api.graphql.execution import Engine, core_of
 from fondaco_api.graphql.schema import schema
 from fondaco_api.graphql.socket import SocketEndpoint
 from fondaco_api.graphql.view import GraphQLEndpoint
@@ -58,8 +58,10 @@ class Process:
             open_database(self.settings)
             await open_keyring(load_master_keys(self.settings))
         if self.settings.redis_url is not None:
-            self.valkey = Redis.from_url(self.settings.redis_url.reveal(), socket_timeout=2.0, socket_connect_timeout=2.0)
-        documents = Documents(self.schema._schema)  # noqa: SLF001 - Strawberry's only door to the schema it made
+            self.valkey = Redis.from_url(
+                self.settings.redis_url.reveal(), socket_timeout=2.0, socket_connect_timeout=2.0
+            )
+        documents = Documents(core_of(self.schema))
         budgets = Budgets(self.valkey, self.settings.profile)
         self._engine = Engine(self.schema, documents=documents, persisted=Persisted(self.valkey), budgets=budgets)
 
@@ -103,7 +105,7 @@ def create_app(
     checks: dict[str, Check] = {"database": check_database, "keys": check_keys, "valkey": process.check_valkey}
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncGenerator[None]:
         await process.open()
         try:
             yield

@@ -17,7 +17,9 @@ DIFFERENCE_LINES = 60
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--check", action="store_true", help=f"compare {FILE} with the code; exit code 1 when they differ")
+    which.add_argument(
+        "--check", action="store_true", help=f"compare {FILE} with the code; exit code 1 when they differ"
+    )
     which.add_argument("--write", action="store_true", help=f"write {FILE} from the code")
 
 
@@ -44,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def print_schema() -> str:
     """The schema as the API prints it; a process of its own, because one door does not know another."""
-    done = subprocess.run(  # noqa: S603 - our own module
+    done = subprocess.run(
         [sys.executable, "-m", "fondaco_api.graphql"], capture_output=True, text=True, encoding="utf-8", check=False
     )
     if done.returncode != 0:

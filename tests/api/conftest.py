@@ -23,7 +23,9 @@ Logged = Callable[[], str]
 
 def client_for(app: Any) -> httpx2.AsyncClient:
     """A client of an application in this process, as one that sits on another machine."""
-    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app, client=("192.0.2.7", 4711)), base_url="http://shop.example")
+    return httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app=app, client=("192.0.2.7", 4711)), base_url="http://shop.example"
+    )
 
 
 @pytest.fixture

@@ -48,7 +48,9 @@ async def test_other_methods_are_refused_and_ours_named(door: httpx2.AsyncClient
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""])
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""]
+)
 async def test_what_a_form_can_send_runs_nothing(door: httpx2.AsyncClient, kind: str) -> None:
     answer = await door.post("/graphql", content=b'{"query": "{ who }"}', headers={"content-type": kind})
 
@@ -151,7 +153,11 @@ async def test_an_id_that_was_not_issued_is_a_bad_request(ask: Ask) -> None:
 async def test_nodes_are_fetched_again_by_their_ids(ask: Ask) -> None:
     there, nowhere = (global_id(Player, UUID(int=n)) for n in (7, 700))
 
-    answer = (await ask("query ($ids: [ID!]!) { nodes(ids: $ids) { id ... on Player { number } } }", {"ids": [there, nowhere]})).json()
+    answer = (
+        await ask(
+            "query ($ids: [ID!]!) { nodes(ids: $ids) { id ... on Player { number } } }", {"ids": [there, nowhere]}
+        )
+    ).json()
 
     assert answer["data"]["nodes"] == [{"id": there, "number": 7}, None]
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
 from time import monotonic
 
@@ -21,7 +21,13 @@ JSON = {"content-type": "application/json"}
 
 def deep(levels: int) -> str:
     """A document so many fields deep."""
-    return "{ players { nodes " + "{ followers { nodes " * (levels // 2 - 1) + "{ id }" + " } }" * (levels // 2 - 1) + " } }"
+    return (
+        "{ players { nodes "
+        + "{ followers { nodes " * (levels // 2 - 1)
+        + "{ id }"
+        + " } }" * (levels // 2 - 1)
+        + " } }"
+    )
 
 
 def doubling(levels: int) -> str:
@@ -30,7 +36,9 @@ def doubling(levels: int) -> str:
         f"fragment F{n} on Player {{ a: followers(first: 1) {{ nodes {{ ...F{n + 1} }} }} b: followers(first: 1) {{ nodes {{ ...F{n + 1} }} }} }}"
         for n in range(levels)
     ]
-    return "{ players(first: 1) { nodes { ...F0 } } } " + " ".join(fragments) + f" fragment F{levels} on Player {{ id }}"
+    return (
+        "{ players(first: 1) { nodes { ...F0 } } } " + " ".join(fragments) + f" fragment F{levels} on Player {{ id }}"
+    )
 
 
 BOMBS = {
@@ -87,7 +95,9 @@ async def test_odd_page_sizes_are_bad_requests(ask: Ask, given: dict[str, object
 
 @pytest.mark.parametrize("cursor", ["", "x", "bm8=", "W251bGxd", "WyJhIl0=", "WzFlOTldCg==", "é", "W1tdXQ=="])
 async def test_odd_cursors_are_bad_requests_or_the_beginning(ask: Ask, cursor: str) -> None:
-    answer = (await ask("query ($c: String) { players(first: 1, after: $c) { nodes { number } } }", {"c": cursor})).json()
+    answer = (
+        await ask("query ($c: String) { players(first: 1, after: $c) { nodes { number } } }", {"c": cursor})
+    ).json()
 
     if "errors" in answer:
         assert answer["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
@@ -130,7 +140,9 @@ async def test_an_address_longer_than_allowed_is_refused(door: httpx2.AsyncClien
     assert answer.status_code == 414
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b'"x"', b"\xff\xfe", b'{"query": "\xff"}', b"[" * 100_000, b'{"query": 1e999}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b'"x"', b"\xff\xfe", b'{"query": "\xff"}', b"[" * 100_000, b'{"query": 1e999}']
+)
 async def test_a_body_that_is_no_request_is_refused(door: httpx2.AsyncClient, body: bytes) -> None:
     answer = await door.post("/graphql", content=body, headers=JSON)
 
@@ -146,7 +158,9 @@ async def test_a_compressed_body_is_not_unpacked(door: httpx2.AsyncClient) -> No
 def test_a_body_that_dribbles_in_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "BODY_READ_S", 0.3)
     with serving(stage_app()) as address, connected(address) as connection:
-        connection.sendall(b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{")
+        connection.sendall(
+            b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{"
+        )
 
         answer = connection.recv(4096)
 
@@ -154,7 +168,7 @@ def test_a_body_that_dribbles_in_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @contextmanager
-def connected(address: str) -> Iterator[socket.socket]:
+def connected(address: str) -> Generator[socket.socket]:
     """A connection of one's own making."""
     host, port = address.split(":")
     with socket.create_connection((host, int(port)), timeout=20) as connection:

@@ -26,7 +26,9 @@ ENTER = """mutation Enter($number: Int!, $key: String) {
 async def enter(stage: httpx2.AsyncClient, number: int, key: str | None = None, **headers: str) -> dict[str, Any]:
     """What the mutation answered."""
     named = {"authorization": f"Bearer {TOKEN}"} | {name.replace("_", "-"): value for name, value in headers.items()}
-    answer = await stage.post("/graphql", json={"query": ENTER, "variables": {"number": number, "key": key}}, headers=named)
+    answer = await stage.post(
+        "/graphql", json={"query": ENTER, "variables": {"number": number, "key": key}}, headers=named
+    )
     assert "errors" not in answer.json(), answer.text
     found: dict[str, Any] = answer.json()["data"]["enterStage"]
     return found
@@ -78,7 +80,11 @@ async def test_the_same_key_with_another_input_is_a_conflict(stage: httpx2.Async
 
     answer = await enter(stage, 10, key)
 
-    assert (answer["__typename"], answer["code"], answer["path"]) == ("IdempotencyConflict", "IDEMPOTENCY_CONFLICT", ["idempotencyKey"])
+    assert (answer["__typename"], answer["code"], answer["path"]) == (
+        "IdempotencyConflict",
+        "IDEMPOTENCY_CONFLICT",
+        ["idempotencyKey"],
+    )
 
 
 async def test_two_repeated_requests_at_once_do_the_work_once(stage: httpx2.AsyncClient) -> None:
@@ -104,7 +110,9 @@ async def test_a_key_that_is_none_is_invalid(stage: httpx2.AsyncClient, key: str
     assert (answer["__typename"], answer["path"]) == ("InvalidInput", ["idempotencyKey"])
 
 
-async def test_crossing_transactions_are_tried_again_as_a_whole(stage: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_crossing_transactions_are_tried_again_as_a_whole(
+    stage: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     execute = Tx.execute
     crossings = iter([asyncpg.DeadlockDetectedError, asyncpg.SerializationError])
 
@@ -135,4 +143,6 @@ async def test_one_key_in_a_header_does_not_stand_for_two_mutations(stage: httpx
 async def test_refusals_are_counted_by_code(stage: httpx2.AsyncClient) -> None:
     await enter(stage, 50)
 
-    assert 'fondaco_mutation_refusals_total{code="STAGE_FULL",mutation="enterStage"}' in (await stage.get("/metrics")).text
+    assert (
+        'fondaco_mutation_refusals_total{code="STAGE_FULL",mutation="enterStage"}' in (await stage.get("/metrics")).text
+    )

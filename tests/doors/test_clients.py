@@ -53,7 +53,8 @@ def test_sockets_speak_graphql_transport_ws_and_close_with_its_codes(staged: str
         "foreignPage": "http 403",
         "ownPage": "ANONYMOUS",
     }
-    assert stage.running == 0
+    with serving(stage_app()):
+        assert stage.running == 0
 
 
 def test_streams_of_events_are_followed_in_connections_of_their_own(staged: str, run_node: Run) -> None:
@@ -70,7 +71,7 @@ def test_streams_of_events_are_followed_in_connections_of_their_own(staged: str,
 
 
 def test_relay_compiles_a_connection_that_is_paged_and_fetched_again(run_node: Run, tmp_path: Path) -> None:
-    assert run_node
+    del run_node  # Node and the packages are there once it is.
     (tmp_path / "src").mkdir()
     (tmp_path / "made").mkdir()
     shutil.copy(HERE / "relay" / "Everyone.js", tmp_path / "src")
@@ -80,8 +81,16 @@ def test_relay_compiles_a_connection_that_is_paged_and_fetched_again(run_node: R
     )
 
     done = subprocess.run(
-        [HERE / "node_modules" / ".bin" / "relay-compiler"], cwd=tmp_path, capture_output=True, text=True, timeout=90, check=False
+        [HERE / "node_modules" / ".bin" / "relay-compiler"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert {path.name for path in (tmp_path / "made").iterdir()} >= {"EveryonePaginationQuery.graphql.js", "EveryonePlayerQuery.graphql.js"}
+    assert {path.name for path in (tmp_path / "made").iterdir()} >= {
+        "EveryonePaginationQuery.graphql.js",
+        "EveryonePlayerQuery.graphql.js",
+    }

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -13,6 +13,7 @@ from uuid import UUID
 import strawberry
 import uvicorn
 from starlette.applications import Starlette
+from strawberry.schema.config import StrawberryConfig
 
 from fondaco_api.app import create_app
 from fondaco_api.graphql import node
@@ -59,6 +60,7 @@ class Player(Node):
     @classmethod
     async def load_node(cls, context: Context, key: UUID) -> "Player | None":
         """Players with a number below 100 exist."""
+        assert context
         return cls(key=key) if key.int < 100 else None
 
     @strawberry.field(description="The player's number.")
@@ -76,7 +78,9 @@ class Player(Node):
 
 def players(first: int | None, after: str | None, last: int | None, before: str | None) -> Connection[Player]:
     """The hundred players there are."""
-    return connect_list([Player(key=UUID(int=n)) for n in range(100)], read_page(first, after, last, before, keys=(int,)))
+    return connect_list(
+        [Player(key=UUID(int=n)) for n in range(100)], read_page(first, after, last, before, keys=(int,))
+    )
 
 
 @strawberry.type
@@ -84,7 +88,9 @@ class StageQuery:
     """Things to read."""
 
     @strawberry.field(description="Everybody.")
-    def players(self, first: First = None, after: After = None, last: Last = None, before: Before = None) -> Connection[Player]:
+    def players(
+        self, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> Connection[Player]:
         return players(first, after, last, before)
 
     @strawberry.field(description="Says it again.")
@@ -109,7 +115,9 @@ class StageQuery:
         return info.context.ctx.actor.value
 
     @strawberry.field(description="The player of an id.")
-    async def player(self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The id.")]) -> Player | None:  # noqa: A002
+    async def player(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The id.")]
+    ) -> Player | None:
         return await Player.load_node(info.context, key_of(id, Player))
 
 
@@ -137,7 +145,10 @@ class StageMutation:
 
     @mutation(refusals=[StageFull])
     async def enter_stage(
-        self, info: Info, tx: Tx, input: Annotated[EnterInput, strawberry.argument(description="Who.")]  # noqa: A002
+        self,
+        info: Info,
+        tx: Tx,
+        input: Annotated[EnterInput, strawberry.argument(description="Who.")],
     ) -> EnterSuccess:
         """Lets a player enter."""
         match input.number:
@@ -147,6 +158,8 @@ class StageMutation:
                 raise StaleVersion("stage", current_version=3)
             case 52:
                 raise NotAllowed("stage.enter")
+            case _:
+                pass
         entered.append(input.number)
         await tx.execute("SELECT 1")
         return EnterSuccess(player=Player(key=UUID(int=input.number)), nth=len(entered))
@@ -165,7 +178,9 @@ class StageSubscription:
     """Things to follow."""
 
     @strawberry.subscription(description="Counts.")
-    async def count(self, info: Info, to: Annotated[int, strawberry.argument(description="How far.")]) -> AsyncIterator[int]:
+    async def count(
+        self, info: Info, to: Annotated[int, strawberry.argument(description="How far.")]
+    ) -> AsyncIterator[int]:
         for n in range(1, to + 1):
             yield n
 
@@ -187,9 +202,11 @@ def stage_schema() -> strawberry.Schema:
     return strawberry.Schema(
         query=query,
         mutation=strawberry.type(type("Mutation", (StageMutation,), {}), description="What can be done."),
-        subscription=strawberry.type(type("Subscription", (StageSubscription,), {}), description="What can be followed."),
+        subscription=strawberry.type(
+            type("Subscription", (StageSubscription,), {}), description="What can be followed."
+        ),
         types=[Player],
-        config=strawberry.schema.config.StrawberryConfig(scalar_map=SCALARS),
+        config=StrawberryConfig(scalar_map=SCALARS),
     )
 
 
@@ -202,20 +219,28 @@ async def read_bearer(token: Secret[str], ctx: Ctx) -> Ctx:
 
 async def read_session(cookie: Secret[str], ctx: Ctx) -> Ctx | None:
     """Knows one session."""
-    return replace(ctx, actor=ActorKind.MEMBER, actor_id=UUID(int=8), tenant_id=TENANT) if cookie.reveal() == SESSION else None
+    return (
+        replace(ctx, actor=ActorKind.MEMBER, actor_id=UUID(int=8), tenant_id=TENANT)
+        if cookie.reveal() == SESSION
+        else None
+    )
 
 
 def stage_app(settings: Settings | None = None) -> Starlette:
     """The front door before the stage."""
-    return create_app(settings or Settings(), served=stage_schema(), authenticate=Authenticator(read_bearer, read_session))
+    return create_app(
+        settings or Settings(), served=stage_schema(), authenticate=Authenticator(read_bearer, read_session)
+    )
 
 
 @contextmanager
-def serving(app: Starlette) -> Iterator[str]:
+def serving(app: Starlette) -> Generator[str]:
     """Serves an application on a free port of this machine, in a thread, until the block ends; gives its address."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="error", access_log=False, ws="websockets-sansio", timeout_graceful_shutdown=5)
+    config = uvicorn.Config(
+        app, log_level="error", access_log=False, ws="websockets-sansio", timeout_graceful_shutdown=5
+    )
     server = uvicorn.Server(config)
     started = threading.Event()
     startup = server.startup

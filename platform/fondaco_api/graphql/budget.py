@@ -70,8 +70,12 @@ class Budgets:
         """Whose bucket a request draws on: the account's or the client's, a stranger's by address."""
         if ctx.actor in {ActorKind.ANONYMOUS, ActorKind.GUEST} or ctx.actor_id is None:
             who = f"address:{ctx.ip}" if ctx.customer_id is None else f"customer:{ctx.customer_id}"
-            return Allowance(who, limits.STRANGER_POINTS_MAX * self._factor, limits.STRANGER_POINTS_PER_S * self._factor)
-        return Allowance(f"actor:{ctx.actor_id}", limits.CLIENT_POINTS_MAX * self._factor, limits.CLIENT_POINTS_PER_S * self._factor)
+            return Allowance(
+                who, limits.STRANGER_POINTS_MAX * self._factor, limits.STRANGER_POINTS_PER_S * self._factor
+            )
+        return Allowance(
+            f"actor:{ctx.actor_id}", limits.CLIENT_POINTS_MAX * self._factor, limits.CLIENT_POINTS_PER_S * self._factor
+        )
 
     async def take(self, allowance: Allowance, points: int) -> Taken:
         """Takes points out of a bucket, all or none."""

@@ -34,7 +34,7 @@ log = get_logger(__name__)
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 
 
-class Rejected(Exception):  # noqa: N818 - it is an answer, not a failure of ours
+class Rejected(Exception):
     """The document cannot run; the errors say why."""
 
     def __init__(self, errors: list[GraphQLError]) -> None:
@@ -67,7 +67,11 @@ class Document:
             return next(iter(self.operations.values()))
         found = self.operations.get(name) if name is not None else None
         if found is None:
-            told = f"There is no operation named {name!r} in the document." if name is not None else "Name the operation to run."
+            told = (
+                f"There is no operation named {name!r} in the document."
+                if name is not None
+                else "Name the operation to run."
+            )
             raise Rejected([ApiError(told)])
         return found
 
@@ -98,7 +102,9 @@ class Documents:
         try:
             node = parse(text, max_tokens=limits.DOCUMENT_TOKENS_MAX)
             check_bounds(node)
-            errors = validate(self._schema, node, RULES, max_errors=limits.DOCUMENT_ERRORS_MAX, hide_suggestions=hide_suggestions)
+            errors = validate(
+                self._schema, node, RULES, max_errors=limits.DOCUMENT_ERRORS_MAX, hide_suggestions=hide_suggestions
+            )
         except RecursionError:
             raise Rejected([ApiError("The document nests too deeply.")]) from None
         except GraphQLError as error:

@@ -1,6 +1,7 @@
 """Enums of the modules as the schema shows them: the same class, with a description for every value.
 
-    OrderState = described(orders.OrderState, "The states of an order.", PENDING_PAYMENT="It waits to be paid.", …)
+A statement after the imports, `described(orders.OrderState, "Where an order stands.", PAID="It is paid.", …)`, and then the
+enum itself in annotations: `state: orders.OrderState = strawberry.field(description="…")`.
 """
 
 from enum import Enum
@@ -12,7 +13,10 @@ E = TypeVar("E", bound=Enum)
 
 
 def described(enum: type[E], description: str, *, name: str | None = None, **values: str) -> type[E]:
-    """Declares an enum once; `values` says what each of its members means, none left out."""
+    """Declares an enum once and gives it back; `values` says what each of its members means, none left out.
+
+    Annotate with the enum itself: type checkers do not take what this gives back for a type.
+    """
     missing, strange = set(enum.__members__) - set(values), set(values) - set(enum.__members__)
     assert not missing, f"{enum.__name__}: no description for {sorted(missing)}"
     assert not strange, f"{enum.__name__} has no {sorted(strange)}"

@@ -64,7 +64,9 @@ described(
 )
 
 
-@strawberry.interface(description="A named refusal of a mutation. Nothing was changed; what the client needs to go on is in the type.")
+@strawberry.interface(
+    description="A named refusal of a mutation. Nothing was changed; what the client needs to go on is in the type."
+)
 class Failure:
     """What every refusal tells; modules add their data in subclasses under `@failure(...)`."""
 
@@ -97,7 +99,9 @@ def failure(refusal: type[Refusal], *, name: str | None = None) -> Callable[[typ
 
     def declare(cls: type[FailureT]) -> type[FailureT]:
         assert refusal not in _TYPES, f"{refusal.__name__} has a type already"
-        made = strawberry.type(cls, name=name or cls.__name__, description=_first_paragraph(cls.__doc__ or refusal.__doc__))
+        made = strawberry.type(
+            cls, name=name or cls.__name__, description=_first_paragraph(cls.__doc__ or refusal.__doc__)
+        )
         _TYPES[refusal] = made
         _declare_code(refusal)
         return made
@@ -114,12 +118,19 @@ def failure_type(refusal: type[Refusal]) -> type[Failure]:
     return failure(refusal)(made)
 
 
-def to_failure(refusal: Refusal, declared: Mapping[type[Refusal], type[Failure]], context: "Context", *, prefix: str | None) -> Failure | None:
+def declared_failures() -> Mapping[type[Refusal], type[Failure]]:
+    """Every refusal that has a type of its own."""
+    return _TYPES
+
+
+def to_failure(
+    refusal: Refusal, declared: Mapping[type[Refusal], type[Failure]], context: "Context", *, prefix: str | None
+) -> Failure | None:
     """The union member for a refusal, by its class or the nearest declared ancestor; None when there is none."""
     for ancestor in type(refusal).__mro__:
         made = declared.get(ancestor)
         if made is not None:
-            code = refusal.code if refusal.code in _CODES else ancestor.code
+            code = refusal.code if refusal.code in _CODES else cast("type[Refusal]", ancestor).code
             path = [camel(part) for part in refusal.path]
             if prefix is not None and path and path != [KEY_ARGUMENT]:
                 path = [prefix, *path]
@@ -210,13 +221,21 @@ def _format_error(error: GraphQLError, context: "Context | None") -> dict[str, A
             # Before anything ran: syntax, validation, variables. The text speaks of the client's own document.
             return _shape(error, error.message, {"code": "BAD_REQUEST"})
         case _:
-            return _shape(error, _masked(original or error, error, context, chinese=chinese), {"code": "INTERNAL", "id": _id(context)})
+            return _shape(
+                error,
+                _masked(original or error, error, context, chinese=chinese),
+                {"code": "INTERNAL", "id": _id(context)},
+            )
 
 
 def _masked(original: BaseException, error: GraphQLError, context: "Context | None", *, chinese: bool) -> str:
     path = ".".join(str(part) for part in error.path or [] if isinstance(part, str))
     log.error("graphql.internal_error", id=_id(context), field=path, exc_info=original)
-    return "服务器出错了;请提供此编号以便查询。" if chinese else "Something went wrong here; quote this id when you ask about it."
+    return (
+        "服务器出错了;请提供此编号以便查询。"
+        if chinese
+        else "Something went wrong here; quote this id when you ask about it."
+    )
 
 
 def _id(context: "Context | None") -> str:

@@ -1,13 +1,13 @@
 """Runs operations: document, budget, execution, errors, cost. What HTTP, sockets and event streams have in common."""
 
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from types import CoroutineType, NoneType
+from typing import Any, TypeGuard, cast
 
 import strawberry
-from graphql import ExecutionResult, GraphQLError, OperationType, execute, subscribe
-from strawberry.execution import optimized_is_awaitable
+from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType, execute, subscribe
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from fondaco_api.graphql.budget import Allowance, Budgets, Taken
@@ -46,8 +46,17 @@ class Answer:
     operation: str = ""
 
 
-class WrongMethod(Exception):  # noqa: N818 - a case for the transport
+class WrongMethod(Exception):
     """The operation may not come by this method or transport."""
+
+
+def is_awaitable(value: Any) -> TypeGuard[Awaitable[Any]]:
+    """Whether a resolver's value has to be awaited; leaves are told at once."""
+    kind = type(value)
+    return kind not in _PLAIN and (kind is CoroutineType or hasattr(kind, "__await__"))
+
+
+_PLAIN = frozenset({str, int, bool, float, NoneType, list, dict})
 
 
 class Executor(StrawberryGraphQLCoreExecutionContext):
@@ -65,12 +74,20 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
             errors.pop()
 
 
+def core_of(schema: strawberry.Schema) -> GraphQLSchema:
+    """The schema as graphql-core executes it; Strawberry has no other door to it."""
+    core: GraphQLSchema = cast("Any", schema)._schema  # noqa: SLF001
+    return core
+
+
 class Engine:
     """Everything that runs operations in this process."""
 
-    def __init__(self, schema: strawberry.Schema, *, documents: Documents, persisted: Persisted, budgets: Budgets) -> None:
+    def __init__(
+        self, schema: strawberry.Schema, *, documents: Documents, persisted: Persisted, budgets: Budgets
+    ) -> None:
         self.schema = schema
-        self.core = schema._schema  # noqa: SLF001 - Strawberry's only door to the schema it made
+        self.core = core_of(schema)
         self.documents = documents
         self.persisted = persisted
         self.budgets = budgets
@@ -84,7 +101,9 @@ class Engine:
             document = await self._document(asked, context)
             operation = document.operation(asked.operation_name)
             label, kind = metrics.operation_label(operation.name), operation.kind.value
-            if operation.kind is OperationType.SUBSCRIPTION or (queries_only and operation.kind is not OperationType.QUERY):
+            if operation.kind is OperationType.SUBSCRIPTION or (
+                queries_only and operation.kind is not OperationType.QUERY
+            ):
                 raise WrongMethod
             allowance, points, taken = await self._admit(operation, asked, context)
         except Rejected as rejected:
@@ -102,7 +121,7 @@ class Engine:
             metrics.count_refusal(mutation, code)
         return answer
 
-    async def stream(self, asked: Asked, context: Context, *, queries_only: bool = False) -> AsyncIterator[Answer]:
+    async def stream(self, asked: Asked, context: Context, *, queries_only: bool = False) -> AsyncGenerator[Answer]:
         """Runs any operation as a stream of answers: one for queries and mutations, one for each event of a subscription."""
         try:
             document = await self._document(asked, context)
@@ -155,7 +174,13 @@ class Engine:
     async def _admit(self, operation: Operation, asked: Asked, context: Context) -> tuple[Allowance, int, Taken]:
         """Lets an operation in: introspection, its cost, its client's budget."""
         if operation.introspects and _is_stranger(context):
-            raise Rejected([ApiError("The schema is published as schema.graphql; sign in to introspect.", code=ErrorCode.FORBIDDEN)])
+            raise Rejected(
+                [
+                    ApiError(
+                        "The schema is published as schema.graphql; sign in to introspect.", code=ErrorCode.FORBIDDEN
+                    )
+                ]
+            )
         points = operation.plan.cost(asked.variables or {})
         try:
             check_cost(points)
@@ -169,7 +194,9 @@ class Engine:
             raise Rejected([ApiError(message, code=ErrorCode.THROTTLED, retryAfterS=taken.retry_after_s)])
         return allowance, points, taken
 
-    async def _execute(self, document: Document, operation: Operation, asked: Asked, context: Context) -> ExecutionResult:
+    async def _execute(
+        self, document: Document, operation: Operation, asked: Asked, context: Context
+    ) -> ExecutionResult:
         if operation.mutations != 1:
             context.idempotency_key = None
         result = execute(
@@ -179,7 +206,7 @@ class Engine:
             variable_values=asked.variables,
             operation_name=operation.name,
             executor_class=Executor,
-            is_awaitable=optimized_is_awaitable,
+            is_awaitable=is_awaitable,
             hide_suggestions=_is_stranger(context),
             operation_extensions=asked.extensions,
         )

@@ -63,7 +63,11 @@ class Scaled:
         if isinstance(value, list):
             return min(len(value), limits.PAGE_MAX)
         # What is no number is refused with a better word when the variables are read.
-        return min(max(value, 0), limits.PAGE_MAX) if isinstance(value, int) and not isinstance(value, bool) else limits.PAGE_MAX
+        return (
+            min(max(value, 0), limits.PAGE_MAX)
+            if isinstance(value, int) and not isinstance(value, bool)
+            else limits.PAGE_MAX
+        )
 
 
 def check_bounds(document: DocumentNode) -> None:
@@ -190,7 +194,9 @@ Length = int | tuple[str, int]
 
 
 class _Planner:
-    def __init__(self, schema: GraphQLSchema, fragments: Mapping[str, FragmentDefinitionNode], defaults: Mapping[str, int]) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, fragments: Mapping[str, FragmentDefinitionNode], defaults: Mapping[str, int]
+    ) -> None:
         self.schema = schema
         self.fragments = fragments
         self.defaults = defaults
@@ -213,7 +219,9 @@ class _Planner:
             scaled += plan.scaled
         return Plan(points, tuple(scaled))
 
-    def _narrowed(self, parent: GraphQLNamedType, node: InlineFragmentNode | FragmentDefinitionNode) -> GraphQLNamedType:
+    def _narrowed(
+        self, parent: GraphQLNamedType, node: InlineFragmentNode | FragmentDefinitionNode
+    ) -> GraphQLNamedType:
         if node.type_condition is None:
             return parent
         return self.schema.type_map[node.type_condition.name.value]
@@ -268,7 +276,9 @@ def _is_list(kind: Any) -> bool:
 def check_cost(points: int) -> None:
     """Refuses what would cost more than one request may."""
     if points > limits.QUERY_COST_MAX:
-        message = f"This would cost {points} points; one request may cost {limits.QUERY_COST_MAX}. Ask for smaller pages."
+        message = (
+            f"This would cost {points} points; one request may cost {limits.QUERY_COST_MAX}. Ask for smaller pages."
+        )
         raise ApiError(message, code=ErrorCode.QUERY_TOO_COSTLY, cost=points, maximum=limits.QUERY_COST_MAX)
 
 

@@ -42,10 +42,14 @@ class Loaders:
 
             async def load(keys: list[Any]) -> Sequence[Any]:
                 values = await batch(context, keys)
-                assert len(values) == len(keys), f"{getattr(batch, '__name__', batch)} answered {len(values)} of {len(keys)} keys"
+                assert len(values) == len(keys), (
+                    f"{getattr(batch, '__name__', batch)} answered {len(values)} of {len(keys)} keys"
+                )
                 return values
 
-            loader = self._loaders[batch] = DataLoader(load, cache=self._cache, max_batch_size=limits.PAGE_MAX * limits.PAGE_MAX)
+            loader = self._loaders[batch] = DataLoader(
+                load, cache=self._cache, max_batch_size=limits.PAGE_MAX * limits.PAGE_MAX
+            )
         return loader
 
     async def load(self, batch: Batch[K, V], key: K) -> V:

@@ -11,7 +11,7 @@ A type becomes a node by inheriting `Node`, keeping its row's id as `key`, and s
 
 import base64
 import binascii
-from typing import Annotated, Any, ClassVar, TypeVar, cast
+from typing import Annotated, Any, ClassVar, TypeVar
 from uuid import UUID
 
 import strawberry
@@ -98,14 +98,20 @@ async def fetch(context: Context, text: str) -> Node | None:
 class Query:
     """Fetching again by id."""
 
-    @strawberry.field(description="Fetches any object again by its id; null when it does not exist or you may not see it.")
+    @strawberry.field(
+        description="Fetches any object again by its id; null when it does not exist or you may not see it."
+    )
     async def node(
-        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The object's id.")]  # noqa: A002 - Relay's name
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The object's id.")],
     ) -> Node | None:
         """One object by its id."""
         return await fetch(info.context, id)
 
-    @strawberry.field(description="Fetches objects again by their ids, in the same order, null for each that you may not see.")
+    @strawberry.field(
+        description="Fetches objects again by their ids, in the same order, null for each that you may not see."
+    )
     async def nodes(
         self,
         info: Info,
@@ -119,5 +125,5 @@ class Query:
 
 
 def node_types() -> list[type[Node]]:
-    """Every node type that was declared, so that the schema holds those that only `node` reaches."""
-    return [kind for kind in _NODES.values() if hasattr(cast("Any", kind), "__strawberry_definition__")]
+    """Every node type of ours that was declared, so that the schema holds those that only `node` reaches."""
+    return [kind for kind in _NODES.values() if kind.__module__.startswith(__package__ or "")]

@@ -1,9 +1,12 @@
 """Connections: pages of a list, by keyset, with a largest page.
 
     @strawberry.field(description="…")
-    async def orders(self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None) -> Connection[Order]:
+    async def orders(
+        self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> Connection[Order]:
         page = read_page(first, after, last, before, keys=(datetime, UUID))
-        rows = await orders.list_orders(info.context.ctx, **page.sql())
+        async with info.context.reading() as tx:
+            rows = await orders.list_orders(tx, ctx, past=page.bound(2), backward=page.backward, limit=page.limit)
         return connect(page, rows, key=lambda row: (row.created_at, row.id), make=Order.of)
 
 The SQL asks for `page.limit` rows (one more than is shown) on the far side of `page.after`, in the list's order or, for
@@ -31,9 +34,16 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _PAGE = f"at most {limits.PAGE_MAX}"
-First = Annotated[int | None, strawberry.argument(description=f"How many from the beginning, {_PAGE}; {limits.PAGE_DEFAULT} when neither is given.")]
+First = Annotated[
+    int | None,
+    strawberry.argument(
+        description=f"How many from the beginning, {_PAGE}; {limits.PAGE_DEFAULT} when neither is given."
+    ),
+]
 After = Annotated[str | None, strawberry.argument(description="Only what follows this cursor.")]
-Last = Annotated[int | None, strawberry.argument(description=f"How many from the end, {_PAGE}; not together with `first`.")]
+Last = Annotated[
+    int | None, strawberry.argument(description=f"How many from the end, {_PAGE}; not together with `first`.")
+]
 Before = Annotated[str | None, strawberry.argument(description="Only what precedes this cursor.")]
 
 
@@ -75,7 +85,8 @@ class Connection(Generic[T]):
     @strawberry.field(description="How many the whole list has, where that is cheap to know; else null.")
     async def total_count(self) -> int | None:
         """The length of the list."""
-        return await self.total()
+        count: int | None = await self.total()
+        return count
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +109,12 @@ class Page:
 
 
 def read_page(
-    first: int | None, after: str | None, last: int | None, before: str | None, *, keys: tuple[type, ...] = (datetime, UUID)
+    first: int | None,
+    after: str | None,
+    last: int | None,
+    before: str | None,
+    *,
+    keys: tuple[type, ...] = (datetime, UUID),
 ) -> Page:
     """Checks a page's arguments; `keys` are the types of the keyset's columns. Raises BAD_REQUEST."""
     if first is not None and last is not None:
@@ -166,7 +182,9 @@ def connect_list(items: Sequence[T], page: Page) -> Connection[T]:
 
 def write_cursor(key: tuple[Any, ...]) -> str:
     """A keyset position as opaque text."""
-    return base64.urlsafe_b64encode(orjson.dumps([str(part) if isinstance(part, Decimal) else part for part in key])).decode()
+    return base64.urlsafe_b64encode(
+        orjson.dumps([str(part) if isinstance(part, Decimal) else part for part in key])
+    ).decode()
 
 
 def read_cursor(text: str, keys: tuple[type, ...]) -> tuple[Any, ...]:
@@ -200,4 +218,17 @@ def _read_part(part: object, kind: type) -> Any:
     return kind(part)
 
 
-__all__ = ["After", "Before", "Connection", "Edge", "First", "Info", "Last", "Page", "PageInfo", "connect", "connect_list", "read_page"]
+__all__ = [
+    "After",
+    "Before",
+    "Connection",
+    "Edge",
+    "First",
+    "Info",
+    "Last",
+    "Page",
+    "PageInfo",
+    "connect",
+    "connect_list",
+    "read_page",
+]

@@ -48,7 +48,7 @@ def _plain(value: object) -> object:
     raise Bug(msg)
 
 
-def keep(value: Any) -> Any:
+def keep(value: Any) -> Any:  # noqa: PLR0911 - one line for each kind of value
     """A mutation's answer as JSON of ids and plain values."""
     match value:
         case None | bool() | int() | float():
@@ -75,7 +75,7 @@ def keep(value: Any) -> Any:
             raise Bug(msg)
 
 
-async def recall(kept: Any, context: Context, types: Mapping[str, type]) -> Any:
+async def recall(kept: Any, context: Context, types: Mapping[str, type]) -> Any:  # noqa: PLR0911 - as above
     """The answer that was kept; nodes are read again."""
     match kept:
         case {"uuid": str(text)}:
@@ -87,7 +87,7 @@ async def recall(kept: Any, context: Context, types: Mapping[str, type]) -> Any:
         case {"node": str(text)}:
             node = await fetch(context, text)
             if node is None:
-                raise NotFound("result of the first request")  # noqa: EM101 - a noun, not a message
+                raise NotFound("result of the first request")
             return node
         case {"type": str(name), "fields": dict(fields)}:
             values = {field: await recall(value, context, types) for field, value in fields.items()}

@@ -12,7 +12,8 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
-from fondaco_core import money
+from fondaco_core import limits, money
+from fondaco_core.errors import Invalid
 from fondaco_core.money import CURRENCY_DIGITS
 
 BigInt = NewType("BigInt", int)
@@ -99,7 +100,9 @@ SCALARS: dict[object, ScalarDefinition] = {
 class Money:
     """What the schema calls Money; made from the floor's by `Money.of`."""
 
-    amount: Decimal = strawberry.field(description='The amount in whole units with exactly the currency\'s digits: `"19.90"`.')
+    amount: Decimal = strawberry.field(
+        description='The amount in whole units with exactly the currency\'s digits: `"19.90"`.'
+    )
     currency: CurrencyCode = strawberry.field(description="The currency.")
     minor_units: BigInt = strawberry.field(description="The same amount in the currency's smallest unit: `1990`.")
 
@@ -112,3 +115,25 @@ class Money:
     def minor(cls, amount_minor: int, currency: str) -> "Money":
         """An amount of a table's columns as the schema shows it."""
         return cls.of(money.Money(amount_minor, currency))
+
+
+@strawberry.input(description="An amount in a currency, exact.")
+class MoneyInput:
+    """Money as it is given."""
+
+    amount: Decimal = strawberry.field(description='The amount in whole units: `"19.90"`.')
+    currency: CurrencyCode = strawberry.field(description="The currency.")
+
+    def read(self, *, path: tuple[str, ...]) -> money.Money:
+        """The floor's money; Invalid when the currency has no such parts, or when it is more than any sale."""
+        digits = CURRENCY_DIGITS[self.currency]
+        minor = self.amount.scaleb(digits)
+        if minor != minor.to_integral_value():
+            raise Invalid(
+                f"{self.currency} has {digits} digits after the point.",
+                zh=f"{self.currency} 的小数位数为 {digits}。",
+                path=(*path, "amount"),
+            )
+        if abs(minor) > limits.AMOUNT_MAX_MINOR:
+            raise Invalid("This is more than any sale.", zh="金额超过上限。", path=(*path, "amount"))
+        return money.Money(int(minor), self.currency)

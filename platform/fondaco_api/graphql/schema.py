@@ -15,12 +15,14 @@ from types import ModuleType
 from typing import Any
 
 import strawberry
+from graphql import GraphQLSchema
 from strawberry.printer import print_schema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
 from fondaco_api.graphql import node
 from fondaco_api.graphql.context import Info
+from fondaco_api.graphql.execution import core_of
 from fondaco_api.graphql.scalars import SCALARS
 from fondaco_core.context import ActorKind
 
@@ -43,9 +45,12 @@ def _audiences() -> type:
     viewer = _merged("Viewer", "ViewerFields", "Who you are, as far as this request's credentials tell.")
     if viewer is not None:
         fields["viewer"] = strawberry.field(
-            resolver=_always(viewer), description="Who you are and what you may do here; never null, also for a stranger."
+            resolver=_always(viewer),
+            description="Who you are and what you may do here; never null, also for a stranger.",
         )
-    merchant = _merged("Merchant", "MerchantFields", "The tenant you act for: everything a merchant's own people and systems see.")
+    merchant = _merged(
+        "Merchant", "MerchantFields", "The tenant you act for: everything a merchant's own people and systems see."
+    )
     if merchant is not None:
         fields["merchant"] = strawberry.field(
             resolver=_for_merchants(merchant), description="The tenant you act for; null when you act for none."
@@ -89,11 +94,18 @@ def schema() -> strawberry.Schema:
     """The one schema of the process: Strawberry's types cannot be assembled twice."""
     return strawberry.Schema(
         query=_merged("Query", "Query", "What can be read. Everything begins at who asks or at a store.", _audiences()),
-        mutation=_merged("Mutation", "Mutation", "What can be done. Each answers with its result or with a named refusal."),
+        mutation=_merged(
+            "Mutation", "Mutation", "What can be done. Each answers with its result or with a named refusal."
+        ),
         subscription=_merged("Subscription", "Subscription", "What can be followed as it happens."),
         types=node.node_types(),
         config=StrawberryConfig(scalar_map=SCALARS),
     )
+
+
+def core_schema() -> GraphQLSchema:
+    """The same as graphql-core has it."""
+    return core_of(schema())
 
 
 def printed() -> str:

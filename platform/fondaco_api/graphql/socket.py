@@ -29,7 +29,7 @@ PROTOCOL = "graphql-transport-ws"
 MakeContext = Callable[[HTTPConnection, dict[str, Any]], Awaitable[Context]]
 
 
-class Closed(Exception):  # noqa: N818 - the way a conversation ends
+class Closed(Exception):
     """The conversation is to be closed with a code."""
 
     def __init__(self, code: int, reason: str) -> None:
@@ -168,7 +168,7 @@ class Conversation:
                         return
                     await self._send({"id": name, "type": "next", "payload": answer.body})
             finally:
-                await answers.aclose()  # type: ignore[attr-defined]
+                await answers.aclose()
             self.running.pop(name, None)
             await self._send({"id": name, "type": "complete"})
         except Unauthenticated:
@@ -176,8 +176,8 @@ class Conversation:
         except (WebSocketDisconnect, RuntimeError):
             # The socket went away between two messages.
             pass
-        except Exception as error:  # noqa: BLE001 - an edge: one operation must not end the others
-            log.error("socket.operation_failed", exc_info=error)
+        except Exception as error:
+            log.exception("socket.operation_failed", exc_info=error)
             await self._send({"id": name, "type": "complete"})
         finally:
             if self.running.get(name) is me:

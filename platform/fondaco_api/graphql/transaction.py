@@ -16,13 +16,13 @@ resolver with a parameter `repeat: Repeat | None` sees to that itself; `replays=
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Annotated, Any, Union, cast, get_type_hints
+from typing import Annotated, Any, TypeVar, Union, cast, get_type_hints
 
 import asyncpg
 import strawberry
 
-from fondaco_api.graphql.context import Info
-from fondaco_api.graphql.errors import COMMON, Failure, camel, failure_type, to_failure
+from fondaco_api.graphql.context import Context, Info
+from fondaco_api.graphql.errors import COMMON, Failure, camel, declared_failures, failure_type, to_failure
 from fondaco_api.graphql.replay import Repeat, fingerprint, keep, recall
 from fondaco_core import limits
 from fondaco_core.context import Ctx
@@ -34,6 +34,7 @@ from fondaco_core.logs import get_logger
 log = get_logger(__name__)
 
 Opener = Callable[[Ctx], AbstractAsyncContextManager[Tx]]
+T = TypeVar("T")
 Resolver = Callable[..., Awaitable[Any]]
 # What happens after the commit: gets the info, the result and the arguments, and answers the result to show.
 Then = Callable[[Info, Any, dict[str, Any]], Awaitable[Any]]
@@ -56,7 +57,11 @@ _KEY = inspect.Parameter(
 
 
 def mutation(
-    *, refusals: Sequence[type[Refusal]] = (), opens: Opener = transaction, replays: bool = True, then: Then | None = None
+    *,
+    refusals: Sequence[type[Refusal]] = (),
+    opens: Opener = transaction,
+    replays: bool = True,
+    then: Then | None = None,
 ) -> Callable[[Resolver], Any]:
     """Declares a mutation once: its refusals, its result union, its transaction; the docstring is its description."""
 
@@ -64,7 +69,9 @@ def mutation(
         signature = inspect.signature(resolver)
         hints = get_type_hints(resolver, include_extras=True)
         assert resolver.__doc__, f"the mutation {resolver.__name__} says in its docstring what it does"
-        declared = {refusal: failure_type(refusal) for refusal in dict.fromkeys((*refusals, *COMMON, IdempotencyConflict))}
+        declared = {
+            refusal: failure_type(refusal) for refusal in dict.fromkeys((*refusals, *COMMON, IdempotencyConflict))
+        }
         field = _Field(resolver, signature, declared, opens=opens, replays=replays, then=then)
         union = _result_union(resolver, hints["return"], list(declared.values()))
         return strawberry.mutation(
@@ -72,6 +79,27 @@ def mutation(
         )
 
     return declare
+
+
+async def retried(work: Callable[[], Awaitable[T]], info: Info, operation: str) -> T:
+    """Does the work, which opens a transaction of its own, again as a whole when it crossed with another one."""
+    for attempt in range(1, limits.TRANSACTION_ATTEMPTS_MAX + 1):
+        try:
+            return await work()
+        except CROSSED as error:
+            if attempt == limits.TRANSACTION_ATTEMPTS_MAX:
+                raise
+            log.info("mutation.retried", mutation=operation, attempt=attempt, sqlstate=error.sqlstate)
+            info.context.loaders.clear()
+    raise AssertionError
+
+
+def refusal_of(refusal: Refusal, context: Context, kinds: Sequence[type[Failure]], otherwise: type[Failure]) -> Failure:
+    """One refused item of a batch as one of these types, or as `otherwise` when it has no type of its own among them."""
+    declared = {cause: kind for cause, kind in declared_failures().items() if kind in kinds}
+    made = to_failure(refusal, {**declared, Refusal: otherwise}, context, prefix=None)
+    assert made is not None
+    return made
 
 
 class _Field:
@@ -95,14 +123,20 @@ class _Field:
         self.keeps = replays and not self.repeats
         self.then = then
         self.prefix = "input" if "input" in signature.parameters else None
-        assert self.opens is not None or not self.keeps, f"{self.operation} has no tx: take `repeat`, or say replays=False"
+        assert self.opens is not None or not self.keeps, (
+            f"{self.operation} has no tx: take `repeat`, or say replays=False"
+        )
 
     async def __call__(self, source: Any, info: Info, arguments: dict[str, Any]) -> Any:
         context = info.context
         given = arguments.pop("idempotency_key", None)
         key = context.idempotency_key if given is None else given
         try:
-            repeat = None if key is None else Repeat(checked_key(key), self.operation, fingerprint(self.operation, arguments))
+            repeat = (
+                None
+                if key is None
+                else Repeat(checked_key(key), self.operation, fingerprint(self.operation, arguments))
+            )
             result = await self._run(source, info, arguments, repeat)
             # What was read before the commit is not what is true after it.
             context.loaders.clear()
@@ -119,15 +153,9 @@ class _Field:
         given = arguments | ({"repeat": repeat} if self.repeats else {})
         if self.opens is None:
             return await self.resolver(source, info, **given)
-        for attempt in range(1, limits.TRANSACTION_ATTEMPTS_MAX + 1):
-            try:
-                return await self._once(source, info, given, repeat if self.keeps else None)
-            except CROSSED as error:
-                if attempt == limits.TRANSACTION_ATTEMPTS_MAX:
-                    raise
-                log.info("mutation.retried", mutation=self.operation, attempt=attempt, sqlstate=error.sqlstate)
-                info.context.loaders.clear()
-        raise AssertionError
+        return await retried(
+            lambda: self._once(source, info, given, repeat if self.keeps else None), info, self.operation
+        )
 
     async def _once(self, source: Any, info: Info, given: dict[str, Any], repeat: Repeat | None) -> Any:
         assert self.opens is not None
@@ -162,7 +190,9 @@ def _exposed(field: _Field, resolver: Resolver, signature: inspect.Signature, re
     made.__qualname__ = resolver.__qualname__
     made.__module__ = resolver.__module__
     made.__doc__ = resolver.__doc__
-    made.__annotations__ = {p.name: p.annotation for p in parameters if p.annotation is not p.empty} | {"return": result}
+    made.__annotations__ = {p.name: p.annotation for p in parameters if p.annotation is not p.empty} | {
+        "return": result
+    }
     made.__signature__ = signature.replace(parameters=parameters, return_annotation=result)
     return resolve
 
@@ -172,4 +202,5 @@ def _result_union(resolver: Resolver, success: Any, failures: list[type[Failure]
     members = (success, *failures)
     description = f"What `{camel(resolver.__name__)}` answers: the result, or a named refusal that changed nothing."
     # Null only beside an entry in `errors`: were it never null, one field's error would hide what another one has done.
-    return Annotated[Union[members], strawberry.union(name, description=description)] | None  # noqa: UP007 - built from a list
+    union = cast("Any", Annotated[Union[members], strawberry.union(name, description=description)])  # noqa: UP007 - from a list
+    return union | None

@@ -5,7 +5,7 @@ status, too. A request that a foreign page could have made without asking runs n
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
@@ -40,10 +40,12 @@ _STATUS = {
 }
 
 
-class Malformed(Exception):  # noqa: N818 - an answer, not a failure of ours
+class Malformed(Exception):
     """The HTTP request is none that could be run."""
 
-    def __init__(self, status: int, message: str, *, headers: dict[str, str] | None = None, code: str = "BAD_REQUEST") -> None:
+    def __init__(
+        self, status: int, message: str, *, headers: dict[str, str] | None = None, code: str = "BAD_REQUEST"
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
@@ -67,7 +69,13 @@ class GraphQLEndpoint:
             await self._run(scope, receive, send, headers, media)
         except Malformed as error:
             body = {"errors": [{"message": error.message, "extensions": {"code": error.code}}]}
-            await _send(send, error.status, orjson.dumps(body), media if media in {JSON, GRAPHQL} else JSON, list(error.headers.items()))
+            await _send(
+                send,
+                error.status,
+                orjson.dumps(body),
+                media if media in {JSON, GRAPHQL} else JSON,
+                list(error.headers.items()),
+            )
 
     async def _run(self, scope: Scope, receive: Receive, send: Send, headers: Headers, media: str | None) -> None:
         method = scope["method"]
@@ -83,7 +91,9 @@ class GraphQLEndpoint:
             context = await self.make_context(connection)
         except Unauthenticated:
             told = {"www-authenticate": 'Bearer realm="fondaco"'}
-            raise Malformed(401, "These credentials are not valid here.", headers=told, code="UNAUTHENTICATED") from None
+            raise Malformed(
+                401, "These credentials are not valid here.", headers=told, code="UNAUTHENTICATED"
+            ) from None
         context.idempotency_key = headers.get("idempotency-key")
         if media == EVENTS:
             await _stream(self.engine().stream(asked, context, queries_only=method == "GET"), receive, send)
@@ -91,7 +101,9 @@ class GraphQLEndpoint:
         try:
             answer = await self.engine().run(asked, context, queries_only=method == "GET")
         except WrongMethod:
-            raise Malformed(405, "Mutations come by POST, subscriptions as a stream of events.", headers={"allow": "POST"}) from None
+            raise Malformed(
+                405, "Mutations come by POST, subscriptions as a stream of events.", headers={"allow": "POST"}
+            ) from None
         await _send(send, status_of(answer, media), dumps(answer.body), media, answer.headers)
 
 
@@ -125,7 +137,9 @@ def negotiated(accept: str) -> str | None:
                     weight = float(parameter[2:])
                 except ValueError:
                     weight = 0.0
-        served = {"": JSON, "*/*": JSON, "application/*": JSON, "text/*": EVENTS}.get(kind, kind if kind in {JSON, GRAPHQL, EVENTS} else None)
+        served = {"": JSON, "*/*": JSON, "application/*": JSON, "text/*": EVENTS}.get(
+            kind, kind if kind in {JSON, GRAPHQL, EVENTS} else None
+        )
         if served is not None and weight > best_weight:
             best, best_weight = served, weight
     return best
@@ -136,7 +150,9 @@ def read_get(query_string: bytes) -> Asked:
     if len(query_string) > limits.QUERY_STRING_BYTES_MAX:
         raise Malformed(414, f"A query in the address may have {limits.QUERY_STRING_BYTES_MAX} bytes; use POST.")
     try:
-        pairs = dict(parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20))
+        pairs = dict(
+            parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20)
+        )
         given: dict[str, Any] = dict(pairs)
         for name in ("variables", "extensions"):
             if given.get(name):
@@ -205,9 +221,13 @@ async def _send(send: Send, status: int, body: bytes, media: str, headers: list[
     await send({"type": "http.response.body", "body": body})
 
 
-async def _stream(answers: AsyncIterator[Answer], receive: Receive, send: Send) -> None:
+async def _stream(answers: AsyncGenerator[Answer], receive: Receive, send: Send) -> None:
     """Server-sent events in distinct connections: `next` for each result, `complete` at the end, a comment as a heartbeat."""
-    headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
+    headers = [
+        (b"content-type", b"text/event-stream; charset=utf-8"),
+        (b"cache-control", b"no-store"),
+        (b"x-accel-buffering", b"no"),
+    ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b":\n\n", "more_body": True})
     gone = asyncio.ensure_future(_gone(receive))
@@ -220,12 +240,13 @@ async def _stream(answers: AsyncIterator[Answer], receive: Receive, send: Send) 
         gone.cancel()
 
 
-async def _pump(answers: AsyncIterator[Answer], send: Send, gone: "asyncio.Future[None]") -> None:
+async def _pump(answers: AsyncGenerator[Answer], send: Send, gone: "asyncio.Future[None]") -> None:
     following: asyncio.Future[Answer] | None = None
     try:
         while True:
-            following = following or asyncio.ensure_future(anext(answers))  # type: ignore[arg-type]
-            await asyncio.wait({following, gone}, timeout=limits.STREAM_BEAT_S, return_when=asyncio.FIRST_COMPLETED)
+            following = following or asyncio.ensure_future(anext(answers))
+            waited: set[asyncio.Future[Any]] = {following, gone}
+            await asyncio.wait(waited, timeout=limits.STREAM_BEAT_S, return_when=asyncio.FIRST_COMPLETED)
             if gone.done():
                 return
             if not following.done():
@@ -243,7 +264,7 @@ async def _pump(answers: AsyncIterator[Answer], send: Send, gone: "asyncio.Futur
         if following is not None:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
-        await answers.aclose()  # type: ignore[attr-defined]
+        await answers.aclose()
 
 
 async def _gone(receive: Receive) -> None:

@@ -13,15 +13,28 @@ ProcessCollector(registry=REGISTRY)
 PlatformCollector(registry=REGISTRY)
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-REQUESTS = Counter("fondaco_http_requests", "HTTP requests by route and status.", ["route", "method", "status"], registry=REGISTRY)
-SECONDS = Histogram("fondaco_http_seconds", "How long HTTP requests took.", ["route"], buckets=_BUCKETS, registry=REGISTRY)
+REQUESTS = Counter(
+    "fondaco_http_requests", "HTTP requests by route and status.", ["route", "method", "status"], registry=REGISTRY
+)
+SECONDS = Histogram(
+    "fondaco_http_seconds", "How long HTTP requests took.", ["route"], buckets=_BUCKETS, registry=REGISTRY
+)
 OPERATIONS = Counter(
-    "fondaco_graphql_operations", "GraphQL operations by name and outcome.", ["operation", "kind", "outcome"], registry=REGISTRY
+    "fondaco_graphql_operations",
+    "GraphQL operations by name and outcome.",
+    ["operation", "kind", "outcome"],
+    registry=REGISTRY,
 )
 OPERATION_SECONDS = Histogram(
-    "fondaco_graphql_seconds", "How long GraphQL operations took.", ["operation", "kind"], buckets=_BUCKETS, registry=REGISTRY
+    "fondaco_graphql_seconds",
+    "How long GraphQL operations took.",
+    ["operation", "kind"],
+    buckets=_BUCKETS,
+    registry=REGISTRY,
 )
-REFUSALS = Counter("fondaco_mutation_refusals", "Mutations that were refused, by code.", ["mutation", "code"], registry=REGISTRY)
+REFUSALS = Counter(
+    "fondaco_mutation_refusals", "Mutations that were refused, by code.", ["mutation", "code"], registry=REGISTRY
+)
 
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 _names: set[str] = set()

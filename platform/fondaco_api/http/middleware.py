@@ -80,7 +80,10 @@ class Edge:
                 status = message["status"]
                 present = {name for name, _ in message["headers"]}
                 raw = ((name.encode(), value.encode("latin-1")) for name, value in added.items())
-                message["headers"] = [*message["headers"], *((name, value) for name, value in raw if name not in present)]
+                message["headers"] = [
+                    *message["headers"],
+                    *((name, value) for name, value in raw if name not in present),
+                ]
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
@@ -88,21 +91,27 @@ class Edge:
                 if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
                     await _preflight(sending, allowed="access-control-allow-origin" in added)
                 else:
-                    await self.app(scope, receive if scope["path"].startswith(OWN_BODIES) else _bounded(headers, receive), sending)
+                    await self.app(
+                        scope, receive if scope["path"].startswith(OWN_BODIES) else _bounded(headers, receive), sending
+                    )
             except BodyError as error:
                 if started:
                     raise
                 await _plain(sending, error.status, error.message)
-            except Exception as error:  # noqa: BLE001 - an edge: the client gets the id of this request, and nothing else
-                log.error("http.internal_error", exc_info=error)
+            except Exception as error:
+                log.exception("http.internal_error", exc_info=error)
                 if started:
                     raise
-                await _plain(sending, 500, f"Something went wrong here; quote this id when you ask about it: {request_id}")
+                await _plain(
+                    sending, 500, f"Something went wrong here; quote this id when you ask about it: {request_id}"
+                )
             finally:
                 route = getattr(scope.get("route"), "path", "other")
                 seconds = time.perf_counter() - began
                 metrics.observe_request(route, scope["method"], status, seconds)
-                log.info("http.request", route=route, method=scope["method"], status=status, ms=round(seconds * 1000, 1))
+                log.info(
+                    "http.request", route=route, method=scope["method"], status=status, ms=round(seconds * 1000, 1)
+                )
 
 
 def _bounded(headers: Headers, receive: Receive) -> Receive:
@@ -192,5 +201,3 @@ def locale_of(accept_language: str) -> str:
         if language is not None and weight > best_weight:
             best, best_weight = language, weight
     return best
-
-

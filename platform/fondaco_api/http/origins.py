@@ -5,15 +5,9 @@ page, and the cookie counts only when the request could not have been simple or 
 """
 
 from collections.abc import Mapping
-from typing import Protocol
 from urllib.parse import urlsplit
 
-
-class Headers(Protocol):
-    """What of a request's headers is read."""
-
-    def get(self, key: str, default: str | None = None, /) -> str | None:
-        """A header's value."""
+from starlette.datastructures import Headers
 
 
 def is_foreign(headers: Headers, allowed: tuple[str, ...]) -> bool:
