@@ -93,13 +93,14 @@ def start(settings: Settings, supervisor: Supervisor, wishes: Wishes, *, seeded:
         wait_for_the_api(settings, supervisor, logs)
     say(f"{'api':<10} {settings.public_url}/graphql")
     if welcome.exists():
-        sys.stdout.write(welcome.read_text(encoding="utf-8"))
-        sys.stdout.flush()
+        with suppress(OSError):
+            print(welcome.read_text(encoding="utf-8"), end="", flush=True)
 
 
 def say(line: str) -> None:
-    """One line for whoever started us."""
-    print(f"fondaco: {line}", flush=True)
+    """One line for whoever started us. A terminal that was closed hears nothing, and everything is still stopped in order."""
+    with suppress(OSError):
+        print(f"fondaco: {line}", flush=True)
 
 
 @contextmanager
