@@ -1,7 +1,5 @@
 """A migrated database for each worker of the test session, copied from one template."""
 
-import fcntl
-import os
 import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -44,17 +42,16 @@ async def create_empty_database(admin_dsn: str, name: str) -> None:
 
 async def create_database(admin_dsn: str, redis_url: str, name: str) -> None:
     """A migrated database; the first worker of a session migrates the template that all are copied from."""
-    port = urlsplit(admin_dsn).port
-    with Path(tempfile.gettempdir(), f"fondaco-template-{os.getuid()}-{port}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        admin = await asyncpg.connect(admin_dsn)
-        try:
-            found = await admin.fetchval("SELECT 1 FROM pg_database WHERE datname = 'fondaco_template' AND datistemplate")
-            if found is None:
-                await create_empty_database(admin_dsn, "fondaco_template")
-                await migrate(settings_for(admin_dsn, redis_url, "fondaco_template", Path(tempfile.gettempdir())))
-                await admin.execute("ALTER DATABASE fondaco_template IS_TEMPLATE true")
-            await admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-            await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE fondaco_template')
-        finally:
-            await admin.close()
+    admin = await asyncpg.connect(admin_dsn)
+    try:
+        # One worker after the other; the lock ends with the connection, and leaves no file behind.
+        await admin.execute("SELECT pg_advisory_lock(1)")
+        found = await admin.fetchval("SELECT 1 FROM pg_database WHERE datname = 'fondaco_template' AND datistemplate")
+        if found is None:
+            await create_empty_database(admin_dsn, "fondaco_template")
+            await migrate(settings_for(admin_dsn, redis_url, "fondaco_template", Path(tempfile.gettempdir())))
+            await admin.execute("ALTER DATABASE fondaco_template IS_TEMPLATE true")
+        await admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE fondaco_template')
+    finally:
+        await admin.close()
