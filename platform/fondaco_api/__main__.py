@@ -1,17 +1,28 @@
 """`python -m fondaco_api`: serves the front door until it is told to stop."""
 
 import asyncio
+import socket
 import sys
 
 import asyncpg
 import uvicorn
 
+from fondaco_api.graphql.view import end_streams
 from fondaco_core import limits
 from fondaco_core.config import Settings, read_settings
 from fondaco_core.crypto import load_master_keys
 from fondaco_core.db import close_database, open_database
 from fondaco_core.errors import FondacoError, SettingError
 from fondaco_core.keyring import close_keyring, open_keyring
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which ends streams of events when it is told to stop; they would otherwise outlast its patience."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stops listening, ends what does not end by itself, waits for the rest."""
+        end_streams()
+        await super().shutdown(sockets)
 
 
 async def check_start(settings: Settings) -> None:
@@ -53,7 +64,7 @@ def main() -> int:
         timeout_graceful_shutdown=limits.SHUTDOWN_S,
         h11_max_incomplete_event_size=limits.QUERY_STRING_BYTES_MAX * 2,
     )
-    server = uvicorn.Server(config)
+    server = Server(config)
     server.run()
     return 0 if server.started else 1
 

@@ -17,10 +17,10 @@ from fondaco_api.graphql.execution import Engine, core_of
 from fondaco_api.graphql.schema import schema
 from fondaco_api.graphql.socket import SocketEndpoint
 from fondaco_api.graphql.view import GraphQLEndpoint
-from fondaco_api.http import graphiql, metrics
+from fondaco_api.http import graphiql, links, metrics, oauth
 from fondaco_api.http.health import Check, Readiness, check_database, check_keys, healthz
 from fondaco_api.http.middleware import Authenticator, Edge
-from fondaco_core import logs
+from fondaco_core import identity, logs
 from fondaco_core.config import Settings, read_settings
 from fondaco_core.context import Ctx
 from fondaco_core.crypto import load_master_keys
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import strawberry
 
 # Routes of the other files of http/ (links, oauth, sessions, uploads, inbound), each a list named `routes`.
-ROUTES: list[BaseRoute] = [*graphiql.routes]
+ROUTES: list[BaseRoute] = [*graphiql.routes, *links.routes, *oauth.routes]
 
 
 class Process:
@@ -92,6 +92,13 @@ class Process:
         await self.valkey.ping()
 
 
+def _authenticator(settings: Settings) -> Authenticator:
+    """Credentials are read in the database; without one there are only strangers."""
+    if settings.database_url is None:
+        return Authenticator()
+    return Authenticator(identity.authenticate_bearer, identity.authenticate_session)
+
+
 def create_app(
     settings: Settings | None = None,
     *,
@@ -101,7 +108,7 @@ def create_app(
 ) -> Starlette:
     """The ASGI application; without settings it reads them from the environment, so that uvicorn may call it as a factory."""
     settings = settings or read_settings()
-    process = Process(settings, served or schema(), authenticate or Authenticator())
+    process = Process(settings, served or schema(), authenticate or _authenticator(settings))
     checks: dict[str, Check] = {"database": check_database, "keys": check_keys, "valkey": process.check_valkey}
 
     @asynccontextmanager

@@ -245,3 +245,21 @@ async def test_many_questions_at_once_are_all_answered(ask: Ask) -> None:
     answers = await asyncio.gather(*(ask("{ players(first: 3) { nodes { id } } }") for _ in range(50)))
 
     assert {answer.status_code for answer in answers} == {200}
+
+
+def test_a_stream_of_events_ends_when_the_process_is_told_to_stop() -> None:
+    asking = b'{"query": "subscription { silence }"}'
+    with serving(stage_app()) as address:
+        connection = socket.create_connection(address.split(":"), timeout=20)  # type: ignore[arg-type]
+        connection.sendall(
+            b"POST /graphql HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\ncontent-type: application/json\r\n"
+            b"content-length: %d\r\n\r\n%s" % (len(asking), asking)
+        )
+        received = connection.recv(4096)
+        while b":\n\n" not in received:
+            received += connection.recv(4096)
+
+    while part := connection.recv(4096):
+        received += part
+    connection.close()
+    assert received.endswith(b"0\r\n\r\n")

@@ -15,6 +15,7 @@ import uvicorn
 from starlette.applications import Starlette
 from strawberry.schema.config import StrawberryConfig
 
+from fondaco_api.__main__ import Server
 from fondaco_api.app import create_app
 from fondaco_api.graphql import node
 from fondaco_api.graphql.context import Context, Info
@@ -241,7 +242,7 @@ def serving(app: Starlette) -> Generator[str]:
     config = uvicorn.Config(
         app, log_level="error", access_log=False, ws="websockets-sansio", timeout_graceful_shutdown=5
     )
-    server = uvicorn.Server(config)
+    server = Server(config)
     started = threading.Event()
     startup = server.startup
 

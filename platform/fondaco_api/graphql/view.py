@@ -23,6 +23,9 @@ from fondaco_api.http.origins import is_foreign
 from fondaco_core import limits
 from fondaco_core.config import Settings
 from fondaco_core.errors import Unauthenticated
+from fondaco_core.logs import get_logger
+
+log = get_logger(__name__)
 
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
@@ -44,13 +47,20 @@ class Malformed(Exception):
     """The HTTP request is none that could be run."""
 
     def __init__(
-        self, status: int, message: str, *, headers: dict[str, str] | None = None, code: str = "BAD_REQUEST"
+        self,
+        status: int,
+        message: str,
+        *,
+        headers: dict[str, str] | None = None,
+        code: str = "BAD_REQUEST",
+        data: dict[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.headers = headers or {}
         self.code = code
+        self.data = data or {}
 
 
 class GraphQLEndpoint:
@@ -68,7 +78,7 @@ class GraphQLEndpoint:
         try:
             await self._run(scope, receive, send, headers, media)
         except Malformed as error:
-            body = {"errors": [{"message": error.message, "extensions": {"code": error.code}}]}
+            body = {"errors": [{"message": error.message, "extensions": {"code": error.code, **error.data}}]}
             await _send(
                 send,
                 error.status,
@@ -94,6 +104,10 @@ class GraphQLEndpoint:
             raise Malformed(
                 401, "These credentials are not valid here.", headers=told, code="UNAUTHENTICATED"
             ) from None
+        except Exception as error:
+            log.exception("graphql.unknown_asker", exc_info=error)
+            told = {"id": scope["state"]["request_id"]}
+            raise Malformed(503, "Who asks cannot be found out now; try again.", code="INTERNAL", data=told) from None
         context.idempotency_key = headers.get("idempotency-key")
         if media == EVENTS:
             await _stream(self.engine().stream(asked, context, queries_only=method == "GET"), receive, send)
@@ -231,12 +245,14 @@ async def _stream(answers: AsyncGenerator[Answer], receive: Receive, send: Send)
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b":\n\n", "more_body": True})
     gone = asyncio.ensure_future(_gone(receive))
+    _streams.add(gone)
     try:
         async with asyncio.timeout(limits.SOCKET_MAX_S):
             await _pump(answers, send, gone)
     except TimeoutError:
         pass
     finally:
+        _streams.discard(gone)
         gone.cancel()
 
 
@@ -247,6 +263,9 @@ async def _pump(answers: AsyncGenerator[Answer], send: Send, gone: "asyncio.Futu
             following = following or asyncio.ensure_future(anext(answers))
             waited: set[asyncio.Future[Any]] = {following, gone}
             await asyncio.wait(waited, timeout=limits.STREAM_BEAT_S, return_when=asyncio.FIRST_COMPLETED)
+            if gone.cancelled():
+                # We go away, not the client: it sees the end of the stream and comes back, to another process.
+                await send({"type": "http.response.body", "body": b""})
             if gone.done():
                 return
             if not following.done():
@@ -265,6 +284,15 @@ async def _pump(answers: AsyncGenerator[Answer], send: Send, gone: "asyncio.Futu
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
         await answers.aclose()
+
+
+def end_streams() -> None:
+    """Ends every stream of events of this process, so that it can stop; clients come back by themselves."""
+    for gone in tuple(_streams):
+        gone.cancel()
+
+
+_streams: set[asyncio.Future[None]] = set()
 
 
 async def _gone(receive: Receive) -> None:
