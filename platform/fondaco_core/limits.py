@@ -227,3 +227,7 @@ REASON_CHARS_MIN = 4
 STOCK_COUNTED_MAX = 100_000
 # How many unpaid orders are expired in one transaction: it locks their codes' pools while it runs.
 EXPIRE_BATCH = 100
+# How many stores' doors one process remembers: a slug and a tenant each.
+DOORS_KNOWN_MAX = 10_000
+# How often somebody who follows an order or waits for one looks again, in seconds: one small indexed read each time.
+FOLLOW_POLL_S = 0.25

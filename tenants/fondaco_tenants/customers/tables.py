@@ -19,6 +19,7 @@ class Customer(TenantOwned):
     __tablename__ = "customer"
     __table_args__ = (
         CheckConstraint("kind IN ('REGISTERED', 'GUEST')", name="kind"),
+        CheckConstraint("kind = 'REGISTERED' OR password_hash IS NULL", name="guest_password"),
         # Nobody proved that a contact is theirs, so registering with it must not open what a guest with it bought.
         Index("uq_customer_contact", "tenant_id", "contact_lookup", "kind", unique=True),
         {

@@ -6,8 +6,10 @@ Promises holding is atomic over the whole order and every hop; units delivered, 
 Stands on routing, codes, catalog, customers, ledger.
 """
 
+from fondaco_core.ledger import InsufficientFunds
 from fondaco_tenants.orders.errors import (
     CodeAlreadyRevealed,
+    GuestsNotServed,
     HoldExpired,
     InvalidOrder,
     LimitExceeded,
@@ -16,7 +18,7 @@ from fondaco_tenants.orders.errors import (
     PriceChanged,
 )
 from fondaco_tenants.orders.events import OrderClosed, OrderFulfilled, OrderPlaced, OrderRefunded
-from fondaco_tenants.orders.rules import AllocationState, OrderState, TimelineEntry
+from fondaco_tenants.orders.rules import SETTLED, AllocationState, OrderState, TimelineEntry
 from fondaco_tenants.orders.service.change import (
     Refunded,
     cancel_order,
@@ -42,10 +44,13 @@ from fondaco_tenants.orders.service.read import (
 from fondaco_tenants.orders.service.simulate import Simulated, SimulatedLine, simulate_order
 
 __all__ = [
+    "SETTLED",
     "AllocationState",
     "AllocationView",
     "CodeAlreadyRevealed",
+    "GuestsNotServed",
     "HoldExpired",
+    "InsufficientFunds",
     "InvalidOrder",
     "LimitExceeded",
     "LineView",

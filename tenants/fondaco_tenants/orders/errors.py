@@ -8,6 +8,7 @@ Refusal
     ├── OutOfStock           fewer units than asked for can be had from any source
     ├── PriceChanged         the price is not the one that the buyer agreed to
     ├── LimitExceeded        more than the listing allows in an order, or to one customer
+    ├── GuestsNotServed      the store sells to registered buyers only
     ├── OrderNotOpen         the order is in a state that does not allow this
     ├── HoldExpired          the order was not paid in time; its stock is free again
     └── CodeAlreadyRevealed  somebody has seen the code: it cannot go back to stock
@@ -83,6 +84,17 @@ class LimitExceeded(Conflict):
         self.remaining = remaining
         self.period_days = period_days
         self.per_order = per_order
+
+
+class GuestsNotServed(Conflict):
+    """The store sells to registered buyers only."""
+
+    code = "GUESTS_NOT_SERVED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This store sells to registered buyers only; sign in or register.", zh="本店仅向注册用户销售,请登录或注册。", path=("guest",)
+        )
 
 
 class OrderNotOpen(Conflict):

@@ -10,7 +10,7 @@ from fondaco_core import limits
 from fondaco_core.ids import CustomerId, EntitlementId, ListingId, PoolId, SourceId, StoreId, TenantId
 from fondaco_core.money import Money, fee_of
 from fondaco_core.postings import AccountKind, NewTransfer, Owner, Purpose
-from fondaco_tenants.orders.errors import InvalidOrder, LimitExceeded, PriceChanged
+from fondaco_tenants.orders.errors import GuestsNotServed, InvalidOrder, LimitExceeded, PriceChanged
 
 
 class OrderState(StrEnum):
@@ -77,6 +77,7 @@ class Quote:
     customer_period_days: int | None
     fee_bps: int
     hold_s: int
+    guest_checkout: bool
     sources: tuple[SourceOffer, ...]
     quantity: int
     line: int
@@ -127,9 +128,13 @@ def check_lines(lines: Sequence[tuple[ListingId, int]]) -> None:
         )
 
 
-def price_order(customer_id: CustomerId, quotes: Sequence[Quote], *, agreed: Money | None) -> PricedOrder:
+def price_order(
+    customer_id: CustomerId, quotes: Sequence[Quote], *, agreed: Money | None, guest: bool = False
+) -> PricedOrder:
     """The order at today's prices; refuses what the listings do not allow, or a total that the buyer did not agree to."""
     assert quotes
+    if guest and not quotes[0].guest_checkout:
+        raise GuestsNotServed
     for quote in quotes:
         if quote.quantity > quote.order_max:
             raise LimitExceeded(

@@ -4,7 +4,7 @@
 # them by itself. Only what may be sold now is found; row level security keeps it to the store's tenant.
 QUOTE = """
 SELECT l.id AS listing_id, l.store_id, l.tenant_id AS seller_id, l.entitlement_id, l.title, l.price_minor, l.currency,
-  l.order_max, l.customer_max, l.customer_period_days, t.fee_bps, s.hold_s, src.ids AS source_ids, src.pools AS pool_ids
+  l.order_max, l.customer_max, l.customer_period_days, t.fee_bps, s.hold_s, s.guest_checkout, src.ids AS source_ids, src.pools AS pool_ids
 FROM listing l
 JOIN store s ON s.id = l.store_id AND s.state = 'OPEN'
 JOIN tenant t ON t.id = l.tenant_id AND t.state = 'ACTIVE'
@@ -29,19 +29,19 @@ WRITE = """
 WITH o AS (
   INSERT INTO "order" (id, tenant_id, code, store_id, customer_id, state, currency, total_minor, channel, reference,
     hold_expires_at, placed_at, paid_at, fulfilled_at)
-  SELECT id, $1, code, store_id, $2, state, currency, total_minor, channel, reference, hold_expires_at, $3,
-    CASE WHEN state = 'FULFILLED' THEN $3 END, CASE WHEN state = 'FULFILLED' THEN $3 END
+  SELECT id, $1::uuid, code, store_id, $2::uuid, state, currency, total_minor, channel, reference, hold_expires_at, $3::timestamptz,
+    CASE WHEN state = 'FULFILLED' THEN $3::timestamptz END, CASE WHEN state = 'FULFILLED' THEN $3::timestamptz END
   FROM unnest($4::uuid[], $5::text[], $6::uuid[], $7::text[], $8::text[], $9::bigint[], $10::text[], $11::text[], $12::timestamptz[])
     AS w(id, code, store_id, state, currency, total_minor, channel, reference, hold_expires_at)
 ), l AS (
   INSERT INTO order_line (id, tenant_id, order_id, listing_id, entitlement_id, customer_id, number, title, quantity,
     live_quantity, unit_price_minor, placed_at)
-  SELECT id, $1, order_id, listing_id, entitlement_id, $2, number, title, quantity, quantity, unit_price_minor, $3
+  SELECT id, $1::uuid, order_id, listing_id, entitlement_id, $2::uuid, number, title, quantity, quantity, unit_price_minor, $3::timestamptz
   FROM unnest($13::uuid[], $14::uuid[], $15::uuid[], $16::uuid[], $17::int[], $18::text[], $19::int[], $20::bigint[])
     AS w(id, order_id, listing_id, entitlement_id, number, title, quantity, unit_price_minor)
 ), a AS (
   INSERT INTO allocation (id, tenant_id, leaf_tenant_id, order_id, line_id, unit, attempt, source_id, code_id, state, changed_at)
-  SELECT id, $1, leaf_tenant_id, order_id, line_id, unit, 1, source_id, code_id, state, $3
+  SELECT id, $1::uuid, leaf_tenant_id, order_id, line_id, unit, 1, source_id, code_id, state, $3::timestamptz
   FROM unnest($21::uuid[], $22::uuid[], $23::uuid[], $24::uuid[], $25::int[], $26::uuid[], $27::uuid[], $28::text[])
     AS w(id, leaf_tenant_id, order_id, line_id, unit, source_id, code_id, state)
 )
@@ -59,30 +59,38 @@ BY_IDS = f'SELECT {ORDER_COLUMNS} FROM "order" o WHERE o.id = ANY($1::uuid[])'  
 BY_CODE = f'SELECT {ORDER_COLUMNS} FROM "order" o WHERE o.code = $1'  # noqa: S608
 LOCK = f'SELECT {ORDER_COLUMNS} FROM "order" o WHERE o.id = $1 FOR NO KEY UPDATE'  # noqa: S608
 
-# Newest first; `$3` and `$4` bound a page by id, null for none.
-LIST = f"""
+# `$3` is the last id of the page before, or null.
+_LIST = f"""
 SELECT {ORDER_COLUMNS} FROM "order" o
-WHERE ($1::uuid IS NULL OR o.customer_id = $1) AND ($2::text[] IS NULL OR o.state = ANY($2))
-  AND ($3::uuid IS NULL OR o.id < $3) AND ($4::uuid IS NULL OR o.id > $4)
-ORDER BY CASE WHEN $6 THEN o.id END ASC, CASE WHEN NOT $6 THEN o.id END DESC LIMIT $5
+WHERE ($1::uuid IS NULL OR o.customer_id = $1) AND ($2::text[] IS NULL OR o.state = ANY($2)) AND ($3::uuid IS NULL OR o.id %s $3)
+ORDER BY o.id %s LIMIT $4
 """  # noqa: S608
+LIST_NEWEST = _LIST % ("<", "DESC")
+LIST_OLDEST = _LIST % (">", "ASC")
 
 LINES = """
 SELECT id, order_id, listing_id, entitlement_id, number, title, quantity, live_quantity, unit_price_minor
 FROM order_line WHERE order_id = ANY($1::uuid[]) ORDER BY order_id, number
 """
 
-ALLOCATIONS = """
-SELECT a.id, a.tenant_id, a.leaf_tenant_id, a.order_id, a.line_id, a.unit, a.attempt, a.source_id, a.code_id, a.state,
-  a.changed_at, a.refunded_at, a.revealed_at, c.masked
-FROM allocation a LEFT JOIN code c ON c.id = a.code_id
-WHERE a.order_id = ANY($1::uuid[]) AND ($2::uuid IS NULL OR a.id > $2) ORDER BY a.order_id, a.id LIMIT $3
+ALLOCATION_COLUMNS = """
+a.id, a.tenant_id, a.leaf_tenant_id, a.order_id, a.line_id, a.unit, a.attempt, a.source_id, a.code_id, a.state,
+a.changed_at, a.refunded_at, a.revealed_at, c.masked
 """
+_ALLOCATIONS = f"""
+SELECT {ALLOCATION_COLUMNS} FROM allocation a LEFT JOIN code c ON c.id = a.code_id
+WHERE a.order_id = $1 AND ($2::uuid IS NULL OR a.id %s $2) ORDER BY a.id %s LIMIT $3
+"""  # noqa: S608 - constants
+ALLOCATIONS = _ALLOCATIONS % (">", "ASC")
+ALLOCATIONS_BACKWARDS = _ALLOCATIONS % ("<", "DESC")
 
-ALLOCATION_BY_IDS = """
-SELECT a.id, a.tenant_id, a.leaf_tenant_id, a.order_id, a.line_id, a.unit, a.attempt, a.source_id, a.code_id, a.state,
-  a.changed_at, a.refunded_at, a.revealed_at, c.masked
-FROM allocation a LEFT JOIN code c ON c.id = a.code_id WHERE a.id = ANY($1::uuid[])
+ALLOCATION_BY_IDS = f"""
+SELECT {ALLOCATION_COLUMNS} FROM allocation a LEFT JOIN code c ON c.id = a.code_id WHERE a.id = ANY($1::uuid[])
+"""  # noqa: S608
+
+REVEALS = """
+SELECT revealed_at, count(*)::int AS units FROM allocation WHERE order_id = $1 AND revealed_at IS NOT NULL
+GROUP BY revealed_at ORDER BY revealed_at LIMIT $2
 """
 
 HOPS = """

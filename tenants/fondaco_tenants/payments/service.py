@@ -42,7 +42,7 @@ async def credit_customer_wallet(tx: Tx, ctx: Ctx, *, customer_id: CustomerId, a
     """
     ctx.require("wallets.credit")
     _checked(amount, reason)
-    await customers.get_customer(tx, ctx, customer_id=customer_id)
+    await customers.get_customer(tx, ctx, customer_id)
     own = Owner(ctx.tenant, None, AccountKind.WALLET, amount.currency)
     theirs = Owner(ctx.tenant, customer_id, AccountKind.WALLET, amount.currency)
     found = await ledger.accounts(tx, [own, theirs])

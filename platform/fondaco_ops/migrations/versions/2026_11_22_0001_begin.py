@@ -175,7 +175,8 @@ STATEMENTS = (
         blocked_reason TEXT,
         tenant_id UUID NOT NULL,
         CONSTRAINT pk_customer PRIMARY KEY (id),
-        CONSTRAINT ck_customer_kind CHECK (kind IN ('REGISTERED', 'GUEST'))
+        CONSTRAINT ck_customer_kind CHECK (kind IN ('REGISTERED', 'GUEST')),
+        CONSTRAINT ck_customer_guest_password CHECK (kind = 'REGISTERED' OR password_hash IS NULL)
     )
     """,
     "CREATE UNIQUE INDEX uq_customer_contact ON customer (tenant_id, contact_lookup, kind)",
@@ -513,9 +514,10 @@ STATEMENTS = (
         created_at TIMESTAMP WITH TIME ZONE NOT NULL,
         tenant_id UUID NOT NULL,
         CONSTRAINT pk_upload PRIMARY KEY (id),
-        CONSTRAINT ck_upload_state CHECK (state IN ('RECEIVING', 'READY', 'IMPORTED'))
+        CONSTRAINT ck_upload_state CHECK (state IN ('RECEIVING', 'READY', 'IMPORTED', 'DROPPED'))
     )
     """,
+    "CREATE INDEX ix_upload_waiting ON upload (tenant_id, created_at) WHERE state IN ('RECEIVING', 'READY')",
     'REVOKE ALL ON "upload" FROM PUBLIC',
     'ALTER TABLE "upload" ENABLE ROW LEVEL SECURITY',
     'ALTER TABLE "upload" FORCE ROW LEVEL SECURITY',

@@ -14,14 +14,14 @@ from typing import Any
 from uuid import UUID
 
 from fondaco_core import audit, clock, ledger, outbox
-from fondaco_core.context import Ctx
+from fondaco_core.context import ActorKind, Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import NotFound, Refusal
 from fondaco_core.ids import AllocationId, CodeId, CustomerId, HopId, ListingId, OrderId, OrderLineId, PoolId, new_id, new_public_code
 from fondaco_core.ledger import InsufficientFunds
 from fondaco_core.money import Money
 from fondaco_core.postings import AccountKind, NewTransfer, Owner
-from fondaco_tenants import codes
+from fondaco_tenants import codes, customers
 from fondaco_tenants.codes import Picked
 from fondaco_tenants.orders import rules, store
 from fondaco_tenants.orders.errors import OutOfStock
@@ -105,8 +105,9 @@ async def place_orders(
     ctx.require("buyer.order")
     assert requests
     now = clock.now()
+    await customers.require_welcome(tx, customer_id)
     outcomes: dict[OrderId, Placed | Refusal] = {}
-    drafts = await _quote(tx, customer_id, requests, outcomes)
+    drafts = await _quote(tx, ctx, customer_id, requests, outcomes)
     drafts = await _within_limits(tx, customer_id, drafts, outcomes, now)
     drafts = await _bind_codes(tx, drafts, outcomes)
     drafts = await _affordable(tx, drafts, outcomes)
@@ -146,15 +147,16 @@ def _quote_of(row: Mapping[str, Any], *, quantity: int, line: int) -> Quote:
 
 
 async def _quote(
-    tx: Tx, customer_id: CustomerId, requests: Sequence[OrderRequest], outcomes: dict[OrderId, Placed | Refusal]
+    tx: Tx, ctx: Ctx, customer_id: CustomerId, requests: Sequence[OrderRequest], outcomes: dict[OrderId, Placed | Refusal]
 ) -> list[_Draft]:
+    guest = ctx.actor in {ActorKind.GUEST, ActorKind.ANONYMOUS}
     drafts: list[_Draft] = []
     rows = await _read_listings(tx, {listing for request in requests for listing, _ in request.lines})
     for request in requests:
         try:
             rules.check_lines(request.lines)
             quotes = _quotes(rows, request.lines)
-            drafts.append(_Draft(request, rules.price_order(customer_id, quotes, agreed=request.agreed)))
+            drafts.append(_Draft(request, rules.price_order(customer_id, quotes, agreed=request.agreed, guest=guest)))
         except Refusal as refusal:
             outcomes[request.order_id] = refusal
     return drafts

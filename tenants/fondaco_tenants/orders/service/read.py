@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from fondaco_core import limits
 from fondaco_core.context import Ctx
@@ -144,12 +145,11 @@ async def list_orders(
     *,
     customer_id: CustomerId | None = None,
     states: Sequence[OrderState] | None = None,
-    after: OrderId | None = None,
-    before: OrderId | None = None,
+    bound: UUID | None = None,
     backwards: bool = False,
     count: int = limits.PAGE_DEFAULT,
 ) -> list[OrderView]:
-    """A page of orders, newest first (oldest first when `backwards`): a merchant's, or a buyer's own."""
+    """A page of orders, newest first (oldest first when `backwards`) from the order `bound` on: a merchant's, or a buyer's own."""
     if not ctx.has("orders.read"):
         ctx.require("buyer.read")
         if ctx.order_id is not None:
@@ -160,7 +160,8 @@ async def list_orders(
         customer_id = ctx.customer_id
     assert 0 < count <= limits.PAGE_MAX + 1
     wanted = None if states is None else [state.value for state in states]
-    return [order_view(r) for r in await tx.fetch(store.LIST, customer_id, wanted, after, before, count, backwards)]
+    statement = store.LIST_OLDEST if backwards else store.LIST_NEWEST
+    return [order_view(row) for row in await tx.fetch(statement, customer_id, wanted, bound, count)]
 
 
 async def lines_of(tx: Tx, ctx: Ctx, order_ids: Sequence[OrderId]) -> dict[OrderId, list[LineView]]:
@@ -173,11 +174,18 @@ async def lines_of(tx: Tx, ctx: Ctx, order_ids: Sequence[OrderId]) -> dict[Order
 
 
 async def list_allocations(
-    tx: Tx, ctx: Ctx, *, order_id: OrderId, after: AllocationId | None = None, count: int = limits.HOLD_CODES_MAX
+    tx: Tx,
+    ctx: Ctx,
+    *,
+    order_id: OrderId,
+    bound: UUID | None = None,
+    backwards: bool = False,
+    count: int = limits.HOLD_CODES_MAX,
 ) -> list[AllocationView]:
-    """The units of one order that the asker may see, codes masked."""
+    """The units of one order that the asker may see, codes masked; a page of them from the unit `bound` on."""
     await get_order(tx, ctx, order_id)
-    return [allocation_view(row) for row in await tx.fetch(store.ALLOCATIONS, [order_id], after, count)]
+    statement = store.ALLOCATIONS_BACKWARDS if backwards else store.ALLOCATIONS
+    return [allocation_view(row) for row in await tx.fetch(statement, order_id, bound, count)]
 
 
 async def find_allocations(tx: Tx, ctx: Ctx, allocation_ids: Sequence[AllocationId]) -> dict[AllocationId, AllocationView]:
@@ -196,9 +204,8 @@ async def timeline_of(tx: Tx, ctx: Ctx, order_id: OrderId) -> list[TimelineEntry
         entries.append(TimelineEntry("PAID", order.paid_at, amount=order.total))
     if order.fulfilled_at is not None:
         entries.append(TimelineEntry("FULFILLED", order.fulfilled_at))
-    for row in await tx.fetch(store.ALLOCATIONS, [order_id], None, limits.HOLD_CODES_MAX):
-        if row["revealed_at"] is not None:
-            entries.append(TimelineEntry("REVEALED", row["revealed_at"], units=1))
+    for row in await tx.fetch(store.REVEALS, order_id, limits.PAGE_MAX):
+        entries.append(TimelineEntry("REVEALED", row["revealed_at"], units=row["units"]))
     for row in await tx.fetch(store.REFUNDS, [order_id]):
         amount = Money(row["amount_minor"], order.total.currency)
         entries.append(TimelineEntry("REFUNDED", row["refunded_at"], units=row["units"], amount=amount))
