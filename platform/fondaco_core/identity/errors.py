@@ -13,7 +13,7 @@ Conflict
 ├── EmailTaken            the address has an account
 ├── AlreadyMember         the person is one already
 ├── LastOwner             a tenant keeps at least one owner
-└── TooMany               the tenant has as many as one may have
+└── LimitReached               the tenant has as many as one may have
 """
 
 from collections.abc import Sequence
@@ -136,10 +136,10 @@ class LastOwner(Conflict):
         )
 
 
-class TooMany(Conflict):
+class LimitReached(Conflict):
     """The merchant has as many of them as one may have."""
 
-    code = "TOO_MANY"
+    code = "LIMIT_REACHED"
 
     def __init__(self, most: int) -> None:
         super().__init__(f"A merchant has at most {most} of these; remove one first.", zh=f"每个商户最多 {most} 个,请先删除一个。")

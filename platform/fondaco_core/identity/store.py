@@ -75,6 +75,11 @@ WHERE c.client_id = $1 AND c.revoked_at IS NULL
 REVOKE_CLIENT = "UPDATE api_client SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL"
 CLIENT_USED = "UPDATE api_client SET last_used_at = $2 WHERE id = $1"
 
+ACTOR_NAMES = """
+SELECT id, name FROM user_account WHERE id = ANY($1::uuid[])
+UNION ALL SELECT id, name FROM api_client WHERE id = ANY($1::uuid[])
+"""
+
 # Sessions
 
 ADD_SESSION = """
@@ -95,12 +100,12 @@ UPDATE session SET revoked_at = $5 WHERE {_WHOSE} AND revoked_at IS NULL AND id 
 """
 SESSION = "SELECT id, tenant_id, user_id, customer_id, revoked_at FROM session WHERE id = $1"
 REVOKE_SESSION = "UPDATE session SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL"
-LIST_SESSIONS = """
+_LIVE_OWN = """
 SELECT id, kind, tenant_id, created_at, used_at, expires_at, ip, user_agent FROM session
 WHERE (user_id = $1 OR customer_id = $2) AND revoked_at IS NULL AND expires_at > $3 AND used_at > $4
-  AND ($5::uuid IS NULL OR id < $5)
-ORDER BY id DESC LIMIT $6
 """
+OWN_SESSION = _LIVE_OWN + " AND id = $5"
+LIST_SESSIONS = _LIVE_OWN + " AND ($5::uuid IS NULL OR id < $5) ORDER BY id DESC LIMIT $6"
 MEMBER_STANDING = """
 SELECT m.role, t.state FROM member m JOIN user_account u ON u.id = m.user_id JOIN tenant t ON t.id = m.tenant_id
 WHERE m.id = $1 AND m.disabled_at IS NULL AND m.accepted_at IS NOT NULL AND u.disabled_at IS NULL

@@ -11,7 +11,7 @@ from fondaco_core.crypto import hash_token, new_token
 from fondaco_core.db import Tx
 from fondaco_core.errors import NotFound
 from fondaco_core.identity import store
-from fondaco_core.identity.errors import RoleTooHigh, TooMany
+from fondaco_core.identity.errors import RoleTooHigh, LimitReached
 from fondaco_core.identity.events import ApiClientCreated, ApiClientRevoked
 from fondaco_core.identity.rules import checked_scopes
 from fondaco_core.identity.service.sessions import end_sessions
@@ -41,7 +41,7 @@ def _client(row: Any) -> ApiClient:
 async def create_api_client(
     tx: Tx, ctx: Ctx, *, name: str, scopes: Sequence[str], customer_id: CustomerId | None = None
 ) -> tuple[ApiClient, Secret[str]]:
-    """Makes a machine's credentials; the secret is shown once. Raises UnknownScope, RoleTooHigh, TooMany.
+    """Makes a machine's credentials; the secret is shown once. Raises UnknownScope, RoleTooHigh, LimitReached.
 
     A client that acts for the tenant gets no right that its maker lacks. One that acts for a buyer has a buyer's rights;
     that the buyer exists is the caller's to see to, since buyers live above this floor (customers.create_buyer_client).
@@ -54,7 +54,7 @@ async def create_api_client(
                 raise RoleTooHigh(scope)
     checked = tenancy.checked_name(name)
     if await tx.fetchval(store.COUNT_CLIENTS) >= limits.API_CLIENTS_MAX:
-        raise TooMany(limits.API_CLIENTS_MAX)
+        raise LimitReached(limits.API_CLIENTS_MAX)
 
     id_, client_id, secret = ApiClientId(new_id()), new_public_code("FC", length=20), new_token("secret")
     await tx.execute(

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from fondaco_core import audit, clock, limits, outbox
-from fondaco_core.context import Ctx
+from fondaco_core.context import ActorKind, Ctx
 from fondaco_core.crypto import hash_token, new_token
 from fondaco_core.db import Tx
 from fondaco_core.errors import NotFound, StaleVersion
 from fondaco_core.identity import store
-from fondaco_core.identity.errors import AlreadyMember, EmailTaken, LastOwner, RoleTooHigh, TooMany
+from fondaco_core.identity.errors import AlreadyMember, EmailTaken, LastOwner, RoleTooHigh, LimitReached
 from fondaco_core.identity.events import MemberInvited, MemberJoined, MemberRemoved, MemberRoleChanged
 from fondaco_core.identity.rules import MemberRole, PlatformRole, may_grant, normalised_email
 from fondaco_core.identity.service.sessions import end_sessions
@@ -84,13 +85,13 @@ async def invite_owner(
 async def invite_member(tx: Tx, ctx: Ctx, *, email: str, name: str, role: MemberRole) -> tuple[MemberId, Secret[str]]:
     """Asks a person to work for the tenant; the token, shown once, lets them accept and choose a password.
 
-    Whether the person has an account elsewhere is not told. Raises BadEmail, RoleTooHigh, AlreadyMember, TooMany.
+    Whether the person has an account elsewhere is not told. Raises BadEmail, RoleTooHigh, AlreadyMember, LimitReached.
     """
     ctx.require("members.edit")
     if not may_grant(ctx.permissions, role):
         raise RoleTooHigh(role.value)
     if len(await tx.fetch(store.LOCK_MEMBERS, ctx.tenant)) >= limits.MEMBERS_MAX:
-        raise TooMany(limits.MEMBERS_MAX)
+        raise LimitReached(limits.MEMBERS_MAX)
     return await _invite(tx, ctx, tenant_id=ctx.tenant, email=email, name=name, role=role)
 
 
@@ -159,6 +160,20 @@ async def list_members(
     ctx.require("members.read")
     assert 0 < count <= limits.PAGE_MAX + 1
     return [_member(row) for row in await tx.fetch(store.LIST_MEMBERS, ctx.tenant, after, count)]
+
+
+async def find_own_name(tx: Tx, ctx: Ctx) -> str | None:
+    """The asking person's own name, or None for whoever is not one of the console's people."""
+    if ctx.actor not in {ActorKind.MEMBER, ActorKind.PLATFORM_ADMIN}:
+        return None
+    row = await tx.fetchrow(store.USER_BY_ID, ctx.actor_id)
+    return None if row is None else str(row["name"])
+
+
+async def actor_names(tx: Tx, ctx: Ctx, ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The names of people and machines in the audit log, those that may be known."""
+    ctx.require("audit.read")
+    return {row["id"]: row["name"] for row in await tx.fetch(store.ACTOR_NAMES, list(ids))}
 
 
 async def _for_change(tx: Tx, ctx: Ctx, member_id: MemberId) -> Any:

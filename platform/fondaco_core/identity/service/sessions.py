@@ -90,6 +90,15 @@ async def list_sessions(
     return [Session(**{**row, "kind": SessionKind(row["kind"])}) for row in rows]
 
 
+async def find_session(tx: Tx, ctx: Ctx, session_id: SessionId) -> Session | None:
+    """One of one's own sessions, or None when it is over or not one's own."""
+    user_id, customer_id = _oneself(ctx)
+    now = clock.now()
+    idle = now - timedelta(hours=limits.SESSION_IDLE_HOURS)
+    row = await tx.fetchrow(store.OWN_SESSION, user_id, customer_id, now, idle, session_id)
+    return None if row is None else Session(**{**row, "kind": SessionKind(row["kind"])})
+
+
 async def revoke_session(tx: Tx, ctx: Ctx, *, session_id: SessionId) -> None:
     """Ends one of one's own sessions; who may edit members may end those of the tenant's people. Raises NotFound."""
     user_id, customer_id = _oneself(ctx)

@@ -1,0 +1,205 @@
+"""Buyers in the schema: as their merchant sees them, and as they register and sign in to a store."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from fondaco_api.graphql.context import Context, Info
+from fondaco_api.graphql.enums import described
+from fondaco_api.graphql.node import Node, key_of
+from fondaco_api.graphql.paging import After, Connection, First, connect, read_page
+from fondaco_api.graphql.sessions import SessionCarrier, SignInSuccess, signed_in
+from fondaco_api.graphql.transaction import mutation
+from fondaco_core import identity, tenancy
+from fondaco_core.db import Tx
+from fondaco_core.ids import CustomerId
+from fondaco_core.secret import Secret
+from fondaco_tenants import customers
+from fondaco_tenants.customers import CustomerKind
+
+described(
+    CustomerKind,
+    "Whether a buyer has an account.",
+    REGISTERED="A buyer with an account.",
+    GUEST="A buyer without one, known by a contact alone.",
+)
+
+
+async def load_customers(context: Context, ids: list[CustomerId]) -> "list[Customer | None]":
+    """Buyers by their ids: the merchant's to its people, oneself to a buyer."""
+    ctx = context.ctx
+    if ctx.tenant_id is None or not (ctx.customer_id or ctx.has("customers.read")):
+        return [None for _ in ids]
+    async with context.reading() as tx:
+        found = await customers.customers_by_ids(tx, ctx, ids)
+    return [Customer.of(found[id_]) if id_ in found else None for id_ in ids]
+
+
+@strawberry.type(description="A buyer as one merchant knows them.")
+class Customer(Node):
+    """A buyer as they were read."""
+
+    row: strawberry.Private[customers.Customer]
+
+    @classmethod
+    def of(cls, row: customers.Customer) -> "Customer":
+        """The schema's form of a buyer."""
+        return cls(key=row.id, row=row)
+
+    @classmethod
+    async def load_node(cls, context: Context, key: UUID) -> "Customer | None":
+        """The buyer, for the merchant's people and themselves."""
+        return await context.loaders.load(load_customers, CustomerId(key))
+
+    @strawberry.field(description="Whether they have an account.")
+    def kind(self) -> CustomerKind:
+        return self.row.kind
+
+    @strawberry.field(description="The name they gave; null when they gave none.")
+    def name(self) -> str | None:
+        return self.row.name
+
+    @strawberry.field(description="Their e-mail address or phone number, masked: `a***@example.com`.")
+    def masked_contact(self) -> str:
+        return self.row.contact_masked
+
+    @strawberry.field(description="Since when the merchant knows them.")
+    def created_at(self) -> datetime:
+        return self.row.created_at
+
+    @strawberry.field(description="Since when the merchant does not sell to them; null when it does.")
+    def blocked_at(self) -> datetime | None:
+        return self.row.blocked_at
+
+    @strawberry.field(description="Why not; null when it does, and for the buyer.")
+    def blocked_reason(self, info: Info) -> str | None:
+        return self.row.blocked_reason if info.context.ctx.has("customers.read") else None
+
+    @strawberry.field(description="Whether you may block them now.")
+    def viewer_can_block(self, info: Info) -> bool:
+        return info.context.ctx.has("customers.edit") and self.row.blocked_at is None
+
+    @strawberry.field(description="Whether you may unblock them now.")
+    def viewer_can_unblock(self, info: Info) -> bool:
+        return info.context.ctx.has("customers.edit") and self.row.blocked_at is not None
+
+
+@strawberry.type
+class MerchantFields:
+    """The merchant's buyers."""
+
+    @strawberry.field(description="The buyers of this merchant, newest first. Needs the permission `customers.read`.")
+    async def customers(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        contact: Annotated[
+            str | None, strawberry.argument(description="Only with this whole e-mail address or phone number.")
+        ] = None,
+        kind: Annotated[CustomerKind | None, strawberry.argument(description="Only of this kind.")] = None,
+    ) -> Connection[Customer]:
+        page = read_page(first, after, None, None, keys=(UUID,))
+        ctx = info.context.ctx
+        async with info.context.reading() as tx:
+            rows = await customers.list_customers(
+                tx, ctx, contact=contact, kind=kind, after=page.bound(1)[0], count=page.limit
+            )
+        return connect(page, rows, key=lambda row: (row.id,), make=Customer.of)
+
+
+@strawberry.input(description="A buyer to whom the merchant opens an account.")
+class CreateCustomerInput:
+    """What createCustomer takes."""
+
+    contact: str = strawberry.field(description="An e-mail address, or a phone number with its country code.")
+    name: str | None = strawberry.field(default=None, description="What to call them, at most 200 characters.")
+
+
+@strawberry.input(description="A buyer and a reason.")
+class BlockCustomerInput:
+    """What blockCustomer and unblockCustomer take."""
+
+    customer_id: strawberry.ID = strawberry.field(description="The buyer's id.")
+    reason: str = strawberry.field(description="Why, for the record, 1 to 2000 characters.")
+
+
+@strawberry.input(description="A buyer who opens an account in a store.")
+class RegisterCustomerInput:
+    """What registerCustomer takes."""
+
+    store: str = strawberry.field(description="The store's slug.")
+    contact: str = strawberry.field(description="Your e-mail address, or phone number with its country code.")
+    password: str = strawberry.field(description="The password you choose, 10 characters at least.")
+    name: str | None = strawberry.field(default=None, description="What to call you, at most 200 characters.")
+    carrier: SessionCarrier = strawberry.field(default=SessionCarrier.COOKIE, description="How the token travels.")
+
+
+@strawberry.input(description="Credentials of a buyer.")
+class SignInCustomerInput:
+    """What signInCustomer takes."""
+
+    store: str = strawberry.field(description="The store's slug.")
+    contact: str = strawberry.field(description="Your e-mail address or phone number.")
+    password: str = strawberry.field(description="Your password.")
+    carrier: SessionCarrier = strawberry.field(default=SessionCarrier.COOKIE, description="How the token travels.")
+
+
+@strawberry.type(description="The buyer as they are now.")
+class CustomerSuccess:
+    """What changes of a buyer answer."""
+
+    customer: Customer = strawberry.field(description="The buyer.")
+
+
+@strawberry.type
+class Mutation:
+    """Buyers: their own doing, and their merchant's."""
+
+    @mutation(
+        refusals=[
+            customers.BadContact, customers.ContactTaken, identity.WeakPassword, identity.TooManyAttempts,
+            tenancy.TenantNotActive,
+        ],
+        replays=False,
+    )  # fmt: skip
+    async def register_customer(self, info: Info, input: RegisterCustomerInput) -> SignInSuccess:
+        """Opens a buyer's account in a store and signs in. What you bought there as a guest stays the guest's."""
+        result = await customers.sign_up_customer(
+            info.context.ctx,
+            store_slug=input.store,
+            contact=input.contact,
+            password=Secret(input.password),
+            name=input.name,
+        )
+        return await signed_in(info, result, input.carrier)
+
+    @mutation(refusals=[identity.WrongCredentials, identity.TooManyAttempts, customers.CustomerBlocked], replays=False)
+    async def sign_in_customer(self, info: Info, input: SignInCustomerInput) -> SignInSuccess:
+        """Signs a buyer in to a store. Whether an account exists is not told."""
+        result = await customers.sign_in_customer(
+            info.context.ctx, store_slug=input.store, contact=input.contact, password=Secret(input.password)
+        )
+        return await signed_in(info, result, input.carrier)
+
+    @mutation(refusals=[customers.BadContact, customers.ContactTaken, tenancy.TenantNotActive])
+    async def create_customer(self, info: Info, tx: Tx, input: CreateCustomerInput) -> CustomerSuccess:
+        """Opens an account for a buyer who is served by an API client. Needs the permission `customers.edit`."""
+        row = await customers.create_customer(tx, info.context.ctx, contact=input.contact, name=input.name)
+        return CustomerSuccess(customer=Customer.of(row))
+
+    @mutation()
+    async def block_customer(self, info: Info, tx: Tx, input: BlockCustomerInput) -> CustomerSuccess:
+        """Stops selling to a buyer and signs them out; what they bought stays theirs. Needs `customers.edit`."""
+        id_ = CustomerId(key_of(input.customer_id, Customer, path=("customer_id",)))
+        row = await customers.block_customer(tx, info.context.ctx, customer_id=id_, reason=input.reason)
+        return CustomerSuccess(customer=Customer.of(row))
+
+    @mutation()
+    async def unblock_customer(self, info: Info, tx: Tx, input: BlockCustomerInput) -> CustomerSuccess:
+        """Sells to a buyer again. Needs the permission `customers.edit`."""
+        id_ = CustomerId(key_of(input.customer_id, Customer, path=("customer_id",)))
+        row = await customers.unblock_customer(tx, info.context.ctx, customer_id=id_, reason=input.reason)
+        return CustomerSuccess(customer=Customer.of(row))
