@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 # Far more than anything here needs; a test that gets this far has failed.
-PATIENCE_S = 40.0
+PATIENCE_S = 25.0
 LOOK_EVERY_S = 0.02
 
 

@@ -1,23 +1,44 @@
 """From a committed fact to its effect, through real processes that are killed and a queue that forgets."""
 
+import os
+import signal
+import socket
 import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from uuid import UUID
 
+import asyncpg
 import pytest
 import redis
 
 from fondaco_core import outbox
+from fondaco_core.config import Settings
 from fondaco_core.context import system_ctx
 from fondaco_core.db import governing, transaction
 from fondaco_core.ids import TenantId, new_id
+from fondaco_ops.embedded import EmbeddedValkey
+from tests.support.invariants import assert_invariants
+from tests.support.processes import children, ends
 from tests.support.waiting import until
-from tests.workers.conftest import Start
-from tests.workers.probe import ProbeSent
+from tests.workers.conftest import Start, kill
+from tests.workers.probe import STOP_LOCK, ProbeSent
 
 CTX = system_ctx("test", permissions=frozenset({"system.run"}))
 MARKS = "SELECT count(*) FROM audit_entry WHERE subject_id = $1 AND action = $2"
 TASKS = "SELECT count(*) FROM outbox_task WHERE payload->>'probe_id' = $1::text"
 EVENTS = "SELECT count(*) FROM outbox_event WHERE payload->>'probe_id' = $1::text"
+# As if the time had passed after which a message or a worker is not believed in any more.
+TIME_PASSES = """
+UPDATE outbox_task SET due_at = due_at - interval '1 minute', running_until = running_until - interval '1 minute'
+WHERE payload->>'probe_id' = $1::text
+"""
+WAITING_FOR_A_LOCK = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE $1
+"""
+WORKER = ("fondaco_ops.bound", "tests.workers.probe_worker", "--processes", "1", "--threads", "2")
 
 
 async def announce_probe() -> UUID:
@@ -32,6 +53,11 @@ async def count(sql: str, *args: object) -> int:
         return int(await tx.fetchval(sql, *args))
 
 
+async def let_time_pass(probe_id: UUID) -> None:
+    async with governing(CTX) as tx:
+        await tx.execute(TIME_PASSES, str(probe_id))
+
+
 async def is_done(probe_id: UUID, action: str = "probe.marked") -> bool:
     """Whether the effect is there and nothing of the work is left."""
     return (
@@ -41,21 +67,162 @@ async def is_done(probe_id: UUID, action: str = "probe.marked") -> bool:
     )
 
 
-def start_worker(start: Start) -> "subprocess.Popen[bytes]":
-    return start("fondaco_ops.bound", "tests.workers.probe_worker", "--processes", "1", "--threads", "2")
+@asynccontextmanager
+async def held_up(settings: Settings, sql: str) -> AsyncIterator[None]:
+    """Holds a lock that the processes under test run into."""
+    connection = await asyncpg.connect(settings.require_database_url().reveal())
+    try:
+        async with connection.transaction():
+            await connection.execute(sql)
+            yield
+    finally:
+        await connection.close()
 
 
-def start_relay(start: Start, *actors: str) -> "subprocess.Popen[bytes]":
-    return start("tests.workers.probe", "relay", *(actors or ("probe.mark",)))
+def start_relay(start: Start, *actors: str, **more: str) -> "subprocess.Popen[bytes]":
+    return start("tests.workers.probe", "relay", *(actors or ("probe.mark",)), **more)
 
 
 @pytest.mark.usefixtures("queue")
 async def test_what_was_committed_is_acted_upon_once(start: Start) -> None:
     start_relay(start)
-    start_worker(start)
+    start_relay(start)
+    start(*WORKER)
     probes = [await announce_probe() for _ in range(20)]
 
     for probe_id in probes:
         await until(lambda probe_id=probe_id: is_done(probe_id))  # type: ignore[misc]
 
     assert [await count(MARKS, probe_id, "probe.marked") for probe_id in probes] == [1] * 20
+    await assert_invariants()
+
+
+@pytest.mark.usefixtures("queue")
+async def test_every_subscriber_of_an_event_gets_it(start: Start) -> None:
+    start_relay(start, "probe.mark", "probe.stop")
+    start(*WORKER)
+
+    probe_id = await announce_probe()
+
+    await until(lambda: is_done(probe_id, "probe.marked"))
+    await until(lambda: is_done(probe_id, "probe.stopped"))
+
+
+@pytest.mark.usefixtures("queue")
+async def test_an_event_survives_a_relay_that_is_killed_while_it_takes_it(
+    start: Start, queue_settings: Settings
+) -> None:
+    probe_id = await announce_probe()
+    async with held_up(queue_settings, "LOCK TABLE outbox_task IN SHARE MODE"):
+        relay = start_relay(start)
+        await until(lambda: count(WAITING_FOR_A_LOCK, "%outbox_event%"))
+        kill(relay)
+
+    start_relay(start)
+    start(*WORKER)
+
+    await until(lambda: is_done(probe_id))
+    assert await count(MARKS, probe_id, "probe.marked") == 1
+
+
+@pytest.mark.usefixtures("queue")
+async def test_an_event_survives_a_relay_that_is_killed_before_it_tells_the_queue(start: Start) -> None:
+    probe_id = await announce_probe()
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        relay = start_relay(start, FONDACO_REDIS_URL=f"redis://127.0.0.1:{mute.getsockname()[1]}/0")
+        await until(lambda: count(TASKS, str(probe_id)))
+        kill(relay)
+    await let_time_pass(probe_id)
+
+    start_relay(start)
+    start(*WORKER)
+
+    await until(lambda: is_done(probe_id))
+    assert await count(MARKS, probe_id, "probe.marked") == 1
+
+
+async def test_a_flushed_queue_loses_no_work(queue: redis.Redis, start: Start) -> None:
+    start_relay(start)
+    probe_id = await announce_probe()
+
+    async def is_queued() -> bool:
+        return bool(queue.llen("fondaco:tasks"))
+
+    await until(is_queued)
+    queue.flushdb()
+    start(*WORKER)
+
+    # Nobody helps here: the relay says it again by itself.
+    await until(lambda: is_done(probe_id))
+    assert await count(MARKS, probe_id, "probe.marked") == 1
+
+
+async def test_events_wait_for_a_queue_that_is_away(start: Start, database: object, tmp_path: Path) -> None:
+    assert database
+    valkey = EmbeddedValkey(tmp_path / "valkey", durable=False)
+    with valkey:
+        away = {"FONDACO_REDIS_URL": valkey.url}
+        relay = start_relay(start, **away)
+        worker = start(*WORKER, **away)
+        probes = [await announce_probe()]
+        await until(lambda: is_done(probes[0]))
+        valkey.stop()
+        probes += [await announce_probe() for _ in range(3)]
+        await until(lambda: count(TASKS, str(probes[1])))
+        valkey.start()
+
+        for probe_id in probes:
+            await let_time_pass(probe_id)
+            await until(lambda probe_id=probe_id: is_done(probe_id))  # type: ignore[misc]
+
+        assert (relay.poll(), worker.poll()) == (None, None)
+        assert [await count(MARKS, probe_id, "probe.marked") for probe_id in probes] == [1] * 4
+
+
+@pytest.mark.usefixtures("queue")
+async def test_what_a_killed_worker_had_begun_is_done_once(start: Start, queue_settings: Settings) -> None:
+    start_relay(start, "probe.stop")
+    probe_id = await announce_probe()
+    async with held_up(queue_settings, f"SELECT pg_advisory_xact_lock({STOP_LOCK})"):
+        worker = start(*WORKER)
+        await until(lambda: count(WAITING_FOR_A_LOCK, "%pg_advisory_xact_lock_shared%"))
+        (child,) = children(worker.pid)
+        os.kill(child, signal.SIGKILL)
+        assert ends(worker.pid)
+
+    start(*WORKER)
+
+    await until(lambda: is_done(probe_id, "probe.stopped"))
+    assert await count(MARKS, probe_id, "probe.stopped") == 1
+
+
+@pytest.mark.usefixtures("queue")
+async def test_a_worker_that_is_told_to_stop_finishes_what_it_has_begun(start: Start, queue_settings: Settings) -> None:
+    start_relay(start, "probe.stop")
+    probe_id = await announce_probe()
+    async with held_up(queue_settings, f"SELECT pg_advisory_xact_lock({STOP_LOCK})"):
+        worker = start(*WORKER)
+        await until(lambda: count(WAITING_FOR_A_LOCK, "%pg_advisory_xact_lock_shared%"))
+        worker.terminate()
+
+    assert worker.wait(timeout=30) == 0
+    assert await is_done(probe_id, "probe.stopped")
+
+
+@pytest.mark.usefixtures("queue")
+def test_a_worker_without_its_keys_says_so_in_one_sentence(start: Start, tmp_path: Path) -> None:
+    worker = start("fondaco_ops.bound", "fondaco_workers.main", FONDACO_MASTER_KEY_FILE=str(tmp_path / "none"))
+
+    assert worker.wait(timeout=30) == 2
+
+    said = (tmp_path / "processes.log").read_text()
+    assert "fondaco: " in said
+    assert "Traceback" not in said
+
+
+def test_a_relay_without_a_queue_says_so_in_one_sentence(start: Start, tmp_path: Path) -> None:
+    relay = start("fondaco_workers.relay", FONDACO_REDIS_URL="")
+
+    assert relay.wait(timeout=30) == 2
+
+    assert (tmp_path / "processes.log").read_text().startswith("fondaco: FONDACO_REDIS_URL is not set")

@@ -1,14 +1,13 @@
 """What is always true of the outbox: queries that return no rows."""
 
 INVARIANTS = {
-    "an event becomes tasks within minutes": """
-        SELECT seq, name, happened_at FROM outbox_event WHERE happened_at < clock_timestamp() - interval '10 minutes'
+    "no task is handed to another while its worker is believed to be alive": """
+        SELECT id, actor, running_until, due_at FROM outbox_task WHERE running_until > due_at
     """,
-    "a task that is not given up is due again within the hour": """
-        SELECT id, actor, due_at FROM outbox_task
-        WHERE parked_at IS NULL AND due_at > clock_timestamp() + interval '1 hour'
+    "a task in a worker's hands was begun": """
+        SELECT id, actor FROM outbox_task WHERE running_until IS NOT NULL AND attempts = 0
     """,
-    "a run of a periodic job is never given up": """
-        SELECT id, job FROM outbox_task WHERE job IS NOT NULL AND parked_at IS NOT NULL
+    "a task that was given up was begun, and is no run of a periodic job": """
+        SELECT id, actor, job FROM outbox_task WHERE parked_at IS NOT NULL AND (attempts = 0 OR job IS NOT NULL)
     """,
 }
