@@ -3,6 +3,7 @@
 import argparse
 import errno
 import importlib
+import importlib.util
 import sys
 from types import ModuleType
 
@@ -41,13 +42,18 @@ def make_parser(wanted: str | None) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name, module_name, help_line in COMMANDS:
+    for name, module_name, help_line in available():
         command = commands.add_parser(name, help=help_line, description=help_line.capitalize() + ".")
         if name == wanted:
             module = importlib.import_module(module_name)
             add_arguments(module, command)
             command.set_defaults(run=module.run)
     return parser
+
+
+def available() -> list[tuple[str, str, str]]:
+    """The commands of this installation: those whose module is part of it."""
+    return [entry for entry in COMMANDS if importlib.util.find_spec(entry[1]) is not None]
 
 
 def add_arguments(module: ModuleType, parser: argparse.ArgumentParser) -> None:

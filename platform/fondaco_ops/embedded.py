@@ -317,7 +317,8 @@ class EmbeddedPostgres(Server):
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
             "unix_socket_directories": "",
-            "max_connections": "100",
+            # The pools of four processes come to a little over 100 when all are full.
+            "max_connections": "200",
             "shared_buffers": "128MB",
             "wal_level": "replica",
             "max_wal_size": "2GB",

@@ -7,6 +7,7 @@ starts again what dies, and takes everything with it when it ends, also when it 
 import argparse
 import fcntl
 import http.client
+import importlib.util
 import os
 import shutil
 import socket
@@ -77,7 +78,7 @@ def start(settings: Settings, supervisor: Supervisor, wishes: Wishes, *, seeded:
     with timed("migrate"):
         run_once(program("migrate", "fondaco_ops", "migrate"), wishes)
     welcome = settings.data_dir / "welcome.txt"
-    if seeded and not welcome.exists():
+    if seeded and not welcome.exists() and importlib.util.find_spec("fondaco_ops.seed") is not None:
         with timed("seed"):
             welcome_with(run_once(program("seed", "fondaco_ops", "seed"), wishes), welcome)
     threads = str(settings.worker_threads)

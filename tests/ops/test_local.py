@@ -150,7 +150,7 @@ def test_help_tells_commands_and_settings() -> None:
     done = fondaco()
 
     assert done.returncode == 0
-    for word in ("up", "migrate", "seed", "doctor", "schema", "bench", "demo", "FONDACO_DATA", "FONDACO_REDIS_URL"):
+    for word in ("up", "migrate", "schema", "FONDACO_DATA", "FONDACO_REDIS_URL"):
         assert word in done.stdout
 
 
