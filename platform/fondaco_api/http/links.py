@@ -15,10 +15,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from fondaco_api.http import pages
 from fondaco_api.http.middleware import stranger
 from fondaco_api.http.misses import Misses
 from fondaco_api.http.origins import is_foreign
-from fondaco_api.http.pages import nothing_here, page
 from fondaco_core import limits, tenancy
 from fondaco_core.context import Ctx
 from fondaco_core.db import reading, transaction
@@ -69,8 +69,8 @@ def _page(title: str, script: str) -> Handler:
         try:
             store = await _store_name(request, ctx)
         except NotFound:
-            return nothing_here(ctx.locale)
-        return page(ctx.locale, title=title, script=script, store=store)
+            return pages.nothing_here(ctx.locale)
+        return pages.page(ctx.locale, title=title, script=script, store=store)
 
     return show
 
@@ -269,6 +269,7 @@ def _uuid(text: object) -> UUID:
 
 
 routes: list[BaseRoute] = [
+    *pages.routes,
     Route("/s/{slug}/r/{link_id}", _page("linkTitle", "link.js"), methods=["GET"]),
     Route("/s/{slug}/r/{link_id}/open", _json(open_link), methods=["POST"]),
     Route("/s/{slug}/o/{code}", _page("orderTitle", "order.js"), methods=["GET"]),

@@ -1,12 +1,11 @@
 """Use cases of delivery: show codes to who is entitled to them; make, open and withdraw links."""
 
+import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
-
-import orjson
 
 from fondaco_core import audit, clock, limits, outbox
 from fondaco_core.context import ActorKind, Ctx
@@ -159,6 +158,22 @@ def secret_of(link_id: LinkId) -> Secret[str]:
     return rules.link_secret(keyring().lookup_key, link_id)
 
 
+async def find_link_address(tx: Tx, ctx: Ctx, *, link_id: LinkId) -> Secret[str] | None:
+    """A link's address below the host, with its secret; for the answer to who made it, also when that is repeated.
+
+    None for a link that the asker may not see, or whose secret cannot be derived any more.
+    """
+    if _is_buyer(ctx):
+        ctx.require("buyer.link")
+    else:
+        ctx.require("delivery.edit")
+    secret = secret_of(link_id)
+    row = await tx.fetchrow(store.LINK_ADDRESS, link_id) if await _find_links(tx, ctx, [link_id]) else None
+    if row is None or not hmac.compare_digest(row["secret_hash"], hash_token(secret)):
+        return None
+    return Secret(f"/s/{row['slug']}/r/{link_id}#{secret.reveal()}")
+
+
 async def open_link(tx: Tx, ctx: Ctx, *, store_slug: str, link_id: LinkId, secret: Secret[str]) -> OpenedLink:
     """Opens a link and shows its codes, using up one opening in the same transaction: both happen, or neither.
 
@@ -175,8 +190,10 @@ async def open_link(tx: Tx, ctx: Ctx, *, store_slug: str, link_id: LinkId, secre
         raise rules.why_closed(Link(**(await tx.fetch(store.FIND_LINKS, [link_id]))[0]), clock.now())
 
     link = Link(**burnt)
+    # The secret is what entitles: from here on its holder may see these codes, and only these.
+    entitled = replace(ctx, permissions=ctx.permissions | {"buyer.reveal"})
     units = await _show(
-        tx, ctx, order_id=link.order_id, allocation_id=link.allocation_id, via="LINK", link_id=link.id, whole=True
+        tx, entitled, order_id=link.order_id, allocation_id=link.allocation_id, via="LINK", link_id=link.id, whole=True
     )
     detail = {"order_id": link.order_id, "opens": link.opens, "units": len(units)}
     await audit.record(tx, ctx, "delivery_link.opened", subject_kind="delivery_link", subject_id=link.id, detail=detail)
@@ -287,35 +304,19 @@ async def _show(
         reason=None,
     )
     await orders.mark_revealed(tx, ctx, allocation_ids=allocation_ids)
-    plaintexts = {each.code_id: each.plaintext for each in opened}
+    shown = {each.code_id: each for each in opened}
     counts = {row["code_id"]: row for row in await tx.fetch(store.COUNT_REVEALS, code_ids)}
-    return [_unit(row, plaintexts[row["code_id"]], counts[row["code_id"]]) for row in ready]
+    return [_unit(row, shown[row["code_id"]], counts[row["code_id"]]) for row in ready]
 
 
-def _unit(row: Mapping[str, Any], plaintext: Secret[str], count: Mapping[str, Any]) -> RevealedUnit:
-    code, pin = split_plaintext(plaintext)
+def _unit(row: Mapping[str, Any], shown: codes.Revealed, count: Mapping[str, Any]) -> RevealedUnit:
     return RevealedUnit(
         allocation_id=row["id"], line=row["line"], unit=row["unit"], title=row["title"], kind=row["fulfilment_kind"],
-        code=code, pin=pin, masked=mask_code(code.reveal()),
+        code=shown.code, pin=shown.pin, masked=mask_code(shown.code.reveal()),
         redemption=row["redemption"], redemption_zh=row["redemption_zh"],
         restrictions=row["restrictions"], restrictions_zh=row["restrictions_zh"],
         revealed_at=count["first_at"], reveal_count=count["times"],
     )  # fmt: skip
-
-
-def split_plaintext(plaintext: Secret[str]) -> tuple[Secret[str], Secret[str] | None]:
-    """A code's number and its PIN: a code with a PIN is stored as a JSON object of both, one without as it is."""
-    text = plaintext.reveal()
-    if text.startswith('{"code":'):
-        try:
-            match orjson.loads(text):
-                case {"code": str(code), "pin": str(pin)}:
-                    return Secret(code), Secret(pin)
-                case _:
-                    pass
-        except orjson.JSONDecodeError:
-            pass
-    return plaintext, None
 
 
 def _is_buyer(ctx: Ctx) -> bool:

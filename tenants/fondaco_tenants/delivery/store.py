@@ -64,3 +64,8 @@ SELECT id, order_id, allocation_id, via, actor_kind, ip, link_id, revealed_at FR
 """
 
 STORE_NAME = "SELECT name FROM store WHERE slug = $1"
+
+LINK_ADDRESS = """
+SELECT s.slug, k.secret_hash FROM delivery_link k JOIN "order" o ON o.id = k.order_id JOIN store s ON s.id = o.store_id
+WHERE k.id = $1
+"""

@@ -1,0 +1,410 @@
+"""Showing codes to their buyers, and links that do, in the schema.
+
+`RevealedCode` is the one type of the schema that holds a code; nothing of it is kept for repeated requests. Orders show
+their links and reveals through `OrderDelivery`, which the type Order inherits.
+"""
+
+import base64
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, cast
+from uuid import UUID
+
+import strawberry
+
+from fondaco_api.graphql.audit import ActorKind
+from fondaco_api.graphql.context import Context, Info
+from fondaco_api.graphql.enums import described
+from fondaco_api.graphql.errors import Failure, failure
+from fondaco_api.graphql.node import Node, fetch, key_of, read_global_id
+from fondaco_api.graphql.transaction import mutation
+from fondaco_core import clock, limits
+from fondaco_core.db import Tx
+from fondaco_core.errors import Invalid, NotFound
+from fondaco_core.ids import AllocationId, LinkId, OrderId
+from fondaco_tenants import codes, delivery
+from fondaco_tenants.delivery import LinkState
+
+if TYPE_CHECKING:
+    from fondaco_api.graphql.orders import Allocation, Order
+
+DeliveryLinkState = described(
+    LinkState,
+    "Whether a delivery link opens.",
+    name="DeliveryLinkState",
+    OPEN="It opens.",
+    SPENT="It was opened as often as it may be.",
+    EXPIRED="Its time is over.",
+    REVOKED="It was withdrawn.",
+)
+RevealVia = described(
+    codes.RevealVia,
+    "Through which door a code was shown.",
+    ACCOUNT="To the buyer, signed in.",
+    API="To a machine of the buyer.",
+    LINK="On the page of a delivery link.",
+    GUEST="To who holds the order's token.",
+    BACK_OFFICE="To somebody of the merchant, with a reason.",
+)
+
+
+@failure(delivery.NotDelivered)
+class NotDelivered(Failure):
+    """There is no code to show: it is still on its way, or the purchase was undone."""
+
+    pending: bool = strawberry.field(description="Whether it is still on its way, so that asking again later helps.")
+
+
+def _key(text: str, name: str, *, path: str) -> UUID:
+    """The row's id behind the global id of a type that is declared above this file."""
+    read = read_global_id(text)
+    if read is None:
+        raise Invalid("This is not an id that was issued here.", zh="这不是本系统签发的 ID。", path=(path,))
+    if read[0].__name__ != name:
+        raise NotFound(name.lower(), path=(path,))
+    return read[1]
+
+
+def _id(name: str, key: UUID) -> strawberry.ID:
+    return strawberry.ID(base64.b64encode(f"{name}:{key}".encode()).decode())
+
+
+async def load_links(context: Context, ids: list[LinkId]) -> list[delivery.Link | None]:
+    """Links that the asker may see."""
+    async with context.reading() as tx:
+        found = await delivery.find_links(tx, context.ctx, ids)
+    return [found.get(id_) for id_ in ids]
+
+
+async def load_deliveries(context: Context, ids: list[OrderId]) -> list[list[delivery.Link]]:
+    """The links of orders, newest first."""
+    async with context.reading() as tx:
+        found = await delivery.list_links(tx, context.ctx, ids)
+    return [found.get(id_, []) for id_ in ids]
+
+
+async def load_reveals(context: Context, ids: list[OrderId]) -> list[list[delivery.Reveal]]:
+    """Who saw codes of orders, newest first."""
+    async with context.reading() as tx:
+        found = await delivery.list_reveals(tx, context.ctx, ids)
+    return [found.get(id_, []) for id_ in ids]
+
+
+@strawberry.type(description="One code in the open. It is answered once, to its buyer, and kept nowhere else.")
+class RevealedCode:
+    """The one place of the schema with a plaintext; resolved from secrets, so that nothing prints it."""
+
+    unit: strawberry.Private[delivery.RevealedUnit]
+
+    @strawberry.field(description="The unit of the order whose code it is.")
+    def allocation_id(self) -> strawberry.ID:
+        """The unit's global id."""
+        return _id("Allocation", self.unit.allocation_id)
+
+    @strawberry.field(description="What was sold, as the order calls it.")
+    def title(self) -> str:
+        """The line's title."""
+        return self.unit.title
+
+    @strawberry.field(description="The code itself: a card's number, a redemption link, or the content of a QR code.")
+    def code(self) -> str:
+        """The plaintext."""
+        return self.unit.code.reveal()
+
+    @strawberry.field(description="The PIN that goes with it; null for a code without one.")
+    def pin(self) -> str | None:
+        """The PIN's plaintext."""
+        return None if self.unit.pin is None else self.unit.pin.reveal()
+
+    @strawberry.field(description="The same code with most of it hidden, as it shows everywhere else.")
+    def masked_code(self) -> str:
+        """The mask."""
+        return self.unit.masked
+
+    @strawberry.field(description="How to redeem it, in the viewer's language.")
+    def redemption(self, info: Info) -> str:
+        """Instructions."""
+        return self.unit.redemption_zh if info.context.locale == "zh-CN" else self.unit.redemption
+
+    @strawberry.field(description="What restricts its use, in the viewer's language; null for nothing.")
+    def restrictions(self, info: Info) -> str | None:
+        """Restrictions."""
+        chinese = info.context.locale == "zh-CN" and self.unit.restrictions_zh
+        return self.unit.restrictions_zh if chinese else self.unit.restrictions
+
+    @strawberry.field(description="When it was first shown to anybody.")
+    def revealed_at(self) -> datetime:
+        """The first showing."""
+        return self.unit.revealed_at
+
+    @strawberry.field(description="How often it was shown so far, this time included.")
+    def reveal_count(self) -> int:
+        """The number of showings."""
+        return self.unit.reveal_count
+
+
+@strawberry.type(description="The delivered codes of an order, in the open.")
+class RevealOrderSuccess:
+    """Many at once."""
+
+    codes: list[RevealedCode] = strawberry.field(
+        description=f"One for each delivered unit, at most {limits.REVEAL_UNITS_MAX}, in the order of the basket."
+    )
+
+
+@strawberry.type(description="A link that shows an order's codes, or one unit's, a limited number of times.")
+class DeliveryLink(Node):
+    """A link as everybody may see it who may see the order; its secret is in the answer of `createDeliveryLink` alone."""
+
+    link: strawberry.Private[delivery.Link]
+
+    @classmethod
+    def of(cls, link: delivery.Link) -> "DeliveryLink":
+        """The schema's form of a link."""
+        return cls(key=link.id, link=link)
+
+    @classmethod
+    async def load_node(cls, context: Context, key: UUID) -> "DeliveryLink | None":
+        """The link, for the buyer and the merchant of its order."""
+        link = await context.loaders.load(load_links, LinkId(key))
+        return None if link is None else cls.of(link)
+
+    @strawberry.field(description="Whether it opens now.")
+    def state(self) -> DeliveryLinkState:  # type: ignore[valid-type]
+        """Its state at this moment."""
+        return self.link.state_at(clock.now())
+
+    @strawberry.field(description="How often it may open in all.")
+    def opens_max(self) -> int:
+        """The bound."""
+        return self.link.opens_max
+
+    @strawberry.field(description="How often it was opened so far.")
+    def opens(self) -> int:
+        """The count."""
+        return self.link.opens
+
+    @strawberry.field(description="Until when it opens.")
+    def expires_at(self) -> datetime:
+        """The end."""
+        return self.link.expires_at
+
+    @strawberry.field(description="When it was made.")
+    def created_at(self) -> datetime:
+        """The beginning."""
+        return self.link.created_at
+
+    @strawberry.field(description="What kind of asker made it.")
+    def created_by(self) -> ActorKind:  # type: ignore[valid-type]
+        """The maker's kind."""
+        return ActorKind(self.link.created_by_kind)
+
+    @strawberry.field(description="When it was withdrawn; null while it was not.")
+    def revoked_at(self) -> datetime | None:
+        """The withdrawal."""
+        return self.link.revoked_at
+
+    @strawberry.field(description="The order whose codes it shows.")
+    async def order(self, info: Info) -> Annotated["Order", strawberry.lazy("fondaco_api.graphql.orders")] | None:
+        """The order."""
+        found: Any = await fetch(info.context, _id("Order", self.link.order_id))
+        return cast("Order | None", found)
+
+    @strawberry.field(description="The one unit whose code it shows; null when it shows the whole order's.")
+    async def allocation(
+        self, info: Info
+    ) -> Annotated["Allocation", strawberry.lazy("fondaco_api.graphql.orders")] | None:
+        """The unit."""
+        if self.link.allocation_id is None:
+            return None
+        found: Any = await fetch(info.context, _id("Allocation", self.link.allocation_id))
+        return cast("Allocation | None", found)
+
+    @strawberry.field(description="Whether you may withdraw it now.")
+    def viewer_can_revoke(self, info: Info) -> bool:
+        """Whether revokeDeliveryLink would do something for the viewer."""
+        ctx = info.context.ctx
+        return self.link.revoked_at is None and (ctx.has("buyer.link") or ctx.has("delivery.edit"))
+
+
+@strawberry.type(description="That somebody saw a code: who, when, how and from where.")
+class CodeReveal:
+    """One showing, without the code."""
+
+    reveal: strawberry.Private[delivery.Reveal]
+
+    @strawberry.field(description="When it was shown.")
+    def revealed_at(self) -> datetime:
+        """The moment."""
+        return self.reveal.revealed_at
+
+    @strawberry.field(description="Through which door.")
+    def via(self) -> RevealVia:  # type: ignore[valid-type]
+        """The door."""
+        return codes.RevealVia(self.reveal.via)
+
+    @strawberry.field(description="What kind of asker saw it.")
+    def seen_by(self) -> ActorKind:  # type: ignore[valid-type]
+        """The asker's kind."""
+        return ActorKind(self.reveal.actor_kind)
+
+    @strawberry.field(description="The address it was asked from, half hidden: `203.0.*.*`; null when there was none.")
+    def ip_masked(self) -> str | None:
+        """Half an address."""
+        return self.reveal.ip
+
+    @strawberry.field(description="The unit whose code it was; null for a code shown outside of any order.")
+    def allocation_id(self) -> strawberry.ID | None:
+        """The unit's global id."""
+        return None if self.reveal.allocation_id is None else _id("Allocation", self.reveal.allocation_id)
+
+    @strawberry.field(description="The link that was opened; null when it was not by a link.")
+    async def link(self, info: Info) -> DeliveryLink | None:
+        """The link."""
+        return None if self.reveal.link_id is None else await DeliveryLink.load_node(info.context, self.reveal.link_id)
+
+
+@strawberry.type(description="How an order's codes reached their buyer.")
+class OrderDelivery:
+    """What Order inherits: its links and its reveals."""
+
+    @strawberry.field(description=f"Its delivery links, newest first, at most {limits.LINKS_PER_ORDER_MAX}.")
+    async def deliveries(self, info: Info) -> list[DeliveryLink]:
+        """The order's links."""
+        key = OrderId(cast("Any", self).key)
+        return [DeliveryLink.of(link) for link in await info.context.loaders.load(load_deliveries, key)]
+
+    @strawberry.field(description=f"Who saw its codes and when, newest first, at most {limits.REVEALS_LISTED_MAX}.")
+    async def reveals(self, info: Info) -> list[CodeReveal]:
+        """The order's reveals."""
+        key = OrderId(cast("Any", self).key)
+        return [CodeReveal(reveal=reveal) for reveal in await info.context.loaders.load(load_reveals, key)]
+
+
+@strawberry.input(description="Whose code to show.")
+class RevealCodeInput:
+    """One unit."""
+
+    allocation_id: strawberry.ID = strawberry.field(description="The unit of your order.")
+
+
+@strawberry.input(description="Whose codes to show.")
+class RevealOrderInput:
+    """One order."""
+
+    order_id: strawberry.ID = strawberry.field(description="Your order.")
+
+
+@strawberry.input(description="What a new link shall open, how often and until when.")
+class CreateDeliveryLinkInput:
+    """A link's terms."""
+
+    order_id: strawberry.ID = strawberry.field(description="The order whose codes it shows.")
+    allocation_id: strawberry.ID | None = strawberry.field(
+        default=None, description="One unit of it, when it shall show that one alone."
+    )
+    opens_max: int = strawberry.field(
+        default=1,
+        description=f"How often it may open, from 1 to {limits.LINK_OPENS_MAX}. Each opening shows all its codes.",
+    )
+    expires_in_hours: int = strawberry.field(
+        default=24, description=f"How long it lives, in hours, from 1 to {limits.LINK_HOURS_MAX}."
+    )
+
+
+@strawberry.input(description="Which link to withdraw.")
+class RevokeDeliveryLinkInput:
+    """One link."""
+
+    link_id: strawberry.ID = strawberry.field(description="The link.")
+
+
+@strawberry.type(description="The link is made.")
+class CreateDeliveryLinkSuccess:
+    """The link with its whole address, which is derived anew whenever the same request is repeated."""
+
+    link: DeliveryLink = strawberry.field(description="The link.")
+
+    @strawberry.field(
+        description="Its whole address, with the secret behind the #. It is told here alone, and again only to a repetition "
+        "of the same request; null when it cannot be told any more."
+    )
+    async def url(self, info: Info) -> str | None:
+        """The address to hand on."""
+        async with info.context.reading() as tx:
+            address = await delivery.find_link_address(tx, info.context.ctx, link_id=LinkId(self.link.key))
+        return None if address is None else info.context.settings.public_url + address.reveal()
+
+
+@strawberry.type(description="The link is withdrawn.")
+class RevokeDeliveryLinkSuccess:
+    """The link as it is now."""
+
+    link: DeliveryLink = strawberry.field(description="The link as it is now.")
+
+
+@strawberry.type
+class Mutation:
+    """What can be done about deliveries."""
+
+    @mutation(refusals=[delivery.NotDelivered], replays=False)
+    async def reveal_code(
+        self,
+        info: Info,
+        tx: Tx,
+        input: Annotated[RevealCodeInput, strawberry.argument(description="Whose code to show.")],
+    ) -> RevealedCode:
+        """Shows the code of one delivered unit to its buyer, and puts the showing on record with who, when and from where.
+
+        From then on the unit is not refunded automatically. Asking again shows it again, on record again; nothing is
+        kept for repeated requests.
+        """
+        allocation_id = AllocationId(_key(input.allocation_id, "Allocation", path="allocation_id"))
+        return RevealedCode(unit=await delivery.reveal_code(tx, info.context.ctx, allocation_id=allocation_id))
+
+    @mutation(refusals=[delivery.NotDelivered], replays=False)
+    async def reveal_order(
+        self,
+        info: Info,
+        tx: Tx,
+        input: Annotated[RevealOrderInput, strawberry.argument(description="Whose codes to show.")],
+    ) -> RevealOrderSuccess:
+        """Shows every delivered code of an order to its buyer at once, each on record; units on their way are left out."""
+        order_id = OrderId(_key(input.order_id, "Order", path="order_id"))
+        units = await delivery.reveal_order(tx, info.context.ctx, order_id=order_id)
+        return RevealOrderSuccess(codes=[RevealedCode(unit=unit) for unit in units])
+
+    @mutation(refusals=[delivery.NotDelivered, delivery.TooManyLinks])
+    async def create_delivery_link(
+        self,
+        info: Info,
+        tx: Tx,
+        input: Annotated[CreateDeliveryLinkInput, strawberry.argument(description="The link's terms.")],
+    ) -> CreateDeliveryLinkSuccess:
+        """Makes a link that shows an order's codes a limited number of times to whoever has it, without an account.
+
+        For the buyer, to hand a code on; for the merchant's support, to send it without seeing it. Opening its page shows
+        nothing; pressing its button does.
+        """
+        unit = input.allocation_id
+        link = await delivery.create_link(
+            tx,
+            info.context.ctx,
+            order_id=OrderId(_key(input.order_id, "Order", path="order_id")),
+            allocation_id=None if unit is None else AllocationId(_key(unit, "Allocation", path="allocation_id")),
+            opens_max=input.opens_max,
+            expires_in_hours=input.expires_in_hours,
+        )
+        return CreateDeliveryLinkSuccess(link=DeliveryLink.of(link))
+
+    @mutation()
+    async def revoke_delivery_link(
+        self,
+        info: Info,
+        tx: Tx,
+        input: Annotated[RevokeDeliveryLinkInput, strawberry.argument(description="Which link to withdraw.")],
+    ) -> RevokeDeliveryLinkSuccess:
+        """Withdraws a delivery link, so that it opens no more; what it has shown stays shown and on record."""
+        link_id = LinkId(key_of(input.link_id, DeliveryLink, path=("link_id",)))
+        return RevokeDeliveryLinkSuccess(
+            link=DeliveryLink.of(await delivery.revoke_link(tx, info.context.ctx, link_id=link_id))
+        )
