@@ -10,6 +10,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 PYTHON ?= python3
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 BIN := .venv/bin
 # An environment that was moved is none: the place is part of the stamp.
 STAMP := .venv/.set-up-$(shell pwd | cksum | cut -d ' ' -f 1)
