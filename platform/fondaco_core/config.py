@@ -73,7 +73,9 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         master_key_file=Path(env["FONDACO_MASTER_KEY_FILE"]) if env.get("FONDACO_MASTER_KEY_FILE") else None,
         profile=_profile(env),
         public_url=_public_url(env, host, port),
-        allowed_origins=tuple(o.strip().rstrip("/") for o in env.get("FONDACO_ALLOWED_ORIGINS", "").split(",") if o.strip()),
+        allowed_origins=tuple(
+            o.strip().rstrip("/") for o in env.get("FONDACO_ALLOWED_ORIGINS", "").split(",") if o.strip()
+        ),
         log_level=_level(env),
         database_pool=_integer(env, "FONDACO_DATABASE_POOL", 12, least=1, most=200),
         worker_threads=_integer(env, "FONDACO_WORKER_THREADS", 4, least=1, most=64),

@@ -11,6 +11,7 @@ A type becomes a node by inheriting `Node`, keeping its row's id as `key`, and s
 
 import base64
 import binascii
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, TypeVar
 from uuid import UUID
 
@@ -76,7 +77,7 @@ def key_of(text: str, kind: type[Node], *, path: tuple[str, ...] = ("id",)) -> U
     return read[1]
 
 
-def keys_of(texts: list[str], kind: type[Node], *, path: tuple[str, ...] = ("ids",)) -> list[UUID]:
+def keys_of(texts: Sequence[str], kind: type[Node], *, path: tuple[str, ...] = ("ids",)) -> list[UUID]:
     """The rows' ids behind a list of opaque ids."""
     return [key_of(text, kind, path=path) for text in texts]
 

@@ -20,13 +20,43 @@ from strawberry.printer import print_schema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
-from fondaco_api.graphql import node
+from fondaco_api.graphql import (
+    audit,
+    catalog,
+    customers,
+    identity,
+    listing_changes,
+    listings,
+    merchants,
+    node,
+    order_changes,
+    orders,
+    sessions,
+    storefront,
+    tenancy,
+    wallets,
+)
 from fondaco_api.graphql.context import Info
 from fondaco_api.graphql.execution import core_of
 from fondaco_api.graphql.scalars import SCALARS
 from fondaco_core.context import ActorKind
 
-MODULES: tuple[ModuleType, ...] = (node,)
+MODULES: tuple[ModuleType, ...] = (
+    node,
+    catalog,
+    storefront,
+    listings,
+    listing_changes,
+    tenancy,
+    audit,
+    sessions,
+    customers,
+    merchants,
+    identity,
+    orders,
+    order_changes,
+    wallets,
+)
 
 
 def _merged(name: str, part: str, description: str, *more: type) -> Any:

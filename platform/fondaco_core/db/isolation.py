@@ -100,5 +100,7 @@ def _platform_grants(table: Table, guard: Isolation) -> list[str]:
 def global_tables(metadata: MetaData) -> dict[str, str]:
     """Every table without a policy, with the reason that its definition gives."""
     return {
-        table.name: isolation_of(table).reason for table in metadata.sorted_tables if isolation_of(table).kind == "global"
+        table.name: isolation_of(table).reason
+        for table in metadata.sorted_tables
+        if isolation_of(table).kind == "global"
     }

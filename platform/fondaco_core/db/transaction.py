@@ -30,7 +30,9 @@ class Tx:
 
     __slots__ = ("_connection", "_driver", "_facts", "role", "tenant_id")
 
-    def __init__(self, connection: AsyncConnection, driver: "asyncpg.Connection[Any]", role: Role, tenant_id: UUID | None):
+    def __init__(
+        self, connection: AsyncConnection, driver: "asyncpg.Connection[Any]", role: Role, tenant_id: UUID | None
+    ) -> None:
         self._connection = connection
         self._driver = driver
         self._facts: dict[object, Any] = {}
@@ -104,7 +106,9 @@ async def _begin(role: Role, ctx: Ctx, *, read_only: bool = False) -> AsyncItera
     tenant = str(UUID(str(ctx.tenant_id))) if ctx.tenant_id is not None else ""
     user = str(UUID(str(ctx.actor_id))) if ctx.actor_id is not None else ""
     mode = " READ ONLY" if read_only else ""
-    begin = f"BEGIN{mode}; SELECT set_config('app.tenant_id', '{tenant}', true), set_config('app.user_id', '{user}', true)"
+    begin = (
+        f"BEGIN{mode}; SELECT set_config('app.tenant_id', '{tenant}', true), set_config('app.user_id', '{user}', true)"
+    )
     async with database().engine(role).connect() as connection:
         driver = await _open(connection, begin)
         try:

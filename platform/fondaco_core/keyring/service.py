@@ -80,9 +80,7 @@ async def _unwrap(
     master_keys: MasterKeys, row: object, *, number: int, tenant_id: TenantId | None, purpose: Purpose
 ) -> DataKey:
     wrapped = WrappedKey(row["master_key_id"], row["wrapped"])  # type: ignore[index]
-    return await DataKey.unwrap(
-        master_keys, wrapped, number=number, tenant_id=tenant_id, purpose=purpose.value.lower()
-    )
+    return await DataKey.unwrap(master_keys, wrapped, number=number, tenant_id=tenant_id, purpose=purpose.value.lower())
 
 
 async def _make(tx: Tx, master_keys: MasterKeys, tenant_id: TenantId | None, purpose: Purpose) -> DataKey:

@@ -151,7 +151,12 @@ async def balances(tx: Tx, *, tenant_id: TenantId | None, customer_id: CustomerI
     rows = await tx.fetch(store.BALANCES, tenant_id, customer_id)
     return [
         Balance(
-            AccountId(r["id"]), AccountKind(r["kind"]), r["currency"], r["posted_minor"], r["pending_minor"], r["floor_minor"]
+            AccountId(r["id"]),
+            AccountKind(r["kind"]),
+            r["currency"],
+            r["posted_minor"],
+            r["pending_minor"],
+            r["floor_minor"],
         )
         for r in rows
     ]

@@ -34,7 +34,9 @@ class OutOfStock(Conflict):
 
     def __init__(self, listing_id: ListingId, *, asked: int, available: int, path: tuple[str, ...] = ()) -> None:
         super().__init__(
-            f"{asked} were asked for, {available} can be had now.", zh=f"需要 {asked} 件,目前可售 {available} 件。", path=path
+            f"{asked} were asked for, {available} can be had now.",
+            zh=f"需要 {asked} 件,目前可售 {available} 件。",
+            path=path,
         )
         self.listing_id = listing_id
         self.asked = asked
@@ -93,7 +95,9 @@ class GuestsNotServed(Conflict):
 
     def __init__(self) -> None:
         super().__init__(
-            "This store sells to registered buyers only; sign in or register.", zh="本店仅向注册用户销售,请登录或注册。", path=("guest",)
+            "This store sells to registered buyers only; sign in or register.",
+            zh="本店仅向注册用户销售,请登录或注册。",
+            path=("guest",),
         )
 
 

@@ -124,7 +124,9 @@ def check_lines(lines: Sequence[tuple[ListingId, int]]) -> None:
         )
     if len({listing for listing, _ in lines}) < len(lines):
         raise InvalidOrder(
-            "A listing stands in two lines; put its units into one.", zh="同一商品出现在多行中,请合并数量。", path=("lines",)
+            "A listing stands in two lines; put its units into one.",
+            zh="同一商品出现在多行中,请合并数量。",
+            path=("lines",),
         )
 
 
@@ -143,7 +145,9 @@ def price_order(
             )  # fmt: skip
         if quote.store_id != quotes[0].store_id or quote.currency != quotes[0].currency:
             raise InvalidOrder(
-                "All lines of an order are of one store and one currency.", zh="订单各行须属于同一店铺与同一货币。", path=("lines",)
+                "All lines of an order are of one store and one currency.",
+                zh="订单各行须属于同一店铺与同一货币。",
+                path=("lines",),
             )
     priced = PricedOrder(customer_id, tuple(quotes))
     if agreed is not None and agreed != priced.total:

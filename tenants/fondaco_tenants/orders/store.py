@@ -16,7 +16,9 @@ WHERE l.id = ANY($1::uuid[]) AND l.state = 'ACTIVE'
 """
 
 # Orders of one customer for one limited listing go one after the other; in one order of keys, so that nobody waits crosswise.
-LOCK_LIMITS = "SELECT pg_advisory_xact_lock(key) FROM (SELECT DISTINCT key FROM unnest($1::bigint[]) AS k(key) ORDER BY key) AS k"
+LOCK_LIMITS = (
+    "SELECT pg_advisory_xact_lock(key) FROM (SELECT DISTINCT key FROM unnest($1::bigint[]) AS k(key) ORDER BY key) AS k"
+)
 
 BOUGHT = """
 SELECT w.listing_id, coalesce(sum(l.live_quantity), 0)::bigint AS units
@@ -55,16 +57,16 @@ o.id, o.tenant_id, o.code, o.store_id, o.customer_id, o.state, o.currency, o.tot
 o.reference, o.hold_expires_at, o.placed_at, o.paid_at, o.fulfilled_at, o.closed_at, o.reason, o.token_version, o.version
 """
 
-BY_IDS = f'SELECT {ORDER_COLUMNS} FROM "order" o WHERE o.id = ANY($1::uuid[])'  # noqa: S608 - a constant
-BY_CODE = f'SELECT {ORDER_COLUMNS} FROM "order" o WHERE o.code = $1'  # noqa: S608
-LOCK = f'SELECT {ORDER_COLUMNS} FROM "order" o WHERE o.id = $1 FOR NO KEY UPDATE'  # noqa: S608
+BY_IDS = f'SELECT {ORDER_COLUMNS} FROM "order" o WHERE o.id = ANY($1::uuid[])'
+BY_CODE = f'SELECT {ORDER_COLUMNS} FROM "order" o WHERE o.code = $1'
+LOCK = f'SELECT {ORDER_COLUMNS} FROM "order" o WHERE o.id = $1 FOR NO KEY UPDATE'
 
 # `$3` is the last id of the page before, or null.
 _LIST = f"""
 SELECT {ORDER_COLUMNS} FROM "order" o
 WHERE ($1::uuid IS NULL OR o.customer_id = $1) AND ($2::text[] IS NULL OR o.state = ANY($2)) AND ($3::uuid IS NULL OR o.id %s $3)
 ORDER BY o.id %s LIMIT $4
-"""  # noqa: S608
+"""
 LIST_NEWEST = _LIST % ("<", "DESC")
 LIST_OLDEST = _LIST % (">", "ASC")
 
@@ -80,13 +82,13 @@ a.changed_at, a.refunded_at, a.revealed_at, c.masked
 _ALLOCATIONS = f"""
 SELECT {ALLOCATION_COLUMNS} FROM allocation a LEFT JOIN code c ON c.id = a.code_id
 WHERE a.order_id = $1 AND ($2::uuid IS NULL OR a.id %s $2) ORDER BY a.id %s LIMIT $3
-"""  # noqa: S608 - constants
+"""
 ALLOCATIONS = _ALLOCATIONS % (">", "ASC")
 ALLOCATIONS_BACKWARDS = _ALLOCATIONS % ("<", "DESC")
 
 ALLOCATION_BY_IDS = f"""
 SELECT {ALLOCATION_COLUMNS} FROM allocation a LEFT JOIN code c ON c.id = a.code_id WHERE a.id = ANY($1::uuid[])
-"""  # noqa: S608
+"""
 
 REVEALS = """
 SELECT revealed_at, count(*)::int AS units FROM allocation WHERE order_id = $1 AND revealed_at IS NOT NULL

@@ -33,7 +33,9 @@ pytestmark = pytest.mark.usefixtures("database")
 
 async def codes_by_state(shop: Shop) -> dict[str, int]:
     async with governing(admin_ctx()) as tx:
-        rows = await tx.fetch("SELECT state, count(*) AS n FROM code WHERE tenant_id = $1 GROUP BY state", shop.tenant_id)
+        rows = await tx.fetch(
+            "SELECT state, count(*) AS n FROM code WHERE tenant_id = $1 GROUP BY state", shop.tenant_id
+        )
     return {row["state"]: row["n"] for row in rows}
 
 
@@ -180,7 +182,14 @@ async def test_of_many_orders_each_stands_or_falls_alone() -> None:
         ],
     )
 
-    assert [type(outcome) for outcome in outcomes] == [OutOfStock, Placed, NotFound, PriceChanged, Placed, InsufficientFunds]
+    assert [type(outcome) for outcome in outcomes] == [
+        OutOfStock,
+        Placed,
+        NotFound,
+        PriceChanged,
+        Placed,
+        InsufficientFunds,
+    ]
     assert await codes_by_state(shop) == {"AVAILABLE": 1, "DELIVERED": 2}
     await assert_invariants()
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from fondaco_core import audit, clock, ledger, limits, outbox
 from fondaco_core.context import Ctx
@@ -105,7 +106,7 @@ async def expire_overdue(tx: Tx, ctx: Ctx, *, count: int = limits.EXPIRE_BATCH) 
 
 
 async def _close(
-    tx: Tx, ctx: Ctx, order_ids: Sequence[OrderId], state: OrderState, *, reason: str | None, tenants: Sequence[object]
+    tx: Tx, ctx: Ctx, order_ids: Sequence[OrderId], state: OrderState, *, reason: str | None, tenants: Sequence[UUID]
 ) -> None:
     assert state in rules.NEXT_STATES[OrderState.PENDING_PAYMENT]
     now = clock.now()
@@ -116,9 +117,9 @@ async def _close(
     pairs = list(zip(tenants, order_ids, strict=True))
     await audit.record_many(
         tx, ctx, f"order.{state.value.lower()}", subject_kind="order", reason=reason,
-        subjects=[(tenant, order_id, {}) for tenant, order_id in pairs],  # type: ignore[misc]
+        subjects=[(tenant, order_id, {}) for tenant, order_id in pairs],
     )  # fmt: skip
-    await outbox.announce(tx, *((tenant, OrderClosed(str(order_id), state.value)) for tenant, order_id in pairs))  # type: ignore[misc]
+    await outbox.announce(tx, *((tenant, OrderClosed(str(order_id), state.value)) for tenant, order_id in pairs))
 
 
 async def refund_order(
@@ -164,7 +165,7 @@ async def _refundable(
 
 
 async def _refund_transfers(
-    tx: Tx, order: OrderView, chosen: Sequence[tuple[AllocationId, OrderLineId, SourceId]], refund_id: object
+    tx: Tx, order: OrderView, chosen: Sequence[tuple[AllocationId, OrderLineId, SourceId]], refund_id: UUID
 ) -> list[NewTransfer]:
     rows = await tx.fetch(store.REFUNDED_UNITS, order.id)
     before = {(row["line_id"], row["source_id"]): row["units"] for row in rows}
@@ -178,13 +179,17 @@ async def _refund_transfers(
                 before.get(route, 0),
             )  # fmt: skip
             transfers += rules.refund_of_hop(
-                hop, units[route], customer_id=order.customer_id, currency=order.total.currency, refund_id=refund_id  # type: ignore[arg-type]
+                hop,
+                units[route],
+                customer_id=order.customer_id,
+                currency=order.total.currency,
+                refund_id=refund_id,
             )
     return transfers
 
 
 async def _finish_refund(
-    tx: Tx, ctx: Ctx, order: OrderView, refund_id: object, units: int, transfers: Sequence[NewTransfer], reason: str
+    tx: Tx, ctx: Ctx, order: OrderView, refund_id: UUID, units: int, transfers: Sequence[NewTransfer], reason: str
 ) -> int:
     now = clock.now()
     amount_minor = sum(t.amount_minor for t in transfers if t.credit.customer_id == order.customer_id)
@@ -192,7 +197,16 @@ async def _finish_refund(
     state = rules.state_after_refund(units_live=sum(row["live_quantity"] for row in rows))
     await tx.execute(store.REFUND_ORDER, order.id, state.value, amount_minor, now)
     await tx.execute(
-        store.ADD_REFUND, refund_id, order.tenant_id, order.id, units, amount_minor, reason, ctx.actor.value, ctx.actor_id, now
+        store.ADD_REFUND,
+        refund_id,
+        order.tenant_id,
+        order.id,
+        units,
+        amount_minor,
+        reason,
+        ctx.actor.value,
+        ctx.actor_id,
+        now,
     )
     await audit.record(
         tx, ctx, "order.refunded", subject_kind="order", subject_id=order.id, tenant_id=order.tenant_id, reason=reason,

@@ -17,17 +17,27 @@ from fondaco_core import audit, clock, ledger, outbox
 from fondaco_core.context import ActorKind, Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import NotFound, Refusal
-from fondaco_core.ids import AllocationId, CodeId, CustomerId, HopId, ListingId, OrderId, OrderLineId, PoolId, new_id, new_public_code
+from fondaco_core.ids import (
+    AllocationId,
+    CodeId,
+    CustomerId,
+    HopId,
+    ListingId,
+    OrderId,
+    OrderLineId,
+    PoolId,
+    new_id,
+    new_public_code,
+)
 from fondaco_core.ledger import InsufficientFunds
 from fondaco_core.money import Money
-from fondaco_core.postings import AccountKind, NewTransfer, Owner
+from fondaco_core.postings import AccountKind, NewTransfer
 from fondaco_tenants import codes, customers
 from fondaco_tenants.codes import Picked
 from fondaco_tenants.orders import rules, store
 from fondaco_tenants.orders.errors import OutOfStock
 from fondaco_tenants.orders.events import OrderFulfilled, OrderPlaced
 from fondaco_tenants.orders.rules import AllocationState, HopPlan, OrderState, PricedOrder, Quote, SourceOffer
-
 
 # Before anything was sold here.
 _EVER = datetime(2000, 1, 1, tzinfo=UTC)
@@ -147,7 +157,11 @@ def _quote_of(row: Mapping[str, Any], *, quantity: int, line: int) -> Quote:
 
 
 async def _quote(
-    tx: Tx, ctx: Ctx, customer_id: CustomerId, requests: Sequence[OrderRequest], outcomes: dict[OrderId, Placed | Refusal]
+    tx: Tx,
+    ctx: Ctx,
+    customer_id: CustomerId,
+    requests: Sequence[OrderRequest],
+    outcomes: dict[OrderId, Placed | Refusal],
 ) -> list[_Draft]:
     guest = ctx.actor in {ActorKind.GUEST, ActorKind.ANONYMOUS}
     drafts: list[_Draft] = []
@@ -166,7 +180,9 @@ async def _within_limits(
     tx: Tx, customer_id: CustomerId, drafts: list[_Draft], outcomes: dict[OrderId, Placed | Refusal], now: datetime
 ) -> list[_Draft]:
     """Keeps the orders that the listings' limits per customer allow, counting those of this request before them."""
-    limited = {line.listing_id: line for draft in drafts for line in draft.priced.lines if line.customer_max is not None}
+    limited = {
+        line.listing_id: line for draft in drafts for line in draft.priced.lines if line.customer_max is not None
+    }
     if not limited:
         return drafts
     await tx.fetch(store.LOCK_LIMITS, [_limit_key(listing_id, customer_id) for listing_id in limited])
@@ -186,13 +202,14 @@ async def _within_limits(
     return kept
 
 
-async def bought_before(
-    tx: Tx, customer_id: CustomerId, lines: Sequence[Quote], now: datetime
-) -> dict[ListingId, int]:
+async def bought_before(tx: Tx, customer_id: CustomerId, lines: Sequence[Quote], now: datetime) -> dict[ListingId, int]:
     """How many units of limited listings a customer has already, within each listing's period."""
     if not lines:
         return {}
-    since = [_EVER if line.customer_period_days is None else now - timedelta(days=line.customer_period_days) for line in lines]
+    since = [
+        _EVER if line.customer_period_days is None else now - timedelta(days=line.customer_period_days)
+        for line in lines
+    ]
     rows = await tx.fetch(store.BOUGHT, [line.listing_id for line in lines], since, customer_id)
     return {ListingId(row["listing_id"]): int(row["units"]) for row in rows}
 
@@ -245,12 +262,18 @@ async def _bind_codes(tx: Tx, drafts: list[_Draft], outcomes: dict[OrderId, Plac
                 _assign(draft, stock.left)
                 bound.add(draft.request.order_id)
                 continue
-            nexts = [(next((s.pool_id for s in line.sources if not stock.dry(s.pool_id)), None), missing, line) for line, missing in short]
+            nexts = [
+                (next((s.pool_id for s in line.sources if not stock.dry(s.pool_id)), None), missing, line)
+                for line, missing in short
+            ]
             lost = next(((line, missing) for pool, missing, line in nexts if pool is None), None)
             if lost is not None:
                 line, missing = lost
                 outcomes[draft.request.order_id] = OutOfStock(
-                    line.listing_id, asked=line.quantity, available=line.quantity - missing, path=("lines", str(line.line))
+                    line.listing_id,
+                    asked=line.quantity,
+                    available=line.quantity - missing,
+                    path=("lines", str(line.line)),
                 )
                 continue
             for pool, missing, _ in nexts:
@@ -268,12 +291,17 @@ def _assign(draft: _Draft, left: dict[PoolId, list[Picked]]) -> None:
     for line in draft.priced.lines:
         plan = rules.plan_units(line, {pool: len(codes_left) for pool, codes_left in left.items()})
         draft.units[line.line] = [
-            _Unit(AllocationId(new_id()), source, left[source.pool_id].pop(0)) for source, units in plan for _ in range(units)
+            _Unit(AllocationId(new_id()), source, left[source.pool_id].pop(0))
+            for source, units in plan
+            for _ in range(units)
         ]
         for source, units in plan:
             draft.hops += rules.plan_hops(line, source, units)
     draft.payments = rules.payments_of_hops(
-        draft.hops, customer_id=draft.priced.customer_id, currency=draft.priced.total.currency, order_id=draft.request.order_id
+        draft.hops,
+        customer_id=draft.priced.customer_id,
+        currency=draft.priced.total.currency,
+        order_id=draft.request.order_id,
     )
 
 
@@ -310,7 +338,14 @@ async def _write(tx: Tx, ctx: Ctx, customer_id: CustomerId, drafts: Sequence[_Dr
         if bound:
             await codes.allocate_codes(tx, bound, delivered=delivered)
     public = [new_public_code("FD") for _ in drafts]
-    await tx.execute(store.WRITE, drafts[0].priced.seller_id, customer_id, now, *_order_columns(drafts, public, now), *_unit_columns(drafts))
+    await tx.execute(
+        store.WRITE,
+        drafts[0].priced.seller_id,
+        customer_id,
+        now,
+        *_order_columns(drafts, public, now),
+        *_unit_columns(drafts),
+    )
     await ledger.post(tx, [t for draft in drafts if draft.fulfilled for t in draft.payments])
     tenant = drafts[0].priced.seller_id
     await audit.record_many(
@@ -363,10 +398,28 @@ def _unit_columns(drafts: Sequence[_Draft]) -> list[list[object]]:
         for line in draft.priced.lines:
             line_id = line_ids[line.line] = OrderLineId(new_id())
             lines.append(
-                (line_id, order_id, line.listing_id, line.entitlement_id, line.line, line.title, line.quantity, line.unit_price_minor)
+                (
+                    line_id,
+                    order_id,
+                    line.listing_id,
+                    line.entitlement_id,
+                    line.line,
+                    line.title,
+                    line.quantity,
+                    line.unit_price_minor,
+                )
             )
             allocations += [
-                (u.allocation_id, u.picked.owner_id, order_id, line_id, n, u.source.source_id, u.picked.code_id, state.value)
+                (
+                    u.allocation_id,
+                    u.picked.owner_id,
+                    order_id,
+                    line_id,
+                    n,
+                    u.source.source_id,
+                    u.picked.code_id,
+                    state.value,
+                )
                 for n, u in enumerate(draft.units[line.line], start=1)
             ]
         hops += [

@@ -188,7 +188,9 @@ async def list_allocations(
     return [allocation_view(row) for row in await tx.fetch(statement, order_id, bound, count)]
 
 
-async def find_allocations(tx: Tx, ctx: Ctx, allocation_ids: Sequence[AllocationId]) -> dict[AllocationId, AllocationView]:
+async def find_allocations(
+    tx: Tx, ctx: Ctx, allocation_ids: Sequence[AllocationId]
+) -> dict[AllocationId, AllocationView]:
     """Those of the units whose order the asker may see."""
     ctx.require("orders.read" if ctx.has("orders.read") else "buyer.read")
     views = [allocation_view(row) for row in await tx.fetch(store.ALLOCATION_BY_IDS, list(allocation_ids))]

@@ -52,7 +52,9 @@ async def simulate_order(
     quotes = await quote_lines(tx, lines)
     total = sum((quote.unit_price_minor * quote.quantity for quote in quotes), 0)
     stock = await codes.stock_of_pools(
-        tx, sorted({s.pool_id for quote in quotes for s in quote.sources}), up_to=sum(quote.quantity for quote in quotes)
+        tx,
+        sorted({s.pool_id for quote in quotes for s in quote.sources}),
+        up_to=sum(quote.quantity for quote in quotes),
     )
     refusal = await _refusal(tx, customer_id, quotes, stock, from_wallet=from_wallet)
     left = dict(stock)
@@ -65,7 +67,13 @@ async def simulate_order(
         price = Money(quote.unit_price_minor, quote.currency)
         simulated.append(
             SimulatedLine(
-                quote.listing_id, quote.title, quote.quantity, price, price * quote.quantity, min(available, quote.quantity), tuple(plan)
+                quote.listing_id,
+                quote.title,
+                quote.quantity,
+                price,
+                price * quote.quantity,
+                min(available, quote.quantity),
+                tuple(plan),
             )
         )
     return Simulated(tuple(simulated), Money(total, quotes[0].currency), refusal)
@@ -77,7 +85,9 @@ async def _refusal(
     try:
         priced = rules.price_order(customer_id or CustomerId(quotes[0].store_id), quotes, agreed=None)
         if customer_id is not None:
-            bought = await bought_before(tx, customer_id, [q for q in quotes if q.customer_max is not None], clock.now())
+            bought = await bought_before(
+                tx, customer_id, [q for q in quotes if q.customer_max is not None], clock.now()
+            )
             for quote in quotes:
                 rules.check_customer_limit(quote, bought=bought.get(quote.listing_id, 0))
         for line, missing in rules.short_lines(quotes, stock):
@@ -94,8 +104,6 @@ async def _refusal(
 async def _require_affordable(tx: Tx, priced: rules.PricedOrder) -> None:
     found = await ledger.balances(tx, tenant_id=priced.seller_id, customer_id=priced.customer_id)
     currency = priced.total.currency
-    available = next(
-        (b.available_minor for b in found if b.kind is AccountKind.WALLET and b.currency == currency), 0
-    )
+    available = next((b.available_minor for b in found if b.kind is AccountKind.WALLET and b.currency == currency), 0)
     if available < priced.total.amount_minor:
         raise InsufficientFunds(asked=priced.total, available=Money(available, currency))
