@@ -139,7 +139,8 @@ class Upload(TenantOwned):
 
     __tablename__ = "upload"
     __table_args__ = (
-        CheckConstraint("state IN ('RECEIVING', 'READY', 'IMPORTED')", name="state"),
+        CheckConstraint("state IN ('RECEIVING', 'READY', 'IMPORTED', 'DROPPED')", name="state"),
+        Index("ix_upload_waiting", "tenant_id", "created_at", postgresql_where=text("state IN ('RECEIVING', 'READY')")),
         {"info": guarded(trade_grant="")},
     )
 

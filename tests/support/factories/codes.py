@@ -1,12 +1,12 @@
 """Pools and codes that are valid by default, committed."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from fondaco_core.context import Ctx
+from fondaco_core.context import Ctx, system_ctx
 from fondaco_core.db import transaction
-from fondaco_core.ids import EntitlementId, PoolId, TenantId
+from fondaco_core.ids import EntitlementId, PoolId, TenantId, UploadId
 from fondaco_core.money import Money
 from fondaco_core.secret import Secret
 from fondaco_tenants import codes
@@ -67,3 +67,30 @@ async def make_codes(
             )
         assert batch.accepted == len(wanted[start : start + 1_000])
     return wanted
+
+
+async def pieces(data: bytes, size: int = 65_536) -> AsyncIterator[bytes]:
+    """A file as a client sends it."""
+    for start in range(0, len(data), size):
+        yield data[start : start + size]
+
+
+async def make_upload(ctx: Ctx, data: bytes) -> UploadId:
+    """A complete upload of these bytes."""
+    return (await codes.receive_upload(ctx, filename="codes.txt", stream=pieces(data))).id
+
+
+async def make_requested_import(
+    pool: MadePool, data: bytes, *, form: codes.ImportFormat = codes.ImportFormat.TXT
+) -> codes.Batch:
+    """An upload whose import was asked for, and which no worker has begun."""
+    upload_id = await make_upload(pool.ctx, data)
+    async with transaction(pool.ctx) as tx:
+        return await codes.request_import(
+            tx, pool.ctx, pool_id=pool.id, upload_id=upload_id, unit_cost=Money(3_000, "CNY"), format=form
+        )
+
+
+def importer_ctx(pool: MadePool) -> Ctx:
+    """The system importing for the pool's tenant, as a worker does."""
+    return system_ctx("test", tenant_id=pool.tenant_id, permissions=frozenset({"codes.import", "codes.read"}))

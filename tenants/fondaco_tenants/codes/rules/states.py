@@ -28,7 +28,7 @@ NEXT_STATES: dict[CodeState, frozenset[CodeState]] = {
     ),
     CodeState.HELD: frozenset({CodeState.AVAILABLE, CodeState.DELIVERED, CodeState.EXPIRED}),
     CodeState.DELIVERED: frozenset({CodeState.AVAILABLE, CodeState.REDEEMED, CodeState.EXPIRED}),
-    CodeState.QUARANTINED: frozenset({CodeState.AVAILABLE, CodeState.VOID}),
+    CodeState.QUARANTINED: frozenset({CodeState.AVAILABLE, CodeState.EXPIRED, CodeState.VOID}),
     CodeState.REDEEMED: frozenset(),
     CodeState.VOID: frozenset(),
     CodeState.EXPIRED: frozenset(),
@@ -63,6 +63,7 @@ class UploadState(StrEnum):
     RECEIVING = "RECEIVING"
     READY = "READY"
     IMPORTED = "IMPORTED"
+    DROPPED = "DROPPED"
 
 
 class ImportOutcome(StrEnum):

@@ -135,7 +135,7 @@ async def undo_batch(tx: Tx, ctx: Ctx, *, batch_id: BatchId, reason: str) -> Bat
     undone = 0 if touched else await tx.execute(store.UNDO_CODES, batch_id, clock.now(), why)
     # A code that is being held at this very moment is not counted by the first statement, and missing in the second.
     if undone != batch.accepted:
-        raise BatchTouched(batch.accepted - undone if not touched else touched)
+        raise BatchTouched(touched or batch.accepted - undone)
 
     undone_row = await tx.fetchrow(store.UNDO_BATCH, batch_id, clock.now())
     await audit.record(

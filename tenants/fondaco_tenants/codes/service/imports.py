@@ -120,8 +120,9 @@ async def import_codes(
     sealed = seal_lines(await keyring().sealing_key(shape.tenant_id), shape, entries, faults)
     batch_id = BatchId(new_id())
     await add_batch(
-        tx, ctx, batch_id, pool_id, terms, format, digest=file_digest(hashlib.sha256(data).digest()), size=len(data), upload_id=None
-    )
+        tx, ctx, batch_id, pool_id, terms=terms, form=format,
+        digest=file_digest(hashlib.sha256(data).digest()), size=len(data), upload_id=None,
+    )  # fmt: skip
     await store_lines(tx, batch_id, pool_id, sealed, bytes_done=len(data), last_line=len(lines), reported=0)
     return await finish_batch(tx, ctx, batch_id)
 
@@ -184,9 +185,9 @@ async def add_batch(
     ctx: Ctx,
     batch_id: BatchId,
     pool_id: PoolId,
+    *,
     terms: Terms,
     form: ImportFormat,
-    *,
     digest: bytes | None,
     size: int,
     upload_id: UploadId | None,

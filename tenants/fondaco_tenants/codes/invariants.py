@@ -1,0 +1,32 @@
+"""What is always true of the vault: queries that return no rows."""
+
+INVARIANTS = {
+    "no code that is in stock lies before its pool's picking mark": """
+        SELECT c.id FROM code c JOIN code_pool p ON p.id = c.pool_id
+        WHERE c.state = 'AVAILABLE' AND (c.expires_at, c.position) < (p.pick_expires_at, p.pick_position)
+    """,
+    "a code, its pool and its import are one tenant's": """
+        SELECT c.id FROM code c
+        LEFT JOIN code_pool p ON p.id = c.pool_id AND p.tenant_id = c.tenant_id
+        LEFT JOIN code_batch b ON b.id = c.batch_id AND b.tenant_id = c.tenant_id AND b.pool_id = c.pool_id
+        WHERE p.id IS NULL OR b.id IS NULL
+    """,
+    "every line of an import was accepted, a duplicate, or rejected": """
+        SELECT id FROM code_batch WHERE lines <> accepted + duplicates + rejected
+    """,
+    # An import never changes once it is done, so those of the last day are enough to look at.
+    "an import that is done has the codes that it says it accepted": """
+        SELECT b.id FROM code_batch b
+        LEFT JOIN code c ON c.batch_id = b.id AND (c.original OR c.state <> 'QUARANTINED')
+        WHERE b.state = 'READY' AND b.finished_at > now() - interval '1 day'
+        GROUP BY b.id, b.accepted HAVING count(c.id) <> b.accepted
+    """,
+    "nothing is kept of a file that was imported or dropped": """
+        SELECT k.upload_id AS id FROM upload_chunk k JOIN upload u ON u.id = k.upload_id
+        WHERE u.state = 'DROPPED'
+           OR EXISTS (SELECT 1 FROM code_batch b WHERE b.upload_id = k.upload_id AND b.state <> 'IMPORTING')
+    """,
+    "a code that was undone or voided unsold is not for sale": """
+        SELECT id FROM code WHERE NOT original AND state NOT IN ('VOID', 'QUARANTINED')
+    """,
+}

@@ -1,0 +1,112 @@
+"""The one use case that opens codes: show plaintext to somebody entitled to it, and write down that it was shown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from fondaco_core import audit, clock, limits, tenancy
+from fondaco_core.context import Ctx
+from fondaco_core.crypto import bound_to
+from fondaco_core.db import Tx
+from fondaco_core.errors import Bug, NotFound
+from fondaco_core.ids import AllocationId, CodeId, LinkId, OrderId, TenantId
+from fondaco_core.keyring import keyring
+from fondaco_core.secret import Secret
+from fondaco_tenants.codes.rules import RevealVia, unpack
+from fondaco_tenants.codes.service.vault import checked_reason
+from fondaco_tenants.codes.store import vault as store
+
+
+@dataclass(frozen=True, slots=True)
+class Revealed:
+    """A code that was opened: `plaintext` as it was sealed, and its parts as they are shown."""
+
+    code_id: CodeId
+    allocation_id: AllocationId | None
+    plaintext: Secret[str] = field(repr=False)
+    code: Secret[str] = field(repr=False)
+    pin: Secret[str] | None = field(repr=False)
+
+
+async def reveal_codes(
+    tx: Tx,
+    ctx: Ctx,
+    *,
+    code_ids: Sequence[UUID],
+    via: str,
+    order_id: UUID | None = None,
+    allocation_ids: Sequence[UUID] | None = None,
+    link_id: UUID | None = None,
+    reason: str | None = None,
+) -> list[Revealed]:
+    """Opens codes of the tenant of `tx` and records each as shown, in the same transaction; in the order that was asked.
+
+    Whether the asker bought them is decided by whoever calls this. A code that is not there is a Bug for a buyer, whose
+    allocation names it, and NotFound in the back office.
+    """
+    door = RevealVia(via)
+    ctx.require("codes.reveal" if door is RevealVia.BACK_OFFICE else "buyer.reveal")
+    assert 0 < len(code_ids) <= limits.HOLD_CODES_MAX
+    allocations: Sequence[UUID | None] = allocation_ids if allocation_ids is not None else [None] * len(code_ids)
+    assert len(allocations) == len(code_ids)
+    rows = {row["id"]: row for row in await tx.fetch(store.SEALED, list(code_ids))}
+    missing = sum(1 for code_id in code_ids if code_id not in rows)
+    if missing and door is RevealVia.BACK_OFFICE:
+        raise NotFound("code", path=("id",))
+    if missing:
+        msg = f"{missing} codes of allocations are not in the vault of their tenant."
+        raise Bug(msg)
+
+    shown: list[Revealed] = []
+    for code_id, allocation_id in zip(code_ids, allocations, strict=True):
+        row = rows[code_id]
+        packed = (await keyring().open(row["sealed"], aad=bound_to("code", row["id"], row["tenant_id"]))).reveal()
+        plain = unpack(packed)
+        shown.append(
+            Revealed(
+                CodeId(row["id"]),
+                None if allocation_id is None else AllocationId(allocation_id),
+                plaintext=Secret(packed.decode()),
+                code=Secret(plain.code),
+                pin=None if plain.pin is None else Secret(plain.pin),
+            )
+        )
+    await _record(tx, ctx, code_ids, allocations, door, order_id=order_id, link_id=link_id, reason=reason)
+    return shown
+
+
+async def reveal_own_code(tx: Tx, ctx: Ctx, *, code_id: CodeId, reason: str) -> Revealed:
+    """Shows a merchant's own person one of its codes, for a reason that is kept."""
+    ctx.require("codes.reveal")
+    await tenancy.require_active(tx, ctx)
+    why = checked_reason(reason)
+    (shown,) = await reveal_codes(tx, ctx, code_ids=[code_id], via=RevealVia.BACK_OFFICE.value, reason=why)
+    return shown
+
+
+async def _record(
+    tx: Tx,
+    ctx: Ctx,
+    code_ids: Sequence[UUID],
+    allocations: Sequence[UUID | None],
+    door: RevealVia,
+    *,
+    order_id: UUID | None,
+    link_id: UUID | None,
+    reason: str | None,
+) -> None:  # fmt: skip
+    owner = tx.tenant_id
+    assert owner is not None
+    await tx.execute(
+        store.ADD_REVEALS, owner, None if order_id is None else OrderId(order_id), door.value, ctx.actor.value, ctx.actor_id,
+        None if link_id is None else LinkId(link_id), ctx.ip, ctx.user_agent, reason, clock.now(),
+        list(code_ids), list(allocations),
+    )  # fmt: skip
+    detail = {"via": door.value, "order_id": order_id, "link_id": link_id}
+    await audit.record_many(
+        tx, ctx, "code.revealed", subject_kind="code", reason=reason,
+        subjects=[
+            (TenantId(owner), code_id, {**detail, "allocation_id": allocation})
+            for code_id, allocation in zip(code_ids, allocations, strict=True)
+        ],
+    )  # fmt: skip

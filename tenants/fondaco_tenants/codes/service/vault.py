@@ -1,0 +1,175 @@
+"""Use cases of codes in stock: look, find one by its text, take out of sale, bring back, expire. Plaintext is not here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fondaco_core import audit, clock, limits, tenancy
+from fondaco_core.context import Ctx
+from fondaco_core.crypto import CodeKind, fingerprint_many, normalise_code
+from fondaco_core.db import Tx
+from fondaco_core.errors import Invalid, NotFound
+from fondaco_core.ids import BatchId, CodeId, PoolId, TenantId
+from fondaco_core.keyring import keyring
+from fondaco_core.secret import Secret
+from fondaco_tenants.codes.errors import CodesInWrongState, ReasonTooShort
+from fondaco_tenants.codes.rules import CodeState, before_states
+from fondaco_tenants.codes.store import vault as store
+
+# The most answers to a search for one text: a code and the voided ones before it.
+FOUND_MAX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A code as people may see it who may not see its text."""
+
+    id: CodeId
+    pool_id: PoolId
+    batch_id: BatchId
+    state: CodeState
+    position: int
+    expires_at: datetime
+    fingerprint: bytes
+    masked: str
+    reason: str | None
+    changed_at: datetime
+
+
+def _code(row: Any) -> Code:
+    ids = {"id": CodeId(row["id"]), "pool_id": PoolId(row["pool_id"]), "batch_id": BatchId(row["batch_id"])}
+    return Code(**{**row, **ids, "state": CodeState(row["state"])})
+
+
+def checked_reason(text: str) -> str:
+    """A reason that says something, for what is done to codes; raises ReasonTooShort."""
+    reason = text.strip()
+    if not limits.REASON_CHARS_MIN <= len(reason) <= limits.NOTE_MAX or "\0" in reason:
+        raise ReasonTooShort
+    return reason
+
+
+async def codes_by_ids(tx: Tx, ctx: Ctx, *, code_ids: Sequence[CodeId]) -> dict[CodeId, Code]:
+    """Those of the codes that the tenant has, masked."""
+    ctx.require("codes.read")
+    return {CodeId(row["id"]): _code(row) for row in await tx.fetch(store.BY_IDS, list(code_ids))}
+
+
+async def list_codes(
+    tx: Tx,
+    ctx: Ctx,
+    *,
+    pool_id: PoolId,
+    batch_id: BatchId | None = None,
+    state: CodeState | None = None,
+    after: tuple[BatchId, int] | None = None,
+    backward: bool = False,
+    count: int = limits.PAGE_DEFAULT,
+) -> list[Code]:
+    """A page of a pool's codes, masked: the newest import first, each in the order of its file. `after` is batch and position."""
+    ctx.require("codes.read")
+    assert 0 < count <= limits.PAGE_MAX + 1
+    statement = store.LIST_UP if backward else store.LIST_DOWN
+    batch, position = after or (None, None)
+    rows = await tx.fetch(statement, pool_id, state.value if state else None, batch, position, batch_id, count)
+    return [_code(row) for row in rows]
+
+
+async def find_codes(tx: Tx, ctx: Ctx, *, text: Secret[str]) -> list[Code]:
+    """The tenant's codes with exactly this text, however it is spelled; the text itself goes no further than its hash."""
+    ctx.require("codes.read")
+    if len(text.reveal()) > limits.CODE_BYTES_MAX:
+        raise Invalid("No code is as long as this.", zh="没有这么长的卡密。", path=("text",))
+    spelled = {
+        normalise_code(text.reveal(), kind, case_sensitive=exact) for kind in CodeKind for exact in (False, True)
+    }
+    marks = fingerprint_many(keyring().fingerprint_key, sorted(spelled - {""}))
+    if not marks:
+        return []
+    return [_code(row) for row in await tx.fetch(store.BY_FINGERPRINTS, marks, FOUND_MAX)]
+
+
+async def quarantine_codes(tx: Tx, ctx: Ctx, *, code_ids: Sequence[CodeId], reason: str) -> list[Code]:
+    """Takes available codes out of sale until somebody has looked into them; all or none."""
+    ctx.require("codes.edit")
+    return await _move(tx, ctx, code_ids, CodeState.QUARANTINED, statement=store.QUARANTINE, action="code.quarantined", reason=reason)
+
+
+async def release_quarantined(tx: Tx, ctx: Ctx, *, code_ids: Sequence[CodeId], reason: str) -> list[Code]:
+    """Brings quarantined codes back into stock at their old place, or to EXPIRED when their time is over; all or none."""
+    ctx.require("codes.edit")
+    await tx.fetch(store.LOCK_POOLS, list(code_ids))
+    return await _move(
+        tx, ctx, code_ids, CodeState.AVAILABLE,
+        statement=store.RELEASE, action="code.released", reason=reason, before=(CodeState.QUARANTINED,),
+    )  # fmt: skip
+
+
+async def void_codes(tx: Tx, ctx: Ctx, *, code_ids: Sequence[CodeId], reason: str) -> list[Code]:
+    """Takes available or quarantined codes out for good; nobody bought them, so the same codes may be imported again."""
+    ctx.require("codes.edit")
+    return await _move(tx, ctx, code_ids, CodeState.VOID, statement=store.VOID, action="code.voided", reason=reason)
+
+
+async def pools_with_expired(tx: Tx, ctx: Ctx, *, count: int) -> list[tuple[TenantId, PoolId]]:
+    """Pools of any tenant that hold codes whose time is over; for a job, in a transaction as fondaco_platform."""
+    ctx.require("system.run")
+    rows = await tx.fetch(store.POOLS_DUE, clock.now(), count)
+    return [(TenantId(row["tenant_id"]), PoolId(row["id"])) for row in rows]
+
+
+async def expire_codes(tx: Tx, ctx: Ctx, *, pool_id: PoolId) -> int:
+    """Takes available codes whose time is over out of stock, so many that one transaction stays short, and says how many."""
+    ctx.require("system.run")
+    rows = await tx.fetch(store.EXPIRE, pool_id, clock.now(), limits.CODES_PER_CHANGE_MAX)
+    if rows:
+        subjects = [(ctx.tenant, row["id"], {"pool_id": pool_id}) for row in rows]
+        await audit.record_many(tx, ctx, "code.expired", subject_kind="code", subjects=subjects)
+    return len(rows)
+
+
+async def record_collisions(tx: Tx, ctx: Ctx, *, code_ids: Sequence[CodeId]) -> None:
+    """Writes down for the platform which codes came that another merchant has; its own transaction, as fondaco_platform."""
+    ctx.require("system.run")
+    await tx.execute(store.LOCK_COLLISIONS)
+    rows = await tx.fetch(store.COLLISIONS, list(code_ids))
+    if rows:
+        # No tenant: the entry is the platform's, since the importer may read its own log.
+        await audit.record_many(
+            tx, ctx, "code.collided", subject_kind="code",
+            subjects=[(None, row["id"], {name: row[name] for name in row.keys() if name != "id"}) for row in rows],  # noqa: SIM118 - a record
+        )  # fmt: skip
+
+
+async def _move(
+    tx: Tx,
+    ctx: Ctx,
+    code_ids: Sequence[CodeId],
+    after: CodeState,
+    *,
+    statement: str,
+    action: str,
+    reason: str,
+    before: Sequence[CodeState] | None = None,
+) -> list[Code]:
+    """Moves codes from wherever they may come to a state, all or none."""
+    await tenancy.require_active(tx, ctx)
+    why = checked_reason(reason)
+    ids = list(dict.fromkeys(code_ids))
+    if not 0 < len(ids) <= limits.CODES_PER_CHANGE_MAX:
+        raise Invalid(
+            f"Name 1 to {limits.CODES_PER_CHANGE_MAX} codes.", zh=f"请指定 1 至 {limits.CODES_PER_CHANGE_MAX} 个卡密。", path=("ids",)
+        )
+    rows = await tx.fetch(store.LOCK_CODES, ids)
+    if len(rows) != len(ids):
+        raise NotFound("code", path=("ids",))
+    allowed = set(before or before_states(after))
+    wrong = sum(1 for row in rows if CodeState(row["state"]) not in allowed)
+    if wrong:
+        raise CodesInWrongState(wrong, after.value)
+    await tx.execute(statement, ids, why, clock.now())
+    subjects = [(ctx.tenant, row["id"], {"before": row["state"], "after": after.value}) for row in rows]
+    await audit.record_many(tx, ctx, action, subject_kind="code", reason=why, subjects=subjects)
+    found = {row["id"]: _code(row) for row in await tx.fetch(store.BY_IDS, ids)}
+    return [found[code_id] for code_id in ids]

@@ -1,0 +1,101 @@
+"""The SQL of codes one by one: look at them, move them, open them."""
+
+# A newcomer that collided with another merchant's code is nobody's to see but the platform's: to its importer, who would
+# learn from it that somebody has this code, it looks as if it had not been stored.
+_SHOWN = "(original OR state <> 'QUARANTINED')"
+_CODE = "id, pool_id, batch_id, state, position, expires_at, fingerprint, masked, reason, changed_at"
+
+BY_IDS = f"SELECT {_CODE} FROM code WHERE id = ANY($1::uuid[]) AND {_SHOWN}"
+
+# Two halves, one for each of the partial indexes on fingerprints.
+BY_FINGERPRINTS = f"""
+SELECT {_CODE} FROM code WHERE fingerprint = ANY($1::bytea[]) AND original
+UNION ALL
+SELECT {_CODE} FROM code WHERE fingerprint = ANY($1::bytea[]) AND NOT original AND state <> 'QUARANTINED'
+ORDER BY changed_at DESC LIMIT $2
+"""
+
+# Batch after batch, the newest first, each in the order of its file, so that an index gives the order whatever the size.
+# `$3`, `$4` are the batch and the position where the page before ended.
+LIST_DOWN = f"""
+SELECT c.* FROM (
+  SELECT id FROM code_batch
+  WHERE pool_id = $1 AND ($5::uuid IS NULL OR id = $5) AND ($3::uuid IS NULL OR id <= $3) ORDER BY id DESC
+) b CROSS JOIN LATERAL (
+  SELECT {_CODE} FROM code
+  WHERE batch_id = b.id AND {_SHOWN} AND ($2::text IS NULL OR state = $2)
+    AND ($3::uuid IS NULL OR b.id < $3 OR position > $4)
+  ORDER BY position LIMIT $6
+) c ORDER BY b.id DESC, c.position LIMIT $6
+"""
+LIST_UP = f"""
+SELECT c.* FROM (
+  SELECT id FROM code_batch
+  WHERE pool_id = $1 AND ($5::uuid IS NULL OR id = $5) AND ($3::uuid IS NULL OR id >= $3) ORDER BY id
+) b CROSS JOIN LATERAL (
+  SELECT {_CODE} FROM code
+  WHERE batch_id = b.id AND {_SHOWN} AND ($2::text IS NULL OR state = $2)
+    AND ($3::uuid IS NULL OR b.id > $3 OR position < $4)
+  ORDER BY position DESC LIMIT $6
+) c ORDER BY b.id, c.position DESC LIMIT $6
+"""
+
+# Pools before codes, both in one order, as everybody does who lowers a mark.
+LOCK_POOLS = """
+SELECT id FROM code_pool WHERE id IN (SELECT pool_id FROM code WHERE id = ANY($1::uuid[])) ORDER BY id FOR NO KEY UPDATE
+"""
+LOCK_CODES = f"SELECT id, state FROM code WHERE id = ANY($1::uuid[]) AND {_SHOWN} ORDER BY id FOR NO KEY UPDATE"
+
+QUARANTINE = "UPDATE code SET state = 'QUARANTINED', reason = $2, changed_at = $3 WHERE id = ANY($1::uuid[])"
+# Nobody bought it, so its fingerprint is free again.
+VOID = "UPDATE code SET state = 'VOID', original = false, reason = $2, changed_at = $3 WHERE id = ANY($1::uuid[])"
+RELEASE = """
+WITH released AS (
+  UPDATE code SET state = CASE WHEN expires_at > $3 THEN 'AVAILABLE' ELSE 'EXPIRED' END, reason = $2, changed_at = $3
+  WHERE id = ANY($1::uuid[])
+  RETURNING pool_id, expires_at, position
+), lowest AS (
+  SELECT DISTINCT ON (pool_id) pool_id, expires_at, position FROM released ORDER BY pool_id, expires_at, position
+)
+UPDATE code_pool p SET pick_expires_at = l.expires_at, pick_position = l.position
+FROM lowest l WHERE p.id = l.pool_id AND (p.pick_expires_at, p.pick_position) > (l.expires_at, l.position)
+"""
+
+# Over all tenants, as fondaco_platform: which pools hold codes that have expired.
+POOLS_DUE = """
+SELECT p.id, p.tenant_id FROM code_pool p
+WHERE EXISTS (
+  SELECT 1 FROM code c
+  WHERE c.pool_id = p.id AND c.state = 'AVAILABLE' AND c.expires_at <= $1
+    AND (c.expires_at, c.position) >= (p.pick_expires_at, p.pick_position)
+)
+ORDER BY p.id LIMIT $2
+"""
+EXPIRE = """
+WITH due AS (
+  SELECT c.id FROM code_pool p JOIN code c ON c.pool_id = p.id
+  WHERE p.id = $1 AND c.state = 'AVAILABLE' AND c.expires_at <= $2
+    AND (c.expires_at, c.position) >= (p.pick_expires_at, p.pick_position)
+  ORDER BY c.expires_at, c.position LIMIT $3 FOR NO KEY UPDATE OF c SKIP LOCKED
+)
+UPDATE code c SET state = 'EXPIRED', changed_at = $2 FROM due WHERE c.id = due.id RETURNING c.id
+"""
+
+SEALED = f"SELECT id, tenant_id, sealed FROM code WHERE id = ANY($1::uuid[]) AND {_SHOWN}"
+ADD_REVEALS = """
+INSERT INTO code_reveal
+  (tenant_id, code_id, order_id, allocation_id, via, actor_kind, actor_id, link_id, ip, user_agent, reason, revealed_at)
+SELECT $1, u.code_id, $2, u.allocation_id, $3, $4, $5, $6, $7, $8, $9, $10
+FROM unnest($11::uuid[], $12::uuid[]) AS u(code_id, allocation_id)
+"""
+
+# The other side of a collision, as fondaco_platform: whose code it is, and since when. Never its text.
+COLLISIONS = """
+SELECT n.id, n.tenant_id, n.batch_id, o.id AS original_id, o.tenant_id AS original_tenant_id
+FROM code n LEFT JOIN code o ON o.fingerprint = n.fingerprint AND o.original
+WHERE n.id = ANY($1::uuid[])
+  AND NOT EXISTS (SELECT 1 FROM audit_entry e WHERE e.subject_id = n.id AND e.action = 'code.collided')
+ORDER BY n.id
+"""
+# One at a time, so that an event that comes twice is written down once.
+LOCK_COLLISIONS = "SELECT pg_advisory_xact_lock(hashtext('fondaco code collisions'))"
