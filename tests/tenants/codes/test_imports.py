@@ -433,7 +433,9 @@ async def test_an_expiry_of_a_line_goes_before_that_of_the_import_and_decides_wh
 async def test_importing_lowers_the_mark_where_picking_starts() -> None:
     pool = await make_pool()
     await make_codes(pool, 1)
+    (first,) = await all_codes(pool)
     async with transaction(pool.ctx) as tx:
+        await codes.void_codes(tx, pool.ctx, code_ids=[first.id], reason="Out of the way.")
         await tx.execute(
             "UPDATE code_pool SET pick_expires_at = $2, pick_position = 9000000000 WHERE id = $1", pool.id, codes.NEVER
         )
