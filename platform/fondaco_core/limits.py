@@ -231,3 +231,8 @@ EXPIRE_BATCH = 100
 DOORS_KNOWN_MAX = 10_000
 # How often somebody who follows an order or waits for one looks again, in seconds: one small indexed read each time.
 FOLLOW_POLL_S = 0.25
+# How long what visitors were answered is kept for the next who asks the same, in seconds: nobody notices half a second.
+MEMORY_S = 0.5
+# How many such answers one process keeps, some 20 kB each, and the longest variables one is kept for.
+MEMORY_ANSWERS_MAX = 500
+MEMORY_KEY_BYTES_MAX = 2_000

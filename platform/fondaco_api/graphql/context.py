@@ -3,6 +3,7 @@
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import strawberry
 from starlette.requests import HTTPConnection
@@ -31,6 +32,8 @@ class Context:
     response_headers: list[tuple[str, str]] = field(default_factory=list)
     # The mutations that refused, with their codes; the transport counts them.
     outcomes: list[tuple[str, str]] = field(default_factory=list)
+    # The tenants whose public side the answer shows; see memory.py.
+    visited: set[UUID] = field(default_factory=set)
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:

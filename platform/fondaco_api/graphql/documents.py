@@ -50,6 +50,8 @@ class Operation:
     kind: OperationType
     mutations: int
     introspects: bool
+    # The names of the fields at its root.
+    roots: frozenset[str]
     plan: Plan
 
 
@@ -131,6 +133,7 @@ class Documents:
                     kind=definition.operation,
                     mutations=len(roots) if definition.operation is OperationType.MUTATION else 0,
                     introspects=any(field.name.value in {"__schema", "__type"} for field in roots),
+                    roots=frozenset(field.name.value for field in roots),
                     plan=plan_of(self._schema, node, definition),
                 )
             )

@@ -183,7 +183,7 @@ def connect_list(items: Sequence[T], page: Page) -> Connection[T]:
 def write_cursor(key: tuple[Any, ...]) -> str:
     """A keyset position as opaque text."""
     return base64.urlsafe_b64encode(
-        orjson.dumps([str(part) if isinstance(part, Decimal) else part for part in key])
+        orjson.dumps([str(part) if isinstance(part, Decimal | UUID) else part for part in key])
     ).decode()
 
 

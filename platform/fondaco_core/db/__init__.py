@@ -5,7 +5,7 @@ from fondaco_core.db.engine import Database, Role, close_database, database, ope
 from fondaco_core.db.health import REVISION, find_revision, migrated
 from fondaco_core.db.invariants import Breach, Invariant, find_breaches
 from fondaco_core.db.isolation import guarded
-from fondaco_core.db.transaction import Tx, governing, reading, trading, transaction
+from fondaco_core.db.transaction import Tx, governing, reading, trading, transaction, written_since
 
 __all__ = [
     "REVISION",
@@ -27,4 +27,5 @@ __all__ = [
     "reading",
     "trading",
     "transaction",
+    "written_since",
 ]

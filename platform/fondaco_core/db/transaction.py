@@ -9,7 +9,8 @@ BEGIN and the tenant travel in one round trip. A failure inside rolls everything
 of the block.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 from uuid import UUID
@@ -115,6 +116,8 @@ async def _begin(role: Role, ctx: Ctx, *, read_only: bool = False) -> AsyncItera
             tx = Tx(connection, driver, role, ctx.tenant_id)
             yield tx
             await driver.execute("COMMIT")
+            if not read_only:
+                _written[ctx.tenant_id if role is not Role.PLATFORM else None] = time.monotonic()
             tx.committed()
         except BaseException:
             try:
@@ -125,6 +128,15 @@ async def _begin(role: Role, ctx: Ctx, *, read_only: bool = False) -> AsyncItera
                 if driver.is_closed() or driver.is_in_transaction():
                     await connection.invalidate()
             raise
+
+
+# When this process last committed a write of each tenant, and (None) of the platform or of nobody.
+_written: dict[UUID | None, float] = {}
+
+
+def written_since(moment: float, tenants: Iterable[UUID]) -> bool:
+    """Whether this process committed a write of one of the tenants, or of the platform, since a moment of time.monotonic()."""
+    return any(_written.get(tenant, moment) > moment for tenant in (None, *tenants))
 
 
 @asynccontextmanager

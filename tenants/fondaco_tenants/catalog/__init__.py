@@ -22,6 +22,7 @@ from fondaco_tenants.catalog.rules import (
 )
 from fondaco_tenants.catalog.service import (
     ListingChanges,
+    PriceChange,
     archive_listing,
     create_entitlement,
     create_listing,
@@ -36,6 +37,7 @@ from fondaco_tenants.catalog.service import (
     retire_entitlement,
     update_entitlement,
     update_listing,
+    update_prices,
 )
 
 __all__ = [
@@ -53,6 +55,7 @@ __all__ = [
     "ListingRepriced",
     "ListingState",
     "ListingTerms",
+    "PriceChange",
     "SkuTaken",
     "archive_listing",
     "checked_text",
@@ -70,4 +73,5 @@ __all__ = [
     "retire_entitlement",
     "update_entitlement",
     "update_listing",
+    "update_prices",
 ]

@@ -66,6 +66,13 @@ WHERE id = $1 AND version = $2
 MOVE_LISTING = "UPDATE listing SET state = $3, version = version + 1 WHERE id = $1 AND version = $2"
 FIND_LISTINGS = f"SELECT {_LISTING} FROM listing WHERE id = ANY($1::uuid[])"
 LOCK_LISTING = f"SELECT {_LISTING} FROM listing WHERE id = $1 FOR UPDATE"
+# In the order of their ids, so that two requests never wait for each other in a circle.
+LOCK_LISTINGS = f"SELECT {_LISTING} FROM listing WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE"
+REPRICE_LISTINGS = """
+UPDATE listing SET price_minor = s.price_minor, version = version + 1
+FROM unnest($1::uuid[], $2::bigint[]) AS s(id, price_minor)
+WHERE listing.id = s.id
+"""
 _LIST_LISTINGS = f"""
 SELECT {_LISTING} FROM listing
 WHERE tenant_id = $1

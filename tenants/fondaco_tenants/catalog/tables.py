@@ -7,6 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from fondaco_core.db import Base, TenantOwned, guarded
+from fondaco_core.db.isolation import CURRENT_TENANT
 
 
 class Entitlement(Base):
@@ -62,7 +63,13 @@ class Listing(TenantOwned):
         CheckConstraint("customer_max > 0", name="customer_max"),
         CheckConstraint("customer_period_days > 0", name="customer_period_days"),
         Index("ix_listing_store", "store_id", "position", "id"),
-        {"info": guarded(trade_grant="SELECT")},
+        {
+            "info": guarded(
+                also=f"{CURRENT_TENANT} IS NULL AND state = 'ACTIVE'",
+                reason="a visitor who comes by an id has no tenant yet, and finds the tenant of what is on sale",
+                trade_grant="SELECT",
+            )
+        },
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from fondaco_core import limits
 from fondaco_core.errors import Invalid
-from fondaco_core.ids import StoreId, TenantId
+from fondaco_core.ids import EntitlementId, ListingId, StoreId, TenantId
+from fondaco_core.money import Money
 
 # The languages that the product speaks.
 LOCALES = ("zh-CN", "en")
@@ -54,6 +56,54 @@ class Store:
     version: int
 
 
+class ShownListing(NamedTuple):
+    """A listing with its entitlement and stock, as one statement reads them: flat, because pages show many of them.
+
+    `available` is exact below `stock_seen(low_stock_at)` and never more; strangers learn its class only.
+    """
+
+    id: ListingId
+    tenant_id: TenantId
+    store_id: StoreId
+    title: str
+    description: str
+    price_minor: int
+    currency: str
+    order_max: int
+    customer_max: int | None
+    customer_period_days: int | None
+    low_stock_at: int
+    state: str
+    position: int
+    created_at: datetime
+    version: int
+    entitlement_id: EntitlementId
+    sku: str
+    brand: str
+    name: str
+    name_zh: str
+    category: str
+    fulfilment_kind: str
+    face_value_minor: int | None
+    face_currency: str | None
+    region: str
+    validity_days: int | None
+    case_sensitive: bool
+    redemption: str
+    redemption_zh: str
+    restrictions: str | None
+    restrictions_zh: str | None
+    entitlement_state: str
+    entitlement_created_at: datetime
+    entitlement_version: int
+    available: int
+
+    @property
+    def face_value(self) -> Money | None:
+        """What the entitlement is worth where it is redeemed."""
+        return None if self.face_currency is None else Money(self.face_value_minor or 0, self.face_currency)
+
+
 def stock_class(available: int, *, low_stock_at: int) -> StockClass:
     """How much strangers learn of `available` units, of which no more than `stock_seen(low_stock_at)` need be counted."""
     if available <= 0:
@@ -81,6 +131,6 @@ def checked_hold(hold_s: int) -> int:
         raise Invalid(
             f"Unpaid orders hold their stock for {HOLD_MIN_S} to {limits.HOLD_MAX_S} seconds.",
             zh=f"未付款订单的库存保留时间须为 {HOLD_MIN_S} 至 {limits.HOLD_MAX_S} 秒。",
-            path=("hold_s",),
+            path=("hold_seconds",),
         )
     return hold_s

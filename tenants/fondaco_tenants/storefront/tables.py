@@ -7,6 +7,7 @@ from sqlalchemy import CheckConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from fondaco_core.db import TenantOwned, guarded
+from fondaco_core.db.isolation import CURRENT_TENANT
 
 
 class Store(TenantOwned):
@@ -16,7 +17,13 @@ class Store(TenantOwned):
     __table_args__ = (
         CheckConstraint("state IN ('OPEN', 'CLOSED')", name="state"),
         CheckConstraint("hold_s BETWEEN 30 AND 86400", name="hold_s"),
-        {"info": guarded(trade_grant="SELECT")},
+        {
+            "info": guarded(
+                also=f"{CURRENT_TENANT} IS NULL AND state = 'OPEN'",
+                reason="a visitor who comes by an id has no tenant yet, and finds the tenant of what is open to everybody",
+                trade_grant="SELECT",
+            )
+        },
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

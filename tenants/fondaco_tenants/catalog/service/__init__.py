@@ -19,9 +19,11 @@ from fondaco_tenants.catalog.service.listings import (
     publish_listing,
     update_listing,
 )
+from fondaco_tenants.catalog.service.prices import PriceChange, update_prices
 
 __all__ = [
     "ListingChanges",
+    "PriceChange",
     "archive_listing",
     "create_entitlement",
     "create_listing",
@@ -36,4 +38,5 @@ __all__ = [
     "retire_entitlement",
     "update_entitlement",
     "update_listing",
+    "update_prices",
 ]
