@@ -33,10 +33,14 @@ _SYMBOLS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def new_id() -> UUID:
-    """A fresh time-ordered id: 48 bits of milliseconds, 74 random bits."""
-    stamp = time.time_ns() // 1_000_000
-    rand = int.from_bytes(os.urandom(10), "big")
-    return UUID(int=(stamp << 80) | (0x7 << 76) | ((rand >> 68) << 64) | (0b10 << 62) | (rand & ((1 << 62) - 1)))
+    """A fresh time-ordered id: 48 bits of milliseconds, 12 of their fraction, 62 random bits (RFC 9562, 6.2, method 3).
+
+    The fraction keeps what one request writes within a millisecond in its order, the audit log above all.
+    """
+    milliseconds, rest = divmod(time.time_ns(), 1_000_000)
+    fraction = rest * 4096 // 1_000_000
+    rand = int.from_bytes(os.urandom(8), "big") & ((1 << 62) - 1)
+    return UUID(int=(milliseconds << 80) | (0x7 << 76) | (fraction << 64) | (0b10 << 62) | rand)
 
 
 def new_public_code(prefix: str, *, length: int = 12) -> str:

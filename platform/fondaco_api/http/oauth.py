@@ -59,7 +59,9 @@ async def _form(request: Request) -> dict[str, str]:
         raise InvalidRequestError(f"The body is a form, {_FORM}.")
     body = await read_body(request.scope, request.receive)
     try:
-        pairs = parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=bool(body), max_num_fields=20, errors="strict")
+        pairs = parse_qsl(
+            body.decode(), keep_blank_values=True, strict_parsing=bool(body), max_num_fields=20, errors="strict"
+        )
     except ValueError:
         raise InvalidRequestError("The body is not a form.") from None
     form = dict(pairs)

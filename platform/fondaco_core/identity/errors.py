@@ -51,7 +51,11 @@ class UnknownScope(Invalid):
 
     def __init__(self, scope: str) -> None:
         shown = scope[:100]
-        super().__init__(f"There is no scope {shown!r} for such a client.", zh=f"此类客户端没有权限范围 {shown!r}。", path=("scopes",))
+        super().__init__(
+            f"There is no scope {shown!r} for such a client.",
+            zh=f"此类客户端没有权限范围 {shown!r}。",
+            path=("scopes",),
+        )
         self.scope = shown
 
 
@@ -71,7 +75,9 @@ class InvitationInvalid(Invalid):
 
     def __init__(self) -> None:
         super().__init__(
-            "This invitation does not hold any more; ask for a new one.", zh="该邀请已失效,请联系对方重新邀请。", path=("token",)
+            "This invitation does not hold any more; ask for a new one.",
+            zh="该邀请已失效,请联系对方重新邀请。",
+            path=("token",),
         )
 
 
@@ -92,7 +98,8 @@ class TooManyAttempts(Conflict):
 
     def __init__(self, retry_after_s: int) -> None:
         super().__init__(
-            f"Too many attempts; try again in {retry_after_s} seconds.", zh=f"尝试次数过多,请在 {retry_after_s} 秒后重试。"
+            f"Too many attempts; try again in {retry_after_s} seconds.",
+            zh=f"尝试次数过多,请在 {retry_after_s} 秒后重试。",
         )
         self.retry_after_s = retry_after_s
 
@@ -142,5 +149,7 @@ class LimitReached(Conflict):
     code = "LIMIT_REACHED"
 
     def __init__(self, most: int) -> None:
-        super().__init__(f"A merchant has at most {most} of these; remove one first.", zh=f"每个商户最多 {most} 个,请先删除一个。")
+        super().__init__(
+            f"A merchant has at most {most} of these; remove one first.", zh=f"每个商户最多 {most} 个,请先删除一个。"
+        )
         self.most = most

@@ -1,9 +1,9 @@
 """What is always true of people, machines and sessions: queries that return no rows."""
 
 INVARIANTS = {
-    "a tenant in which somebody works has an owner": """
-        SELECT m.tenant_id FROM member m WHERE m.disabled_at IS NULL AND m.accepted_at IS NOT NULL
-        GROUP BY m.tenant_id HAVING count(*) FILTER (WHERE m.role = 'OWNER') = 0
+    "a tenant from which an owner was removed has another one": """
+        SELECT tenant_id FROM member WHERE role = 'OWNER' AND accepted_at IS NOT NULL
+        GROUP BY tenant_id HAVING count(*) FILTER (WHERE disabled_at IS NULL) = 0
     """,
     "a session names exactly the one who is signed in": """
         SELECT id FROM session WHERE NOT CASE kind

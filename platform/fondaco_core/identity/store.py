@@ -30,7 +30,9 @@ SELECT id, user_id, role, accepted_at, version FROM member
 WHERE tenant_id = $1 AND disabled_at IS NULL ORDER BY id FOR UPDATE
 """
 FIND_MEMBER = "SELECT id, disabled_at FROM member WHERE tenant_id = $1 AND user_id = $2 FOR UPDATE"
-ADD_MEMBER = "INSERT INTO member (id, tenant_id, user_id, role, created_at, accepted_at) VALUES ($1, $2, $3, $4, $5, $6)"
+ADD_MEMBER = (
+    "INSERT INTO member (id, tenant_id, user_id, role, created_at, accepted_at) VALUES ($1, $2, $3, $4, $5, $6)"
+)
 REVIVE_MEMBER = """
 UPDATE member SET role = $2, created_at = $3, accepted_at = $4, disabled_at = NULL, version = version + 1 WHERE id = $1
 """

@@ -41,7 +41,9 @@ class TenantNotActive(Conflict):
     code = "TENANT_NOT_ACTIVE"
 
     def __init__(self, state: str) -> None:
-        super().__init__(f"This merchant is {state}; it cannot do this now.", zh=f"该商户当前状态为 {state},暂时无法执行此操作。")
+        super().__init__(
+            f"This merchant is {state}; it cannot do this now.", zh=f"该商户当前状态为 {state},暂时无法执行此操作。"
+        )
         self.state = state
 
 
@@ -51,5 +53,7 @@ class WrongTenantState(Conflict):
     code = "WRONG_TENANT_STATE"
 
     def __init__(self, state: str, wanted: str) -> None:
-        super().__init__(f"A merchant that is {state} cannot become {wanted}.", zh=f"状态为 {state} 的商户不能变为 {wanted}。")
+        super().__init__(
+            f"A merchant that is {state} cannot become {wanted}.", zh=f"状态为 {state} 的商户不能变为 {wanted}。"
+        )
         self.state = state

@@ -44,7 +44,9 @@ def checked_name(text: str, *, field: str = "name") -> str:
     name = " ".join(text.split())
     if not 0 < len(name) <= limits.NAME_MAX or "\0" in name:
         raise Invalid(
-            f"A name has 1 to {limits.NAME_MAX} characters.", zh=f"名称须为 1 至 {limits.NAME_MAX} 个字符。", path=(field,)
+            f"A name has 1 to {limits.NAME_MAX} characters.",
+            zh=f"名称须为 1 至 {limits.NAME_MAX} 个字符。",
+            path=(field,),
         )
     return name
 
@@ -54,7 +56,9 @@ def checked_reason(text: str) -> str:
     reason = text.strip()
     if not 0 < len(reason) <= limits.NOTE_MAX or "\0" in reason:
         raise Invalid(
-            f"Say why, in 1 to {limits.NOTE_MAX} characters.", zh=f"请填写原因(1 至 {limits.NOTE_MAX} 个字符)。", path=("reason",)
+            f"Say why, in 1 to {limits.NOTE_MAX} characters.",
+            zh=f"请填写原因(1 至 {limits.NOTE_MAX} 个字符)。",
+            path=("reason",),
         )
     return reason
 
@@ -72,7 +76,13 @@ async def apply_tenant(tx: Tx, ctx: Ctx, *, slug: str, name: str, fee_bps: int =
         raise NameTaken
     await add_door(tx, DoorKind.TENANT, slug, tenant_id)
     await audit.record(
-        tx, ctx, "tenant.applied", subject_kind="tenant", subject_id=tenant_id, tenant_id=tenant_id, detail={"slug": slug}
+        tx,
+        ctx,
+        "tenant.applied",
+        subject_kind="tenant",
+        subject_id=tenant_id,
+        tenant_id=tenant_id,
+        detail={"slug": slug},
     )
     await outbox.announce(tx, (tenant_id, TenantApplied(tenant_id)))
     return tenant_id
@@ -139,7 +149,12 @@ async def tenants_by_ids(tx: Tx, ctx: Ctx, ids: Sequence[TenantId]) -> dict[Tena
 
 
 async def list_tenants(
-    tx: Tx, ctx: Ctx, *, state: TenantState | None = None, after: TenantId | None = None, count: int = limits.PAGE_DEFAULT
+    tx: Tx,
+    ctx: Ctx,
+    *,
+    state: TenantState | None = None,
+    after: TenantId | None = None,
+    count: int = limits.PAGE_DEFAULT,
 ) -> list[Tenant]:
     """A page of tenants, newest first."""
     ctx.require("platform.read")

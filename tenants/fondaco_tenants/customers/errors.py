@@ -30,7 +30,9 @@ class ContactTaken(Conflict):
 
     def __init__(self) -> None:
         super().__init__(
-            "An account with this contact exists; sign in instead.", zh="该联系方式已注册,请直接登录。", path=("contact",)
+            "An account with this contact exists; sign in instead.",
+            zh="该联系方式已注册,请直接登录。",
+            path=("contact",),
         )
 
 

@@ -149,9 +149,7 @@ async def block_customer(tx: Tx, ctx: Ctx, *, customer_id: CustomerId, reason: s
     await get_customer(tx, ctx, customer_id)
     if await tx.execute(store.BLOCK, customer_id, clock.now(), checked):
         await identity.end_sessions(tx, customer_id=customer_id)
-        await audit.record(
-            tx, ctx, "customer.blocked", subject_kind="customer", subject_id=customer_id, reason=checked
-        )
+        await audit.record(tx, ctx, "customer.blocked", subject_kind="customer", subject_id=customer_id, reason=checked)
         await outbox.announce(tx, (ctx.tenant, CustomerBarred(customer_id)))
     return await get_customer(tx, ctx, customer_id)
 
@@ -174,7 +172,7 @@ async def create_buyer_client(
 ) -> tuple[identity.ApiClient, Secret[str]]:
     """Makes credentials of a machine that acts for one of the tenant's buyers; the secret is shown once.
 
-    Raises NotFound, CustomerBlocked, UnknownScope, TooMany.
+    Raises NotFound, CustomerBlocked, UnknownScope, LimitReached.
     """
     ctx.require("clients.edit")
     await require_welcome(tx, customer_id)

@@ -5,10 +5,13 @@ SELECT id, tenant_id, kind, name, contact_masked, created_at, blocked_at, blocke
 """
 GET = _CUSTOMER + " WHERE id = $1"
 BY_IDS = _CUSTOMER + " WHERE id = ANY($1::uuid[])"
-LIST = _CUSTOMER + """
+LIST = (
+    _CUSTOMER
+    + """
 WHERE ($1::uuid IS NULL OR id < $1) AND ($2::bytea IS NULL OR contact_lookup = $2) AND ($3::text IS NULL OR kind = $3)
 ORDER BY id DESC LIMIT $4
 """
+)
 ADD = """
 INSERT INTO customer (id, tenant_id, kind, name, contact_lookup, contact_sealed, contact_masked, password_hash, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)

@@ -23,7 +23,9 @@ class Customer(TenantOwned):
         # Nobody proved that a contact is theirs, so registering with it must not open what a guest with it bought.
         Index("uq_customer_contact", "tenant_id", "contact_lookup", "kind", unique=True),
         {
-            "info": guarded(trade_grant="SELECT, INSERT", platform="SELECT", hidden=("contact_sealed", "password_hash")),
+            "info": guarded(
+                trade_grant="SELECT, INSERT", platform="SELECT", hidden=("contact_sealed", "password_hash")
+            ),
         },
     )
 

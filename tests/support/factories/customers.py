@@ -10,7 +10,9 @@ from fondaco_tenants import customers
 from tests.support.factories.identity import some_email
 
 
-async def make_customer(tenant_id: TenantId, *, contact: str | None = None, password_hash: str | None = None) -> CustomerId:
+async def make_customer(
+    tenant_id: TenantId, *, contact: str | None = None, password_hash: str | None = None
+) -> CustomerId:
     """A registered buyer of the tenant."""
     ctx = Ctx(tenant_id=tenant_id, request_id=uuid4().hex)
     async with transaction(ctx) as tx:

@@ -19,12 +19,19 @@ def some_email() -> str:
 def admin_ctx() -> Ctx:
     """One of the platform's admins asking."""
     return Ctx(
-        actor=ActorKind.PLATFORM_ADMIN, actor_id=new_id(), permissions=PLATFORM_ADMIN_PERMISSIONS, request_id=uuid4().hex
+        actor=ActorKind.PLATFORM_ADMIN,
+        actor_id=new_id(),
+        permissions=PLATFORM_ADMIN_PERMISSIONS,
+        request_id=uuid4().hex,
     )
 
 
 async def make_user(
-    *, email: str | None = None, name: str = "Some person", password: str | None = None, platform_role: PlatformRole | None = None
+    *,
+    email: str | None = None,
+    name: str = "Some person",
+    password: str | None = None,
+    platform_role: PlatformRole | None = None,
 ) -> UserId:
     """A person's account; one that can sign in when a password is given."""
     ctx = admin_ctx()
@@ -35,7 +42,9 @@ async def make_user(
         )
 
 
-async def make_member(tenant_id: TenantId, *, user_id: UserId | None = None, role: MemberRole = MemberRole.OWNER) -> MemberId:
+async def make_member(
+    tenant_id: TenantId, *, user_id: UserId | None = None, role: MemberRole = MemberRole.OWNER
+) -> MemberId:
     """A person who works for a tenant."""
     ctx = admin_ctx()
     user = user_id or await make_user()
@@ -48,5 +57,9 @@ async def make_member_ctx(tenant_id: TenantId, *, role: MemberRole = MemberRole.
     user_id = await make_user()
     await make_member(tenant_id, user_id=user_id, role=role)
     return Ctx(
-        actor=ActorKind.MEMBER, actor_id=user_id, tenant_id=tenant_id, permissions=ROLE_PERMISSIONS[role], request_id=uuid4().hex
+        actor=ActorKind.MEMBER,
+        actor_id=user_id,
+        tenant_id=tenant_id,
+        permissions=ROLE_PERMISSIONS[role],
+        request_id=uuid4().hex,
     )

@@ -106,7 +106,9 @@ async def _standing(kind: SessionKind, session: Any) -> Ctx:
                 if row is None or row["disabled_at"] is not None or row["platform_role"] is None:
                     raise Unauthenticated
                 permissions = PLATFORM_ROLE_PERMISSIONS[PlatformRole(row["platform_role"])]
-                return replace(base, actor=ActorKind.PLATFORM_ADMIN, actor_id=session["user_id"], permissions=permissions)
+                return replace(
+                    base, actor=ActorKind.PLATFORM_ADMIN, actor_id=session["user_id"], permissions=permissions
+                )
             case SessionKind.MEMBER:
                 row = await tx.fetchrow(store.MEMBER_STANDING, session["member_id"])
                 if row is None:

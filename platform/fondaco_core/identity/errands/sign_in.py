@@ -71,7 +71,9 @@ async def sign_out(ctx: Ctx, token: Secret[str]) -> bool:
     return ended
 
 
-async def accept_invitation(stranger: Ctx, *, token: Secret[str], password: Secret[str], name: str | None = None) -> SignedIn:
+async def accept_invitation(
+    stranger: Ctx, *, token: Secret[str], password: Secret[str], name: str | None = None
+) -> SignedIn:
     """Makes who was invited a member and signs them in.
 
     A person without a password chooses one, and their name; who has an account proves that it is theirs with its
@@ -89,14 +91,19 @@ async def accept_invitation(stranger: Ctx, *, token: Secret[str], password: Secr
     tenant_id, user_id, member_id = TenantId(found["tenant_id"]), UserId(found["user_id"]), MemberId(found["member_id"])
     ctx = replace(stranger, actor=ActorKind.MEMBER, actor_id=user_id, tenant_id=tenant_id)
     async with transaction(ctx) as tx:
-        if await tx.execute(store.USE_INVITATION, found["id"], now) == 0 or await tx.execute(store.ACCEPT, member_id, now) == 0:
+        if (
+            await tx.execute(store.USE_INVITATION, found["id"], now) == 0
+            or await tx.execute(store.ACCEPT, member_id, now) == 0
+        ):
             raise InvitationInvalid
         if new_hash is not None:
             await tx.execute(store.CHOOSE_PASSWORD, user_id, new_hash, tenancy.checked_name(name) if name else None)
         standing = await tx.fetchrow(store.MEMBER_STANDING, member_id)
         assert standing is not None
         role = MemberRole(standing["role"])
-        await audit.record(tx, ctx, "member.joined", subject_kind="member", subject_id=member_id, detail={"role": role.value})
+        await audit.record(
+            tx, ctx, "member.joined", subject_kind="member", subject_id=member_id, detail={"role": role.value}
+        )
         await outbox.announce(tx, (tenant_id, MemberJoined(member_id, role.value)))
     return await _begin_for_member(
         stranger, user_id, _Membership(member_id, tenant_id, role, TenantState(standing["state"]))

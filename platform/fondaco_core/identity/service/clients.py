@@ -58,7 +58,15 @@ async def create_api_client(
 
     id_, client_id, secret = ApiClientId(new_id()), new_public_code("FC", length=20), new_token("secret")
     await tx.execute(
-        store.ADD_CLIENT, id_, ctx.tenant, client_id, hash_token(secret), checked, customer_id, list(wanted), clock.now()
+        store.ADD_CLIENT,
+        id_,
+        ctx.tenant,
+        client_id,
+        hash_token(secret),
+        checked,
+        customer_id,
+        list(wanted),
+        clock.now(),
     )
     await tenancy.add_door(tx, tenancy.DoorKind.API_CLIENT, client_id, ctx.tenant)
     await audit.record(

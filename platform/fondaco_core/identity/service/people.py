@@ -68,15 +68,19 @@ async def create_member(tx: Tx, ctx: Ctx, *, tenant_id: TenantId, user_id: UserI
     ctx.require("platform.people")
     member_id = await _seat(tx, tenant_id, user_id, role, accepted_at=clock.now())
     await audit.record(
-        tx, ctx, "member.joined", subject_kind="member", subject_id=member_id, tenant_id=tenant_id, detail={"role": role.value}
+        tx,
+        ctx,
+        "member.joined",
+        subject_kind="member",
+        subject_id=member_id,
+        tenant_id=tenant_id,
+        detail={"role": role.value},
     )
     await outbox.announce(tx, (tenant_id, MemberJoined(member_id, role.value)))
     return member_id
 
 
-async def invite_owner(
-    tx: Tx, ctx: Ctx, *, tenant_id: TenantId, email: str, name: str
-) -> tuple[MemberId, Secret[str]]:
+async def invite_owner(tx: Tx, ctx: Ctx, *, tenant_id: TenantId, email: str, name: str) -> tuple[MemberId, Secret[str]]:
     """Asks the first person of a new tenant in as its owner; the token is shown once. Raises BadEmail, AlreadyMember."""
     ctx.require("platform.tenants")
     return await _invite(tx, ctx, tenant_id=tenant_id, email=email, name=name, role=MemberRole.OWNER)
@@ -204,7 +208,13 @@ async def _invite(
         now + timedelta(hours=limits.INVITATION_HOURS),
     )  # fmt: skip
     await audit.record(
-        tx, ctx, "member.invited", subject_kind="member", subject_id=member_id, tenant_id=tenant_id, detail={"role": role.value}
+        tx,
+        ctx,
+        "member.invited",
+        subject_kind="member",
+        subject_id=member_id,
+        tenant_id=tenant_id,
+        detail={"role": role.value},
     )
     await outbox.announce(tx, (tenant_id, MemberInvited(member_id, role.value)))
     return member_id, token

@@ -127,4 +127,9 @@ def _is_own(row: Any, user_id: UUID | None, customer_id: UUID | None) -> bool:
 
 
 def _is_staff(row: Any, ctx: Ctx) -> bool:
-    return ctx.has("members.edit") and row["user_id"] is not None and ctx.tenant_id is not None and row["tenant_id"] == ctx.tenant_id
+    return (
+        ctx.has("members.edit")
+        and row["user_id"] is not None
+        and ctx.tenant_id is not None
+        and row["tenant_id"] == ctx.tenant_id
+    )

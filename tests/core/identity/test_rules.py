@@ -1,0 +1,92 @@
+"""Who may do what, without a database."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from fondaco_core import limits
+from fondaco_core.identity import (
+    BUYER_PERMISSIONS,
+    MERCHANT_PERMISSIONS,
+    ROLE_PERMISSIONS,
+    BadEmail,
+    MemberRole,
+    SessionKind,
+    UnknownScope,
+    WeakPassword,
+    check_password,
+    checked_scopes,
+    normalised_email,
+    permissions_in_state,
+)
+from fondaco_core.identity.rules import may_grant, session_ends_at
+
+
+def test_an_auditor_sees_no_code() -> None:
+    assert not ROLE_PERMISSIONS[MemberRole.AUDITOR] & {"codes.reveal", "codes.import", "codes.edit"}
+
+
+def test_every_role_can_grant_itself_and_an_owner_all() -> None:
+    assert all(may_grant(ROLE_PERMISSIONS[role], role) for role in MemberRole)
+    assert all(may_grant(ROLE_PERMISSIONS[MemberRole.OWNER], role) for role in MemberRole)
+
+
+def test_nobody_below_an_owner_can_make_an_owner() -> None:
+    others = [role for role in MemberRole if role is not MemberRole.OWNER]
+
+    assert not any(may_grant(ROLE_PERMISSIONS[role], MemberRole.OWNER) for role in others)
+
+
+@pytest.mark.parametrize("state", ["APPLIED", "SUSPENDED"])
+def test_people_of_a_tenant_that_does_not_trade_look_and_do_nothing(state: str) -> None:
+    left = permissions_in_state(MERCHANT_PERMISSIONS, state)
+
+    assert left == {name for name in MERCHANT_PERMISSIONS if name.endswith(".read")}
+
+
+def test_nobody_acts_for_a_closed_tenant() -> None:
+    assert permissions_in_state(MERCHANT_PERMISSIONS, "CLOSED") == frozenset()
+
+
+@pytest.mark.parametrize("state", ["SUSPENDED", "CLOSED"])
+def test_buyers_keep_what_they_bought(state: str) -> None:
+    assert permissions_in_state(BUYER_PERMISSIONS, state) == BUYER_PERMISSIONS - {"buyer.order"}
+
+
+def test_a_scope_is_a_permission_of_its_side() -> None:
+    assert checked_scopes(["buyer.order", "buyer.order"], for_customer=True) == ("buyer.order",)
+    for scopes, for_customer in (
+        (["catalog.read"], True),
+        (["buyer.order"], False),
+        (["platform.tenants"], False),
+        (["x"], True),
+    ):
+        with pytest.raises(UnknownScope):
+            checked_scopes(scopes, for_customer=for_customer)
+
+
+def test_two_spellings_of_one_address_are_equal() -> None:
+    assert normalised_email("  Alice@Example.COM ") == normalised_email("alice@example.com") == "alice@example.com"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "alice", "alice@", "@example.com", "a@b", "a b@c.de", "a@b..de", "ü@x.de", "a" * 250 + "@b.de"]
+)
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(BadEmail):
+        normalised_email(text)
+
+
+@pytest.mark.parametrize("text", ["", "123456789", " " * 20])
+def test_a_short_password_is_refused(text: str) -> None:
+    with pytest.raises(WeakPassword):
+        check_password(text)
+
+
+def test_a_persons_session_ends_without_use_and_in_any_case() -> None:
+    used = datetime(2030, 1, 1, tzinfo=UTC)
+    idle = timedelta(hours=limits.SESSION_IDLE_HOURS)
+
+    assert session_ends_at(SessionKind.MEMBER, used_at=used, expires_at=used + 2 * idle) == used + idle
+    assert session_ends_at(SessionKind.MEMBER, used_at=used, expires_at=used + idle / 2) == used + idle / 2
+    assert session_ends_at(SessionKind.API_CLIENT, used_at=used, expires_at=used + 2 * idle) == used + 2 * idle
