@@ -19,6 +19,7 @@ from fondaco_core.context import system_ctx
 from fondaco_core.db import governing, transaction
 from fondaco_core.ids import TenantId, new_id
 from fondaco_ops.embedded import EmbeddedValkey
+from fondaco_workers.schedule import jobs
 from tests.support.invariants import assert_invariants
 from tests.support.processes import children, ends
 from tests.support.waiting import until
@@ -226,3 +227,56 @@ def test_a_relay_without_a_queue_says_so_in_one_sentence(start: Start, tmp_path:
     assert relay.wait(timeout=30) == 2
 
     assert (tmp_path / "processes.log").read_text().startswith("fondaco: FONDACO_REDIS_URL is not set")
+
+
+async def test_a_failure_is_logged_without_its_text_and_tried_again(
+    start: Start, queue: redis.Redis, tmp_path: Path
+) -> None:
+    start_relay(start, "probe.fail")
+    start(*WORKER)
+    probe_id = await announce_probe()
+
+    await until(lambda: count(f"{TASKS} AND attempts > 1 AND failure = 'RuntimeError'", str(probe_id)))
+
+    said = (tmp_path / "processes.log").read_text()
+    assert '"task.failed"' in said
+    assert f"secret-{probe_id}" not in said
+    assert await count(MARKS, probe_id, "probe.failed") == 0
+    queued = [queue.dump(key) or b"" for key in queue.keys("*")]
+    assert all(str(probe_id).encode() not in value for value in queued)
+
+
+async def test_the_scheduler_makes_a_task_of_every_job_and_stops_when_told(start: Start, database: object) -> None:
+    assert database
+    async with governing(CTX) as tx:
+        await tx.execute("UPDATE outbox_tick SET ticked_at = '-infinity'")
+        await tx.execute("DELETE FROM outbox_task WHERE job IS NOT NULL")
+
+    scheduler = start("fondaco_workers.schedule")
+
+    names = [job.name for job in jobs()]
+    await until(lambda: has_tasks(names))
+    scheduler.terminate()
+    assert scheduler.wait(timeout=30) == 0
+
+
+async def has_tasks(names: list[str]) -> bool:
+    """Whether each job of these names has its one task."""
+    async with governing(CTX) as tx:
+        found = await tx.fetch("SELECT job FROM outbox_task WHERE job IS NOT NULL")
+    return sorted(row["job"] for row in found) == sorted(names)
+
+
+async def test_the_schedule_is_kept_to_the_end_by_the_real_processes(start: Start, queue: redis.Redis) -> None:
+    assert queue
+    async with governing(CTX) as tx:
+        await tx.execute("UPDATE outbox_tick SET ticked_at = '-infinity'")
+        await tx.execute("DELETE FROM outbox_task WHERE job IS NOT NULL")
+
+    start("fondaco_workers.schedule")
+    start("fondaco_workers.relay")
+    start("fondaco_ops.bound", "fondaco_workers.main", "--processes", "1", "--threads", "2")
+
+    await until(lambda: count("SELECT count(*) FROM outbox_tick WHERE ticked_at > '-infinity'"))
+    await until(lambda: has_tasks([]))
+    assert await count("SELECT count(*) FROM outbox_task WHERE failure IS NOT NULL AND job IS NOT NULL") == 0

@@ -13,7 +13,7 @@ from fondaco_core.db import governing
 from fondaco_core.logs import get_logger
 from fondaco_core.outbox import Job
 from fondaco_workers.actor import Actor
-from fondaco_workers.actors import system
+from fondaco_workers.actors import codes, ledger, orders, system
 from fondaco_workers.process import Round, run_rounds
 
 log = get_logger(__name__)
@@ -22,6 +22,10 @@ MINUTE, HOUR = 60.0, 3_600.0
 
 # Actor, and every how many seconds.
 SCHEDULE: tuple[tuple[Actor[...], float], ...] = (
+    (orders.expire_overdue, 5.0),
+    (ledger.roll_up, 30.0),
+    (codes.expire, MINUTE),
+    (codes.forget_uploads, HOUR),
     (system.check_invariants, 5 * MINUTE),
     (system.forget_answers, HOUR),
 )

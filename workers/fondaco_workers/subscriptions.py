@@ -9,12 +9,52 @@ from dataclasses import fields
 
 import fondaco_workers.actors  # noqa: F401 - every actor is known from here on
 from fondaco_core.outbox import Event, event_name
+from fondaco_tenants.codes import CodesCollided, ImportRequested
 from fondaco_workers.actor import Actor
+from fondaco_workers.actors import codes
 
-SUBSCRIPTIONS: Mapping[type[Event], tuple[Actor[...], ...]] = {}
+SUBSCRIPTIONS: Mapping[type[Event], tuple[Actor[...], ...]] = {
+    CodesCollided: (codes.record_collisions,),
+    ImportRequested: (codes.import_batch,),
+}
 
-# Names of events that nobody listens to, and why.
-UNHEARD: Mapping[str, str] = {}
+# Events that nobody listens to yet, and why they are announced all the same.
+_FOR_INTEGRATORS = "for the integrators' webhooks: a fact that a merchant's own systems may want to hear of"
+_FOR_THE_RECORD = "for statistics and caches to come; what has to happen at once happens in the same transaction"
+
+UNHEARD: Mapping[str, str] = {
+    "batch.imported": _FOR_INTEGRATORS,
+    "batch.undone": _FOR_INTEGRATORS,
+    "client.created": _FOR_THE_RECORD,
+    "client.revoked": _FOR_THE_RECORD,
+    "customer.blocked": _FOR_INTEGRATORS,
+    "customer.registered": _FOR_INTEGRATORS,
+    "customer.unblocked": _FOR_INTEGRATORS,
+    "delivery_link.created": _FOR_INTEGRATORS,
+    "delivery_link.opened": _FOR_INTEGRATORS,
+    "delivery_link.revoked": _FOR_INTEGRATORS,
+    "entitlement.changed": _FOR_THE_RECORD,
+    "listing.changed": _FOR_THE_RECORD,
+    "listing.moved": _FOR_THE_RECORD,
+    "listing.repriced": _FOR_THE_RECORD,
+    "listing.sources_changed": _FOR_THE_RECORD,
+    "member.invited": _FOR_THE_RECORD,
+    "member.joined": _FOR_THE_RECORD,
+    "member.removed": _FOR_THE_RECORD,
+    "member.role_changed": _FOR_THE_RECORD,
+    "merchant.profile_changed": _FOR_THE_RECORD,
+    "order.closed": _FOR_INTEGRATORS,
+    "order.fulfilled": _FOR_INTEGRATORS,
+    "order.placed": _FOR_INTEGRATORS,
+    "order.refunded": _FOR_INTEGRATORS,
+    "store.changed": _FOR_THE_RECORD,
+    "tenant.applied": _FOR_THE_RECORD,
+    "tenant.approved": _FOR_THE_RECORD,
+    "tenant.closed": _FOR_THE_RECORD,
+    "tenant.resumed": _FOR_THE_RECORD,
+    "tenant.suspended": _FOR_THE_RECORD,
+    "wallet.credited": _FOR_INTEGRATORS,
+}
 
 
 def subscriptions() -> dict[str, tuple[str, ...]]:

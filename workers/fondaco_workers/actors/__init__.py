@@ -1,5 +1,5 @@
 """Every actor, one file per module. Importing this package makes them known by their names."""
 
-from fondaco_workers.actors import system
+from fondaco_workers.actors import codes, ledger, orders, system
 
-__all__ = ["system"]
+__all__ = ["codes", "ledger", "orders", "system"]
