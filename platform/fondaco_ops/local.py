@@ -7,7 +7,6 @@ starts again what dies, and takes everything with it when it ends, also when it 
 import argparse
 import fcntl
 import http.client
-import importlib.util
 import os
 import shutil
 import socket
@@ -24,6 +23,7 @@ from fondaco_core.errors import SettingError
 from fondaco_core.secret import Secret
 from fondaco_ops.embedded import EmbeddedPostgres, EmbeddedValkey, Server
 from fondaco_ops.places import keep_secret, make_folder, port_is_free
+from fondaco_ops.seed import greet
 from fondaco_ops.supervise import REFUSED, Program, Stopped, Supervisor, Wishes, last_line
 
 DATABASE = "fondaco"
@@ -77,10 +77,9 @@ def start(settings: Settings, supervisor: Supervisor, wishes: Wishes, *, seeded:
 
     with timed("migrate"):
         run_once(program("migrate", "fondaco_ops", "migrate"), wishes)
-    welcome = settings.data_dir / "welcome.txt"
-    if seeded and not welcome.exists() and importlib.util.find_spec("fondaco_ops.seed") is not None:
+    if seeded and not (settings.data_dir / "demo.json").exists():
         with timed("seed"):
-            welcome_with(run_once(program("seed", "fondaco_ops", "seed"), wishes), welcome)
+            run_once(program("seed", "fondaco_ops", "seed"), wishes)
     threads = str(settings.worker_threads)
     with timed("api, worker, relay, scheduler"):
         for service in (
@@ -93,9 +92,8 @@ def start(settings: Settings, supervisor: Supervisor, wishes: Wishes, *, seeded:
             supervisor.start(service)
         wait_for_the_api(settings, supervisor, logs)
     say(f"{'api':<10} {settings.public_url}/graphql")
-    if welcome.exists():
-        with suppress(OSError):
-            print(welcome.read_text(encoding="utf-8"), end="", flush=True)
+    with suppress(OSError):
+        print(greet(settings), end="", flush=True)
 
 
 def say(line: str) -> None:
@@ -261,12 +259,6 @@ def run_once(program: Program, wishes: Wishes) -> str:
         msg = last if code == REFUSED else f"`fondaco {program.name}` failed: {last} (see {program.log})"
         raise SettingError(msg)
     return program.log.read_text(encoding="utf-8")
-
-
-def welcome_with(text: str, path: Path) -> None:
-    """Keeps what the seed said (demo logins among it) for us only, to say it again at every start."""
-    path.touch(mode=0o600)
-    path.write_text(text, encoding="utf-8")
 
 
 def wait_for_the_api(settings: Settings, supervisor: Supervisor, logs: Path) -> None:
