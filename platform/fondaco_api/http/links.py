@@ -44,7 +44,7 @@ class _Throttled(Refusal):
     code = "THROTTLED"
 
     def __init__(self) -> None:
-        super().__init__("Too many attempts; wait a while.", zh="尝试次数过多,请稍后再试。")
+        super().__init__("Too many attempts; wait a while.", zh="尝试次数过多，请稍后再试。")
 
 
 async def _at_store(request: Request, ctx: Ctx) -> Ctx:

@@ -105,7 +105,7 @@ async function copy(text, button, code) {
 }
 
 function secret(label, copyLabel, text, role) {
-  const code = h("code", { "data-role": role, translate: "no" }, text);
+  const code = h("code", { "data-role": role, translate: "no", class: text.length > 24 ? "long" : null }, text);
   const button = h("button", { type: "button", class: "button small", "aria-label": copyLabel }, t("copy"));
   button.addEventListener("click", () => copy(text, button, code));
   return h("div", { class: "field" }, h("h3", {}, label), h("div", { class: "secret" }, code, button));
@@ -134,3 +134,6 @@ toggle.addEventListener("click", () => {
   document.getElementById("foot").textContent = t("footer");
   draw();
 });
+
+// Another link pasted into the same tab changes only what is behind the #.
+addEventListener("hashchange", () => location.reload());

@@ -26,7 +26,7 @@ class LinkUnknown(NotFound):
     def __init__(self) -> None:
         super().__init__("link")
         self.message = "This link is not valid. Check that it was copied whole, to its last character."
-        self.message_zh = "此链接无效。请确认链接已完整复制,包括末尾的每一个字符。"
+        self.message_zh = "此链接无效。请确认链接已完整复制，包括末尾的每一个字符。"
 
 
 class LinkExpired(Conflict):
@@ -37,7 +37,7 @@ class LinkExpired(Conflict):
     def __init__(self, expired_at: datetime) -> None:
         super().__init__(
             "This link has expired. Ask the seller for a new one, or open your order.",
-            zh="此链接已过期。请联系卖家重新获取,或直接打开您的订单。",
+            zh="此链接已过期。请联系卖家重新获取，或直接打开您的订单。",
         )
         self.expired_at = expired_at
 
@@ -50,7 +50,7 @@ class LinkSpent(Conflict):
     def __init__(self, opens_max: int) -> None:
         super().__init__(
             "This link has already been opened as often as it may be. If that was not you, tell the seller now.",
-            zh="此链接的查看次数已用完。如果不是您本人打开的,请立即联系卖家。",
+            zh="此链接的查看次数已用完。如果不是您本人打开的，请立即联系卖家。",
         )
         self.opens_max = opens_max
 
@@ -77,7 +77,7 @@ class NotDelivered(Conflict):
             "This purchase is not delivered yet. Nothing was used up; try again in a moment."
             if pending
             else "There is nothing to show: this purchase was not delivered, or it was refunded.",
-            zh="此商品尚未发货。链接未被消耗,请稍后再试。" if pending else "没有可显示的内容:此商品未发货,或已退款。",
+            zh="此商品尚未发货。链接未被消耗，请稍后再试。" if pending else "没有可显示的内容：此商品未发货，或已退款。",
         )
         self.pending = pending
 
@@ -90,6 +90,6 @@ class TooManyLinks(Conflict):
     def __init__(self, order_id: UUID) -> None:
         super().__init__(
             f"An order may have {limits.LINKS_PER_ORDER_MAX} open links; revoke one first.",
-            zh=f"每个订单最多可有 {limits.LINKS_PER_ORDER_MAX} 个有效链接,请先撤销一个。",
+            zh=f"每个订单最多可有 {limits.LINKS_PER_ORDER_MAX} 个有效链接，请先撤销一个。",
         )
         self.order_id = order_id

@@ -57,13 +57,12 @@ async def everything_written(sale: Sale) -> str:
     """All that audit log, outbox and replay store hold of the tenant, as text."""
     parts: list[str] = []
     async with governing(admin_ctx()) as tx:
-        for table in ("audit_entry", "outbox_event", "idempotency_record"):
-            parts += [
-                row["text"]
-                for row in await tx.fetch(
-                    f"SELECT to_jsonb(t)::text AS text FROM {table} t WHERE tenant_id = $1", sale.tenant_id
-                )  # noqa: S608
-            ]
+        for statement in (
+            "SELECT to_jsonb(t)::text AS text FROM audit_entry t WHERE tenant_id = $1",
+            "SELECT to_jsonb(t)::text AS text FROM outbox_event t WHERE tenant_id = $1",
+            "SELECT to_jsonb(t)::text AS text FROM idempotency_record t WHERE tenant_id = $1",
+        ):
+            parts += [row["text"] for row in await tx.fetch(statement, sale.tenant_id)]
     return "\n".join(parts)
 
 
