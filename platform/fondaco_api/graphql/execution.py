@@ -1,24 +1,23 @@
 """Runs operations: document, budget, execution, errors, cost. What HTTP, sockets and event streams have in common."""
 
 import time
-from collections.abc import AsyncGenerator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
-from types import CoroutineType, NoneType
-from typing import Any, TypeGuard, cast
+from typing import Any, cast
 
 import strawberry
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType, execute, subscribe
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from fondaco_api.graphql.budget import Allowance, Budgets, Taken
 from fondaco_api.graphql.context import Context
 from fondaco_api.graphql.documents import Document, Documents, Operation, Persisted, Rejected
 from fondaco_api.graphql.errors import ApiError, ErrorCode, format_errors
+from fondaco_api.graphql.executor import Executor, is_awaitable
 from fondaco_api.graphql.guards import check_cost, objects_in
+from fondaco_api.graphql.memory import Kept, Memory
 from fondaco_api.http import metrics
 from fondaco_core import limits
 from fondaco_core.context import ActorKind
-from fondaco_core.errors import NotFound
 
 PREFIX = "sha256:"
 
@@ -50,30 +49,6 @@ class WrongMethod(Exception):
     """The operation may not come by this method or transport."""
 
 
-def is_awaitable(value: Any) -> TypeGuard[Awaitable[Any]]:
-    """Whether a resolver's value has to be awaited; leaves are told at once."""
-    kind = type(value)
-    return kind not in _PLAIN and (kind is CoroutineType or hasattr(kind, "__await__"))
-
-
-_PLAIN = frozenset({str, int, bool, float, NoneType, list, dict})
-
-
-class Executor(StrawberryGraphQLCoreExecutionContext):
-    """Execution in which what is not found is null, without an error, wherever the schema allows null."""
-
-    def handle_field_error(self, raw_error: Exception, return_type: Any, field_details_list: Any, path: Any) -> None:
-        """Keeps quiet about NotFound at a nullable field; everything else is collected."""
-        cause: BaseException | None = raw_error
-        while isinstance(cause, GraphQLError):
-            cause = cause.original_error
-        errors = self.collected_errors.errors
-        known = len(errors)
-        super().handle_field_error(raw_error, return_type, field_details_list, path)
-        if isinstance(cause, NotFound) and len(errors) > known:
-            errors.pop()
-
-
 def core_of(schema: strawberry.Schema) -> GraphQLSchema:
     """The schema as graphql-core executes it; Strawberry has no other door to it."""
     core: GraphQLSchema = cast("Any", schema)._schema  # noqa: SLF001
@@ -91,6 +66,7 @@ class Engine:
         self.documents = documents
         self.persisted = persisted
         self.budgets = budgets
+        self.memory = Memory()
 
     async def run(self, asked: Asked, context: Context, *, queries_only: bool = False) -> Answer:
         """Runs a query or a mutation to its end."""
@@ -109,10 +85,9 @@ class Engine:
         except Rejected as rejected:
             answer = _refused(rejected.errors, context)
         else:
-            result = await self._execute(document, operation, asked, context)
-            answer = self._answer(result, context)
+            answer, objects = await self._remembered(document, operation, asked, context)
             # The answer itself is an object, too, and costs nothing.
-            actual = max(1, objects_in(result.data) - 1 + operation.mutations * limits.MUTATION_COST)
+            actual = max(1, objects - 1 + operation.mutations * limits.MUTATION_COST)
             self.budgets.give_back(allowance, points - actual)
             answer.body.setdefault("extensions", {})["cost"] = _cost(points, actual, taken, allowance)
         answer.operation = label
@@ -193,6 +168,22 @@ class Engine:
             message = f"Too much at once; ask again in {taken.retry_after_s} seconds."
             raise Rejected([ApiError(message, code=ErrorCode.THROTTLED, retryAfterS=taken.retry_after_s)])
         return allowance, points, taken
+
+    async def _remembered(
+        self, document: Document, operation: Operation, asked: Asked, context: Context
+    ) -> tuple[Answer, int]:
+        """The answer and how many objects it has: what another visitor was just answered, where it may be."""
+        began = time.monotonic()
+        key = self.memory.key(operation, asked.variables, context)
+        kept = None if key is None else self.memory.find(key)
+        if kept is not None:
+            return Answer({"data": kept.data}, ran=True), kept.objects
+        result = await self._execute(document, operation, asked, context)
+        objects = objects_in(result.data)
+        if key is not None and result.data and not result.errors and None not in result.data.values():
+            # What is not there may come to be there by anybody's write, so that null is never kept.
+            self.memory.keep(key, Kept(operation, result.data, began, frozenset(context.visited), objects))
+        return self._answer(result, context), objects
 
     async def _execute(
         self, document: Document, operation: Operation, asked: Asked, context: Context

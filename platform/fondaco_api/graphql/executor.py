@@ -1,0 +1,164 @@
+"""The executor: graphql-core's, with a short way for what most of an answer is made of, and NotFound as null.
+
+Most fields of an answer are attributes of an object that is there already: values, and objects of one known type. They
+need neither a path nor an info nor a resolver call, each of which costs more than the value. Where anything is unusual
+(an error, a null where there may be none, something to wait for), the field goes graphql-core's own way.
+"""
+
+from collections.abc import Awaitable, Callable
+from types import CoroutineType, NoneType
+from typing import Any, NamedTuple, TypeGuard, cast
+
+from graphql import (
+    GraphQLEnumType,
+    GraphQLError,
+    GraphQLField,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLScalarType,
+    Undefined,
+)
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+from strawberry.schema.schema_converter import GraphQLCoreConverter
+
+from fondaco_core.errors import NotFound
+
+_PLAIN = frozenset({str, int, bool, float, NoneType, list, dict})
+
+
+def is_awaitable(value: Any) -> TypeGuard[Awaitable[Any]]:
+    """Whether a resolver's value has to be awaited; plain values are told at once."""
+    kind = type(value)
+    return kind not in _PLAIN and (kind is CoroutineType or hasattr(kind, "__await__"))
+
+
+class Attribute(NamedTuple):
+    """A field that is an attribute: a value, made ready by `coerce`, or an object of the type `below`."""
+
+    name: str
+    coerce: Callable[[Any], Any] | None
+    below: GraphQLObjectType | None
+
+
+class Executor(StrawberryGraphQLCoreExecutionContext):
+    """Runs one operation."""
+
+    def execute_fields(
+        self,
+        parent_type: GraphQLObjectType,
+        source_value: Any,
+        path: Any,
+        grouped_field_set: Any,
+        position_context: Any,
+    ) -> Any:
+        """The fields of an object: values that are attributes at once, the others graphql-core's way, in the order asked for."""
+        attributes = attributes_of(parent_type)
+        results: dict[str, Any] = dict.fromkeys(grouped_field_set)
+        others: dict[str, Any] = {}
+        for response_name, details in grouped_field_set.items():
+            field_name = details[0].node.name.value
+            attribute = attributes.get(field_name)
+            if attribute is not None and attribute.coerce is not None:
+                value = ready(attribute.coerce, getattr(source_value, attribute.name, None))
+                if value is not None:
+                    results[response_name] = value
+                    continue
+            elif field_name == "__typename":
+                results[response_name] = parent_type.name
+                continue
+            others[response_name] = details
+        if not others:
+            return results
+        made: Any = super().execute_fields(parent_type, source_value, path, others, position_context)
+        if is_awaitable(made):
+            return _merged(results, made)
+        results.update(made)
+        return results
+
+    def execute_field(
+        self, parent_type: GraphQLObjectType, source: Any, field_details_list: Any, path: Any, position_context: Any
+    ) -> Any:
+        """One field; an attribute that is an object of a known type needs no resolver."""
+        attribute = attributes_of(parent_type).get(field_details_list[0].node.name.value)
+        value = None if attribute is None or attribute.below is None else getattr(source, attribute.name, None)
+        if attribute is None or attribute.below is None or value is None:
+            return super().execute_field(parent_type, source, field_details_list, path, position_context)
+        return_type = parent_type.fields[field_details_list[0].node.name.value].type
+        try:
+            made = self.collect_and_execute_subfields(
+                attribute.below, field_details_list, path, value, position_context
+            )
+        except Exception as error:  # noqa: BLE001 - an error of a field is the field's, as everywhere in graphql-core
+            self.handle_field_error(error, return_type, field_details_list, path)
+            return None
+        return self._settled(made, return_type, field_details_list, path) if is_awaitable(made) else made
+
+    async def _settled(self, made: Awaitable[Any], return_type: Any, details: Any, path: Any) -> Any:
+        try:
+            return await made
+        except Exception as error:  # noqa: BLE001 - as above
+            self.handle_field_error(error, return_type, details, path)
+            return None
+
+    def handle_field_error(self, raw_error: Exception, return_type: Any, field_details_list: Any, path: Any) -> None:
+        """Keeps quiet about NotFound at a nullable field; everything else is collected."""
+        cause: BaseException | None = raw_error
+        while isinstance(cause, GraphQLError):
+            cause = cause.original_error
+        errors = self.collected_errors.errors
+        known = len(errors)
+        super().handle_field_error(raw_error, return_type, field_details_list, path)
+        if isinstance(cause, NotFound) and len(errors) > known:
+            errors.pop()
+
+
+async def _merged(results: dict[str, Any], made: Awaitable[dict[str, Any]]) -> dict[str, Any]:
+    results.update(await made)
+    return results
+
+
+def ready(coerce: Callable[[Any], Any], value: Any) -> Any:
+    """A value as the answer shows it, or None when there is none or something is wrong with it: graphql-core will say what."""
+    if value is None:
+        return None
+    try:
+        coerced = coerce(value)
+    except Exception:  # noqa: BLE001 - met again, and reported at its place, on graphql-core's own way
+        return None
+    return None if coerced is Undefined else coerced
+
+
+def attributes_of(kind: GraphQLObjectType) -> dict[str, Attribute]:
+    """The fields of a type that are attributes; worked out once."""
+    known = _attributes.get(kind)
+    if known is None:
+        found = ((name, _attribute(field)) for name, field in kind.fields.items())
+        known = _attributes[kind] = {name: attribute for name, attribute in found if attribute is not None}
+    return known
+
+
+# By the type itself: there are as many as the schema has.
+_attributes: dict[GraphQLObjectType, dict[str, Attribute]] = {}
+
+
+def _attribute(field: GraphQLField) -> Attribute | None:
+    definition = cast("Any", field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF))
+    if definition is None or not definition.is_basic_field or field.args:
+        return None
+    kind = field.type.of_type if isinstance(field.type, GraphQLNonNull) else field.type
+    if isinstance(kind, GraphQLEnumType):
+        return Attribute(definition.python_name, _enum_names(kind).get, None)
+    if isinstance(kind, GraphQLScalarType):
+        return Attribute(definition.python_name, kind.coerce_output_value, None)
+    # A type that has to look at a value to know it for its own goes the long way.
+    if isinstance(kind, GraphQLObjectType) and kind.is_type_of is None:
+        return Attribute(definition.python_name, None, kind)
+    return None
+
+
+def _enum_names(kind: GraphQLEnumType) -> dict[Any, str]:
+    """An enum's names by its values and by its Python members."""
+    names = {value.value: name for name, value in kind.values.items()}
+    wrapped: Any = getattr(kind, "wrapped_cls", None)
+    members = {} if wrapped is None else {member: names[member.value] for member in wrapped if member.value in names}
+    return {**names, **members}
