@@ -1,0 +1,52 @@
+"""The shape of the tree: source roots hold packages only, and none of them shadows anything."""
+
+import importlib.metadata
+import platform
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE_ROOTS = {
+    "platform": {"fondaco_api", "fondaco_core", "fondaco_ops"},
+    "tenants": {"fondaco_tenants"},
+    "workers": {"fondaco_workers"},
+}
+
+
+def children_of(root: Path) -> set[str]:
+    """What lies in a source root, but for its own page of explanation."""
+    return {path.name for path in root.iterdir() if path.name not in {"README.md", "__pycache__"}}
+
+
+def test_platform_is_the_standard_library() -> None:
+    assert platform.__file__ is not None
+    assert not Path(platform.__file__).is_relative_to(ROOT)
+
+
+@pytest.mark.parametrize("root", SOURCE_ROOTS)
+def test_a_source_root_holds_its_packages_and_nothing_else(root: str) -> None:
+    assert children_of(ROOT / root) == SOURCE_ROOTS[root]
+
+
+@pytest.mark.parametrize("stray", ["__init__.py", "utils.py"])
+@pytest.mark.parametrize("root", SOURCE_ROOTS)
+def test_a_stray_file_in_a_source_root_is_seen(root: str, stray: str, tmp_path: Path) -> None:
+    for package in SOURCE_ROOTS[root]:
+        (tmp_path / package).mkdir()
+
+    (tmp_path / stray).touch()
+
+    assert children_of(tmp_path) != SOURCE_ROOTS[root]
+
+
+def test_no_other_distribution_provides_our_names() -> None:
+    providers = importlib.metadata.packages_distributions()
+
+    for names in SOURCE_ROOTS.values():
+        for name in names:
+            assert set(providers.get(name, ["fondaco"])) == {"fondaco"}, name
+
+
+def test_assertions_run() -> None:
+    assert __debug__
