@@ -7,7 +7,7 @@ need neither a path nor an info nor a resolver call, each of which costs more th
 
 from collections.abc import Awaitable, Callable
 from types import CoroutineType, NoneType
-from typing import Any, NamedTuple, TypeGuard, cast
+from typing import Any, NamedTuple, TypeGuard
 
 from graphql import (
     GraphQLEnumType,
@@ -79,19 +79,45 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         self, parent_type: GraphQLObjectType, source: Any, field_details_list: Any, path: Any, position_context: Any
     ) -> Any:
         """One field; an attribute that is an object of a known type needs no resolver."""
-        attribute = attributes_of(parent_type).get(field_details_list[0].node.name.value)
-        value = None if attribute is None or attribute.below is None else getattr(source, attribute.name, None)
-        if attribute is None or attribute.below is None or value is None:
-            return super().execute_field(parent_type, source, field_details_list, path, position_context)
-        return_type = parent_type.fields[field_details_list[0].node.name.value].type
-        try:
-            made = self.collect_and_execute_subfields(
-                attribute.below, field_details_list, path, value, position_context
+        name = field_details_list[0].node.name.value
+        attribute = attributes_of(parent_type).get(name)
+        if attribute is not None and attribute.below is not None:
+            value = getattr(source, attribute.name, None)
+            if value is not None and is_of(attribute.below, value):
+                return_type = parent_type.fields[name].type
+                return self._object(attribute.below, value, return_type, field_details_list, path, position_context)
+        return super().execute_field(parent_type, source, field_details_list, path, position_context)
+
+    def complete_list_item_value(  # noqa: PLR0917 - graphql-core's signature
+        self,
+        item: Any,
+        complete_results: list[Any],
+        item_type: Any,
+        field_details_list: Any,
+        info: Any,
+        item_path: Any,
+        position_context: Any,
+    ) -> bool:
+        """One element of a list, and whether it has to be awaited; an object of a known type is taken as it is."""
+        kind = item_type.of_type if isinstance(item_type, GraphQLNonNull) else item_type
+        if item is None or not isinstance(kind, GraphQLObjectType) or not is_of(kind, item):
+            return super().complete_list_item_value(
+                item, complete_results, item_type, field_details_list, info, item_path, position_context
             )
+        made = self._object(kind, item, item_type, field_details_list, item_path, position_context)
+        complete_results.append(made)
+        return is_awaitable(made)
+
+    def _object(  # noqa: PLR0917 - what graphql-core hands from call to call
+        self, kind: GraphQLObjectType, value: Any, return_type: Any, details: Any, path: Any, position_context: Any
+    ) -> Any:
+        grouped_field_set, _, _ = self.collect_subfields(kind, details)
+        try:
+            made = self.execute_fields(kind, value, path, grouped_field_set, position_context)
         except Exception as error:  # noqa: BLE001 - an error of a field is the field's, as everywhere in graphql-core
-            self.handle_field_error(error, return_type, field_details_list, path)
+            self.handle_field_error(error, return_type, details, path)
             return None
-        return self._settled(made, return_type, field_details_list, path) if is_awaitable(made) else made
+        return self._settled(made, return_type, details, path) if is_awaitable(made) else made
 
     async def _settled(self, made: Awaitable[Any], return_type: Any, details: Any, path: Any) -> Any:
         try:
@@ -128,6 +154,16 @@ def ready(coerce: Callable[[Any], Any], value: Any) -> Any:
     return None if coerced is Undefined else coerced
 
 
+def is_of(kind: GraphQLObjectType, value: Any) -> bool:
+    """Whether a value is plainly an object of the type: it need not be asked, or its class is the type's very own."""
+    return kind.is_type_of is None or type(value) is _definition(kind).origin
+
+
+def _definition(described: Any) -> Any:
+    """What Strawberry knows of a type or field."""
+    return described.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+
+
 def attributes_of(kind: GraphQLObjectType) -> dict[str, Attribute]:
     """The fields of a type that are attributes; worked out once."""
     known = _attributes.get(kind)
@@ -142,7 +178,7 @@ _attributes: dict[GraphQLObjectType, dict[str, Attribute]] = {}
 
 
 def _attribute(field: GraphQLField) -> Attribute | None:
-    definition = cast("Any", field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF))
+    definition = _definition(field)
     if definition is None or not definition.is_basic_field or field.args:
         return None
     kind = field.type.of_type if isinstance(field.type, GraphQLNonNull) else field.type
@@ -150,8 +186,7 @@ def _attribute(field: GraphQLField) -> Attribute | None:
         return Attribute(definition.python_name, _enum_names(kind).get, None)
     if isinstance(kind, GraphQLScalarType):
         return Attribute(definition.python_name, kind.coerce_output_value, None)
-    # A type that has to look at a value to know it for its own goes the long way.
-    if isinstance(kind, GraphQLObjectType) and kind.is_type_of is None:
+    if isinstance(kind, GraphQLObjectType):
         return Attribute(definition.python_name, None, kind)
     return None
 
