@@ -77,9 +77,12 @@ def start(settings: Settings, supervisor: Supervisor, wishes: Wishes, *, seeded:
 
     with timed("migrate"):
         run_once(program("migrate", "fondaco_ops", "migrate"), wishes)
-    if seeded and not (settings.data_dir / "demo.json").exists():
+    # Whether to have the demo world is decided once, by the first start that comes this far.
+    decided = settings.data_dir / "decided"
+    if seeded and not decided.exists():
         with timed("seed"):
             run_once(program("seed", "fondaco_ops", "seed"), wishes)
+    decided.touch()
     threads = str(settings.worker_threads)
     with timed("api, worker, relay, scheduler"):
         for service in (
@@ -250,15 +253,14 @@ def environment_for(settings: Settings) -> dict[str, str]:
     return os.environ | made
 
 
-def run_once(program: Program, wishes: Wishes) -> str:
-    """Runs one of our own commands to its end and gives what it printed; its refusal becomes ours."""
+def run_once(program: Program, wishes: Wishes) -> None:
+    """Runs one of our own commands to its end; its refusal becomes ours."""
     program.log.unlink(missing_ok=True)
     code = program.run_once(wishes.check)
     if code != 0:
         last = last_line(program.log)
         msg = last if code == REFUSED else f"`fondaco {program.name}` failed: {last} (see {program.log})"
         raise SettingError(msg)
-    return program.log.read_text(encoding="utf-8")
 
 
 def wait_for_the_api(settings: Settings, supervisor: Supervisor, logs: Path) -> None:
