@@ -72,6 +72,8 @@ RELAY_IDLE_S = 0.1
 RELAY_AWAY_S = 5.0
 # How often the relay says how far behind it is, in seconds.
 RELAY_LAG_EVERY_S = 30.0
+# How old the oldest event may be before somebody should look, in seconds.
+RELAY_LAG_ALARM_S = 60.0
 # How long a message is believed to be on its way before its task is handed to the queue again, in seconds; twice that the
 # next time, so that a long queue is not made longer.
 TASK_HANDED_S = 10.0
