@@ -23,7 +23,7 @@ class Installation:
         self.port = keep_port(data_dir / "port")
         ours = {"FONDACO_DATA": str(data_dir / "data"), "FONDACO_PORT": str(self.port)}
         self._environment = {n: v for n, v in os.environ.items() if not n.startswith("FONDACO_")} | ours
-        self._command = [sys.executable, "-m", "fondaco_ops", "up", "--empty"]
+        self._command = [sys.executable, "-m", "fondaco_ops", "up"]
         self.supervisor = subprocess.Popen(
             self._command, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -37,6 +37,10 @@ class Installation:
             if re.search(pattern, line):
                 return
         pytest.fail(f"ended without {pattern!r}:\n{''.join(self.lines)}")
+
+    def has_said(self, pattern: str) -> bool:
+        """Whether a line that was read fits."""
+        return any(re.search(pattern, line) for line in self.lines)
 
     def once_more(self) -> subprocess.CompletedProcess[str]:
         """Somebody starts the same again."""
@@ -81,6 +85,8 @@ def test_everything_comes_up_and_outlives_deaths_and_a_killed_supervisor(start: 
     first = start()
     first.wait_for("ready after")
     assert first.ready()
+    assert first.has_said("seed +ready")
+    assert first.has_said("curl .*/graphql")
 
     again = first.once_more()
     assert again.returncode == 2
@@ -100,6 +106,8 @@ def test_everything_comes_up_and_outlives_deaths_and_a_killed_supervisor(start: 
     second = start()
     second.wait_for("ready after")
     assert second.ready()
+    assert not second.has_said("seed +ready")
+    assert second.has_said("curl .*/graphql")
     everybody = children(second.supervisor.pid)
     second.supervisor.send_signal(signal.SIGINT)
     rest, _ = second.supervisor.communicate()
