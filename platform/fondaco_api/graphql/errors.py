@@ -110,10 +110,18 @@ def failure(refusal: type[Refusal], *, name: str | None = None) -> Callable[[typ
 
 
 def failure_type(refusal: type[Refusal]) -> type[Failure]:
-    """The GraphQL type of a refusal; one without extra data needs no declaration and is made here."""
+    """The GraphQL type of a refusal; one without extra data needs no declaration and is made here.
+
+    Two modules may say the same thing, each with a refusal of its own: of one name and code, they are one type.
+    """
     known = _TYPES.get(refusal)
     if known is not None:
         return known
+    same = next((other for other in _TYPES if other.__name__ == refusal.__name__), None)
+    if same is not None:
+        assert same.code == refusal.code, f"{refusal.__name__} stands for two codes"
+        _TYPES[refusal] = _TYPES[same]
+        return _TYPES[same]
     made = type(refusal.__name__, (Failure,), {"__doc__": refusal.__doc__, "__module__": refusal.__module__})
     return failure(refusal)(made)
 

@@ -73,7 +73,7 @@ def mutation(
             refusal: failure_type(refusal) for refusal in dict.fromkeys((*refusals, *COMMON, IdempotencyConflict))
         }
         field = _Field(resolver, signature, declared, opens=opens, replays=replays, then=then)
-        union = _result_union(resolver, hints["return"], list(declared.values()))
+        union = _result_union(resolver, hints["return"], list(dict.fromkeys(declared.values())))
         return strawberry.mutation(
             resolver=_exposed(field, resolver, signature, union), description=inspect.cleandoc(resolver.__doc__)
         )
