@@ -11,23 +11,24 @@ from uuid import UUID
 
 import strawberry
 
-from fondaco_api.graphql.audit import ActorKind
 from fondaco_api.graphql.context import Context, Info
 from fondaco_api.graphql.enums import described
 from fondaco_api.graphql.errors import Failure, failure
 from fondaco_api.graphql.node import Node, fetch, key_of, read_global_id
 from fondaco_api.graphql.transaction import mutation
 from fondaco_core import clock, limits
+from fondaco_core.context import ActorKind
 from fondaco_core.db import Tx
 from fondaco_core.errors import Invalid, NotFound
 from fondaco_core.ids import AllocationId, LinkId, OrderId
-from fondaco_tenants import codes, delivery
+from fondaco_tenants import delivery
+from fondaco_tenants.codes import RevealVia
 from fondaco_tenants.delivery import LinkState
 
 if TYPE_CHECKING:
     from fondaco_api.graphql.orders import Allocation, Order
 
-DeliveryLinkState = described(
+described(
     LinkState,
     "Whether a delivery link opens.",
     name="DeliveryLinkState",
@@ -36,8 +37,8 @@ DeliveryLinkState = described(
     EXPIRED="Its time is over.",
     REVOKED="It was withdrawn.",
 )
-RevealVia = described(
-    codes.RevealVia,
+described(
+    RevealVia,
     "Through which door a code was shown.",
     ACCOUNT="To the buyer, signed in.",
     API="To a machine of the buyer.",
@@ -169,7 +170,7 @@ class DeliveryLink(Node):
         return None if link is None else cls.of(link)
 
     @strawberry.field(description="Whether it opens now.")
-    def state(self) -> DeliveryLinkState:  # type: ignore[valid-type]
+    def state(self) -> LinkState:
         """Its state at this moment."""
         return self.link.state_at(clock.now())
 
@@ -194,7 +195,7 @@ class DeliveryLink(Node):
         return self.link.created_at
 
     @strawberry.field(description="What kind of asker made it.")
-    def created_by(self) -> ActorKind:  # type: ignore[valid-type]
+    def created_by(self) -> ActorKind:
         """The maker's kind."""
         return ActorKind(self.link.created_by_kind)
 
@@ -238,12 +239,12 @@ class CodeReveal:
         return self.reveal.revealed_at
 
     @strawberry.field(description="Through which door.")
-    def via(self) -> RevealVia:  # type: ignore[valid-type]
+    def via(self) -> RevealVia:
         """The door."""
-        return codes.RevealVia(self.reveal.via)
+        return RevealVia(self.reveal.via)
 
     @strawberry.field(description="What kind of asker saw it.")
-    def seen_by(self) -> ActorKind:  # type: ignore[valid-type]
+    def seen_by(self) -> ActorKind:
         """The asker's kind."""
         return ActorKind(self.reveal.actor_kind)
 

@@ -11,6 +11,7 @@ import strawberry
 
 from fondaco_api.graphql.catalog import Entitlement
 from fondaco_api.graphql.context import Context, Info
+from fondaco_api.graphql.delivery import OrderDelivery
 from fondaco_api.graphql.enums import described
 from fondaco_api.graphql.errors import ApiError
 from fondaco_api.graphql.node import Node, key_of
@@ -167,7 +168,7 @@ class TimelineEntry:
 
 
 @strawberry.type(description="A customer's purchase in a store.")
-class Order(Node):
+class Order(Node, OrderDelivery):
     """A purchase."""
 
     code: str = strawberry.field(description="The order's number for people, unguessable: `FD-7K2M-9QXA-4TBC`.")

@@ -77,7 +77,9 @@ class NotDelivered(Conflict):
             "This purchase is not delivered yet. Nothing was used up; try again in a moment."
             if pending
             else "There is nothing to show: this purchase was not delivered, or it was refunded.",
-            zh="此商品尚未发货。链接未被消耗，请稍后再试。" if pending else "没有可显示的内容：此商品未发货，或已退款。",
+            zh="此商品尚未发货。链接未被消耗，请稍后再试。"
+            if pending
+            else "没有可显示的内容：此商品未发货，或已退款。",
         )
         self.pending = pending
 

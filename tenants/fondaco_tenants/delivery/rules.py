@@ -1,18 +1,14 @@
 """Decisions about links and about what is shown: pure."""
 
-import base64
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from uuid import UUID
 
 from fondaco_core import limits
-from fondaco_core.crypto import keyed_hash
 from fondaco_core.errors import Conflict, Invalid
 from fondaco_core.ids import AllocationId, LinkId, OrderId
-from fondaco_core.secret import Secret
 from fondaco_tenants.delivery.errors import LinkExpired, LinkRevoked, LinkSpent
 
 
@@ -58,15 +54,6 @@ def why_closed(link: Link, moment: datetime) -> Conflict:
         case LinkState.SPENT | LinkState.OPEN:
             # OPEN only when another opener took the last opening between our two statements.
             return LinkSpent(link.opens_max)
-
-
-def link_secret(key: Secret[bytes], link_id: UUID) -> Secret[str]:
-    """The 256-bit secret of a link, derived from its id under the platform's look-up key, as unpadded base64url.
-
-    Derived and not drawn, so that a repeated request shows the same address without its being kept anywhere.
-    """
-    raw = keyed_hash(key, "delivery-link", str(link_id))
-    return Secret(base64.urlsafe_b64encode(raw).rstrip(b"=").decode())
 
 
 def check_link_terms(*, opens_max: int, expires_in_hours: int) -> None:

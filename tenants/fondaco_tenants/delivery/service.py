@@ -1,5 +1,6 @@
 """Use cases of delivery: show codes to who is entitled to them; make, open and withdraw links."""
 
+import base64
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from uuid import UUID
 
 from fondaco_core import audit, clock, limits, outbox
 from fondaco_core.context import ActorKind, Ctx
-from fondaco_core.crypto import hash_token, mask_code
+from fondaco_core.crypto import hash_token, keyed_hash, mask_code
 from fondaco_core.db import Tx
 from fondaco_core.errors import NotFound
 from fondaco_core.ids import AllocationId, LinkId, OrderId, new_id
@@ -154,8 +155,13 @@ async def create_link(
 
 
 def secret_of(link_id: LinkId) -> Secret[str]:
-    """What stands behind the # of a link's address. For who just made the link, and for nobody else."""
-    return rules.link_secret(keyring().lookup_key, link_id)
+    """What stands behind the # of a link's address: 256 bits. For who just made the link, and for nobody else.
+
+    Derived from the link's id under the platform's look-up key and not drawn, so that a repeated request shows the same
+    address without its being kept anywhere.
+    """
+    raw = keyed_hash(keyring().lookup_key, "delivery-link", str(link_id))
+    return Secret(base64.urlsafe_b64encode(raw).rstrip(b"=").decode())
 
 
 async def find_link_address(tx: Tx, ctx: Ctx, *, link_id: LinkId) -> Secret[str] | None:
@@ -244,7 +250,9 @@ async def list_reveals(tx: Tx, ctx: Ctx, order_ids: Sequence[OrderId]) -> dict[O
     visible = list(await orders.find_orders(tx, ctx, order_ids))
     listed: dict[OrderId, list[Reveal]] = {order_id: [] for order_id in visible}
     for row in await tx.fetch(store.LIST_REVEALS, visible, limits.REVEALS_LISTED_MAX):
-        listed[row["order_id"]].append(Reveal(**{**row, "ip": rules.masked_ip(row["ip"])}))
+        fields = {**row}
+        fields["ip"] = rules.masked_ip(fields["ip"])
+        listed[row["order_id"]].append(Reveal(**fields))
     return listed
 
 

@@ -120,6 +120,16 @@ async def make_sale(
     )
 
 
+async def sell_again(sale: Sale) -> OrderId:
+    """One more order of the same buyer, delivered, one unit."""
+    assert sale.buyer.customer_id is not None
+    await make_codes(sale.pool, 1)
+    request = orders.OrderRequest(lines=((sale.listing.id, 1),))
+    async with trading(sale.buyer) as tx:
+        placed = await orders.place_order(tx, sale.buyer, customer_id=sale.buyer.customer_id, request=request)
+    return placed.order_id
+
+
 async def _make_cards(pool: MadePool, count: int, pin: str) -> list[str]:
     """Cards that all have the same PIN."""
     numbers = [f"6222{uuid4().int % 10**12:012}" for _ in range(count)]

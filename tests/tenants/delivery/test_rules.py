@@ -8,7 +8,6 @@ import pytest
 from fondaco_core import limits
 from fondaco_core.errors import Invalid
 from fondaco_core.ids import LinkId, OrderId
-from fondaco_core.secret import Secret
 from fondaco_tenants.delivery import rules
 from fondaco_tenants.delivery.errors import LinkExpired, LinkRevoked, LinkSpent
 from fondaco_tenants.delivery.rules import Link, LinkState
@@ -42,17 +41,6 @@ def test_a_fresh_link_is_open_until_the_moment_it_expires() -> None:
 )
 def test_a_closed_link_says_why(link: Link, refusal: type[Exception]) -> None:
     assert isinstance(rules.why_closed(link, NOW), refusal)
-
-
-def test_the_secret_of_a_link_is_256_bits_that_come_again_only_with_the_key() -> None:
-    link_id, key = uuid4(), Secret(b"k" * 32)
-
-    secret = rules.link_secret(key, link_id).reveal()
-
-    assert len(secret) == 43
-    assert rules.link_secret(key, link_id).reveal() == secret
-    assert rules.link_secret(Secret(b"l" * 32), link_id).reveal() != secret
-    assert rules.link_secret(key, uuid4()).reveal() != secret
 
 
 @pytest.mark.parametrize(

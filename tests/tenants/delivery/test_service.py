@@ -193,6 +193,16 @@ async def test_of_twenty_who_open_a_one_time_link_at_once_exactly_one_sees_the_c
     assert [(r.via, r.link_id) for r in await reveals_of(sale)] == [("LINK", link.id)]
 
 
+async def test_the_secret_of_a_link_has_256_bits_and_is_no_other_links() -> None:
+    first, second = LinkId(uuid4()), LinkId(uuid4())
+
+    secret = delivery.secret_of(first).reveal()
+
+    assert len(secret) == 43
+    assert secret == delivery.secret_of(first).reveal()
+    assert secret != delivery.secret_of(second).reveal()
+
+
 async def test_a_limited_link_opens_as_often_as_it_says() -> None:
     sale = await make_sale(units=2)
     link, secret = await make_link(sale, opens_max=3)
