@@ -184,7 +184,7 @@ def _exposed(field: _Field, resolver: Resolver, signature: inspect.Signature, re
         return await field(self, info, arguments)
 
     shown = [parameter for parameter in signature.parameters.values() if parameter.name not in {"tx", "repeat"}]
-    parameters = [*shown, _KEY]
+    parameters = [*map(_described, shown), _KEY]
     made = cast("Any", resolve)
     made.__name__ = resolver.__name__
     made.__qualname__ = resolver.__qualname__
@@ -195,6 +195,15 @@ def _exposed(field: _Field, resolver: Resolver, signature: inspect.Signature, re
     }
     made.__signature__ = signature.replace(parameters=parameters, return_annotation=result)
     return resolve
+
+
+def _described(parameter: inspect.Parameter) -> inspect.Parameter:
+    """An input without a description of its own has its type's."""
+    definition: Any = getattr(parameter.annotation, "__strawberry_definition__", None)
+    if definition is None or not definition.is_input:
+        return parameter
+    described = strawberry.argument(description=definition.description)
+    return parameter.replace(annotation=Annotated[parameter.annotation, described])
 
 
 def _result_union(resolver: Resolver, success: Any, failures: list[type[Failure]]) -> Any:
