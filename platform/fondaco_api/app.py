@@ -11,13 +11,15 @@ from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from fondaco_api.graphql.budget import Budgets
+from fondaco_api.graphql.code_changes import Upload
 from fondaco_api.graphql.context import Context
 from fondaco_api.graphql.documents import Documents, Persisted
 from fondaco_api.graphql.execution import Engine, core_of
+from fondaco_api.graphql.node import global_id
 from fondaco_api.graphql.schema import schema
 from fondaco_api.graphql.socket import SocketEndpoint
 from fondaco_api.graphql.view import GraphQLEndpoint
-from fondaco_api.http import graphiql, links, metrics, oauth
+from fondaco_api.http import graphiql, links, metrics, oauth, uploads
 from fondaco_api.http.health import Check, Readiness, check_database, check_keys, healthz
 from fondaco_api.http.middleware import Authenticator, Edge
 from fondaco_core import identity, logs
@@ -32,7 +34,12 @@ if TYPE_CHECKING:
     import strawberry
 
 # Routes of the other files of http/ (links, oauth, sessions, uploads, inbound), each a list named `routes`.
-ROUTES: list[BaseRoute] = [*graphiql.routes, *links.routes, *oauth.routes]
+ROUTES: list[BaseRoute] = [
+    *graphiql.routes,
+    *links.routes,
+    *oauth.routes,
+    *uploads.routes(lambda key: global_id(Upload, key)),
+]
 
 
 class Process:
