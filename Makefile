@@ -17,7 +17,7 @@ STAMP := .venv/.set-up-$(shell pwd | cksum | cut -d ' ' -f 1)
 # The clients of other languages that tests/doors drives.
 DOORS := $(if $(wildcard tests/doors/package-lock.json),tests/doors/node_modules/.set-up)
 
-.PHONY: help setup lock check test run schema migration bench demo
+.PHONY: help setup lock check chromium test run schema migration bench demo
 
 help: ## Print this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -48,7 +48,10 @@ tests/doors/node_modules/.set-up: tests/doors/package-lock.json
 	npm ci --prefix tests/doors --silent --no-audit --no-fund
 	touch $@
 
-test: setup $(DOORS) ## Run the tests (ARGS="tests/ops -k stop" for some)
+chromium: # The browser that tests/doors opens pages in; installed where there is none and one may.
+	@scripts/chromium
+
+test: setup $(DOORS) chromium ## Run the tests (ARGS="tests/ops -k stop" for some)
 	@$(BIN)/pytest -n 2 $(ARGS)
 
 run: setup ## Start everything on this machine; Ctrl-C stops it
