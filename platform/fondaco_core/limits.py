@@ -183,6 +183,8 @@ KEY_CACHE_S = 30.0
 # Attempts to sign in, counted over this many seconds: for one account from one address, for one account from anywhere, and
 # from one address. The first stops guessing, the others guessing with many addresses or many accounts.
 SIGN_IN_WINDOW_S = 15 * 60
+# How long sessions, invitations and counted attempts are kept after their end, in hours: long enough to ask what happened.
+ENDED_KEPT_HOURS = 24 * 7
 SIGN_IN_ATTEMPTS_MAX = 10
 SIGN_IN_ACCOUNT_ATTEMPTS_MAX = 100
 SIGN_IN_ADDRESS_ATTEMPTS_MAX = 300

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import asyncpg
 import redis
 import redis.asyncio
+from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError
 
 from fondaco_core import limits, logs, outbox
@@ -18,11 +19,9 @@ from fondaco_core.config import Settings, read_settings
 from fondaco_core.context import Ctx, system_ctx
 from fondaco_core.crypto import load_master_keys
 from fondaco_core.db import (
-    REVISION,
     Role,
     close_database,
     find_breaches,
-    find_revision,
     governing,
     open_database,
     reading,
@@ -31,6 +30,7 @@ from fondaco_core.db.isolation import ROLES, isolation_of
 from fondaco_core.errors import FondacoError, SettingError
 from fondaco_core.ids import TenantId
 from fondaco_core.keyring import close_keyring, open_keyring
+from fondaco_ops.migrate import alembic_config
 from fondaco_ops.running import settings_of_running
 from fondaco_tenants import registry
 
@@ -38,6 +38,7 @@ CTX = system_ctx("doctor", permissions=frozenset({"system.run"}))
 # How many merchants' keys are tried, the newest first: each may be a call to a key management service.
 KEYS_TRIED_MAX = 100
 
+REVISION = "SELECT version_num FROM alembic_version"
 POWERFUL_ROLES = """
 SELECT rolname FROM pg_roles
 WHERE rolname = ANY($1::text[]) AND (rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb
@@ -181,11 +182,15 @@ async def _check_database() -> Finding:
 
 
 async def _check_migrations() -> Finding:
-    async with governing(CTX) as tx:
-        found = await find_revision(tx)
-    if found == REVISION:
+    expected = ScriptDirectory.from_config(alembic_config()).get_current_head()
+    try:
+        async with governing(CTX) as tx:
+            found = await tx.fetchval(REVISION)
+    except asyncpg.UndefinedTableError:
+        found = None
+    if found == expected:
         return Finding("migrations", well=True, detail=f"at {found}")
-    detail = f"at {found or 'none'}, and this version expects {REVISION}; run `fondaco migrate`"
+    detail = f"at {found or 'none'}, and this version expects {expected}; run `fondaco migrate`"
     return Finding("migrations", well=False, detail=detail)
 
 

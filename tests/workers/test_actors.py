@@ -32,6 +32,23 @@ async def test_old_answers_are_forgotten_and_young_ones_kept(database: Database)
         assert (await tx.fetchval(ANSWERS, old), await tx.fetchval(ANSWERS, young)) == (0, 1)
 
 
+async def test_what_ended_long_ago_is_forgotten_and_what_goes_on_is_kept(database: Database) -> None:
+    assert database
+    ended, going_on = new_id(), new_id()
+    long_ago = clock.now() - timedelta(hours=limits.ENDED_KEPT_HOURS, seconds=1)
+    async with governing(CTX) as tx:
+        for key, since in ((ended, long_ago), (going_on, clock.now())):
+            await tx.execute("INSERT INTO sign_in_attempt (key, attempts, since) VALUES ($1, 1, $2)", key.bytes, since)
+
+    await run_twice(system.forget_ended)
+
+    async with governing(CTX) as tx:
+        left = await tx.fetch(
+            "SELECT key FROM sign_in_attempt WHERE key = ANY($1::bytea[])", [ended.bytes, going_on.bytes]
+        )
+    assert [row["key"] for row in left] == [going_on.bytes]
+
+
 @pytest.mark.parametrize(
     "actor", [system.check_invariants, orders.expire_overdue, ledger.roll_up], ids=lambda actor: actor.name
 )

@@ -28,6 +28,7 @@ SCHEDULE: tuple[tuple[Actor[...], float], ...] = (
     (codes.forget_uploads, HOUR),
     (system.check_invariants, 5 * MINUTE),
     (system.forget_answers, HOUR),
+    (system.forget_ended, HOUR),
 )
 
 

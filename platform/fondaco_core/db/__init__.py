@@ -2,13 +2,11 @@
 
 from fondaco_core.db.base import Base, TenantOwned
 from fondaco_core.db.engine import Database, Role, close_database, database, open_database
-from fondaco_core.db.health import REVISION, find_revision, migrated
 from fondaco_core.db.invariants import Breach, Invariant, find_breaches
 from fondaco_core.db.isolation import guarded
 from fondaco_core.db.transaction import Tx, governing, reading, trading, transaction, written_since
 
 __all__ = [
-    "REVISION",
     "Base",
     "Breach",
     "Database",
@@ -19,10 +17,8 @@ __all__ = [
     "close_database",
     "database",
     "find_breaches",
-    "find_revision",
     "governing",
     "guarded",
-    "migrated",
     "open_database",
     "reading",
     "trading",

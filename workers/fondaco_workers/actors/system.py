@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from fondaco_core import clock, limits
+from fondaco_core import clock, identity, limits
 from fondaco_core.context import Ctx
 from fondaco_core.db import find_breaches, governing, idempotency
 from fondaco_core.logs import get_logger
@@ -32,3 +32,10 @@ async def forget_answers(ctx: Ctx) -> None:
         async with governing(ctx) as tx:
             if await idempotency.forget(tx, ctx, before=before, count=limits.CLEAN_UP_ROWS) < limits.CLEAN_UP_ROWS:
                 return
+
+
+@actor(name="system.forget_ended", permissions={"system.run"}, deadline_s=600)
+async def forget_ended(ctx: Ctx) -> None:
+    """Deletes sessions, invitations and counts of attempts to sign in that are over for long."""
+    async with governing(ctx) as tx:
+        await identity.forget_ended(tx, ctx)

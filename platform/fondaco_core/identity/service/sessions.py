@@ -109,6 +109,17 @@ async def revoke_session(tx: Tx, ctx: Ctx, *, session_id: SessionId) -> None:
         await audit.record(tx, ctx, "session.revoked", subject_kind="session", subject_id=session_id)
 
 
+async def forget_ended(tx: Tx, ctx: Ctx) -> int:
+    """Deletes sessions, invitations and counts of attempts that are over for long, over all tenants; says how many.
+
+    For a job, in a transaction as fondaco_platform.
+    """
+    ctx.require("system.run")
+    before = clock.now() - timedelta(hours=limits.ENDED_KEPT_HOURS)
+    sweeps = (store.SWEEP_SESSIONS, store.SWEEP_INVITATIONS, store.SWEEP_ATTEMPTS)
+    return sum([await tx.execute(sweep, before) for sweep in sweeps])
+
+
 def _oneself(ctx: Ctx) -> tuple[UUID | None, UUID | None]:
     """The person or the customer who asks; machines, guests and strangers have no sessions to see."""
     match ctx.actor:
