@@ -70,12 +70,21 @@ def test_streams_of_events_are_followed_in_connections_of_their_own(staged: str,
     }
 
 
-def test_relay_compiles_a_connection_that_is_paged_and_fetched_again(run_node: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("which", "artifacts"),
+    [
+        ("stage", {"EveryonePaginationQuery.graphql.js", "EveryonePlayerQuery.graphql.js"}),
+        ("real", {"OrdersPaginationQuery.graphql.js", "OrdersOrderQuery.graphql.js", "OrdersPlaceMutation.graphql.js"}),
+    ],
+)
+def test_relay_compiles_connections_that_are_paged_and_objects_that_are_fetched_again(
+    run_node: Run, tmp_path: Path, which: str, artifacts: set[str]
+) -> None:
     del run_node  # Node and the packages are there once it is.
-    (tmp_path / "src").mkdir()
+    shutil.copytree(HERE / "relay" / which, tmp_path / "src")
     (tmp_path / "made").mkdir()
-    shutil.copy(HERE / "relay" / "Everyone.js", tmp_path / "src")
-    (tmp_path / "schema.graphql").write_text(stage_schema().as_str())
+    sdl = (HERE.parents[1] / "schema.graphql").read_text() if which == "real" else stage_schema().as_str()
+    (tmp_path / "schema.graphql").write_text(sdl)
     (tmp_path / "relay.config.json").write_text(
         '{"src": "./src", "schema": "./schema.graphql", "language": "javascript", "artifactDirectory": "./made"}'
     )
@@ -90,7 +99,4 @@ def test_relay_compiles_a_connection_that_is_paged_and_fetched_again(run_node: R
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert {path.name for path in (tmp_path / "made").iterdir()} >= {
-        "EveryonePaginationQuery.graphql.js",
-        "EveryonePlayerQuery.graphql.js",
-    }
+    assert {path.name for path in (tmp_path / "made").iterdir()} >= artifacts
