@@ -20,6 +20,7 @@ from fondaco_tenants.catalog import ListingState
 from fondaco_tenants.storefront import StockClass
 
 if TYPE_CHECKING:
+    from fondaco_api.graphql.routing import Source
     from fondaco_api.graphql.storefront import Store
 
 described(
@@ -187,6 +188,19 @@ class Listing(Node):
     def low_stock_at(self, info: Info) -> int | None:
         """The alarm."""
         return self.row.low_stock_at if is_owner(info.context.ctx, self.row.tenant_id) else None
+
+    @strawberry.field(
+        description="The places it is filled from, in the order in which they are tried, at most 50. For the merchant; null for everybody else."
+    )
+    async def sources(
+        self, info: Info
+    ) -> list[Annotated["Source", strawberry.lazy("fondaco_api.graphql.routing")]] | None:
+        """The sources."""
+        from fondaco_api.graphql.routing import load_sources_of_listings  # noqa: PLC0415 - a source has a listing, too
+
+        if not is_owner(info.context.ctx, self.row.tenant_id):
+            return None
+        return await info.context.loaders.load(load_sources_of_listings, self.row.id)
 
     @strawberry.field(description="Whether you may change, publish, pause and archive it.")
     def viewer_can_edit(self, info: Info) -> bool:

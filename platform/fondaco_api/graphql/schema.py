@@ -23,7 +23,10 @@ from strawberry.tools import merge_types
 from fondaco_api.graphql import (
     audit,
     catalog,
+    code_changes,
+    codes,
     customers,
+    delivery,
     identity,
     listing_changes,
     listings,
@@ -31,6 +34,7 @@ from fondaco_api.graphql import (
     node,
     order_changes,
     orders,
+    routing,
     sessions,
     storefront,
     tenancy,
@@ -56,6 +60,10 @@ MODULES: tuple[ModuleType, ...] = (
     orders,
     order_changes,
     wallets,
+    delivery,
+    codes,
+    code_changes,
+    routing,
 )
 
 

@@ -6,13 +6,12 @@ Promises a listing is filled only from pools of its own tenant that hold its ent
 Stands on catalog, codes.
 """
 
-from fondaco_tenants.routing.errors import PoolArchived, PoolDoesNotFit, SourceExists
+from fondaco_tenants.routing.errors import PoolDoesNotFit, SourceExists
 from fondaco_tenants.routing.events import SourcesChanged
 from fondaco_tenants.routing.rules import Source, SourceKind
 from fondaco_tenants.routing.service import add_source, list_sources, remove_source, sources_by_ids, update_source
 
 __all__ = [
-    "PoolArchived",
     "PoolDoesNotFit",
     "Source",
     "SourceExists",

@@ -3,8 +3,9 @@
 Invalid
 └── PoolDoesNotFit     the pool holds another entitlement than the listing sells
 Conflict
-├── SourceExists       the listing is filled from this pool already
-└── PoolArchived       the pool takes no part in sales any more
+└── SourceExists       the listing is filled from this pool already
+
+An archived pool is refused as codes refuses it: PoolArchived.
 """
 
 from fondaco_core.errors import Conflict, Invalid
@@ -31,15 +32,4 @@ class SourceExists(Conflict):
     def __init__(self) -> None:
         super().__init__(
             "This listing is filled from that pool already.", zh="该商品已使用此卡池作为货源。", path=("pool_id",)
-        )
-
-
-class PoolArchived(Conflict):
-    """The pool was archived and fills no orders."""
-
-    code = "POOL_ARCHIVED"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "This pool is archived; choose another.", zh="该卡池已归档,请选择其他卡池。", path=("pool_id",)
         )

@@ -11,7 +11,6 @@ _SOURCE = "id, listing_id, kind, pool_id, priority, enabled, created_at"
 # The listing's row is the lock of its sources: they are ordered among each other.
 LOCK_LISTING = "SELECT entitlement_id, state FROM listing WHERE id = $1 FOR UPDATE"
 LISTING_OF = "SELECT listing_id FROM source WHERE id = $1"
-POOL = "SELECT entitlement_id, archived_at IS NOT NULL AS archived FROM code_pool WHERE id = $1"
 ADD = """
 INSERT INTO source (id, tenant_id, listing_id, kind, pool_id, priority, enabled, created_at)
 SELECT $1, $2, $3, $4, $5, coalesce($6, (SELECT max(priority) + 1 FROM source WHERE listing_id = $3), 0), $7, $8

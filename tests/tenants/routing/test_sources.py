@@ -10,7 +10,7 @@ from fondaco_core.db import reading, transaction
 from fondaco_core.errors import Conflict, Invalid, NotAllowed, NotFound
 from fondaco_core.identity import MemberRole
 from fondaco_core.ids import PoolId, new_id
-from fondaco_tenants import routing
+from fondaco_tenants import codes, routing
 from fondaco_tenants.catalog import Listing
 from tests.support.factories.catalog import make_listing
 from tests.support.factories.codes import make_pool
@@ -66,7 +66,7 @@ async def test_a_pool_is_a_source_once_and_never_when_it_is_archived() -> None:
 
     with pytest.raises(routing.SourceExists):
         await make_source(ctx, listing_id=listing.id, pool_id=used)
-    with pytest.raises(routing.PoolArchived):
+    with pytest.raises(codes.PoolArchived):
         await make_source(ctx, listing_id=listing.id, pool_id=archived)
 
 

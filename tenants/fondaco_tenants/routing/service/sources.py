@@ -7,8 +7,9 @@ from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import Conflict, NotFound
 from fondaco_core.ids import ListingId, PoolId, SourceId, new_id
+from fondaco_tenants import codes
 from fondaco_tenants.routing import store
-from fondaco_tenants.routing.errors import PoolArchived, PoolDoesNotFit, SourceExists
+from fondaco_tenants.routing.errors import PoolDoesNotFit, SourceExists
 from fondaco_tenants.routing.events import SourcesChanged
 from fondaco_tenants.routing.rules import Source, SourceKind, checked_priority
 
@@ -18,20 +19,20 @@ async def add_source(
 ) -> Source:
     """Lets a listing be filled from an own pool of its entitlement; after all others unless a priority says otherwise.
 
-    Raises PoolDoesNotFit, PoolArchived, SourceExists.
+    Raises PoolDoesNotFit, codes.PoolArchived, SourceExists.
     """
     ctx.require("catalog.edit")
     await tenancy.require_active(tx, ctx)
     listing = await tx.fetchrow(store.LOCK_LISTING, listing_id)
     if listing is None:
         raise NotFound("listing", path=("listing_id",))
-    pool = await tx.fetchrow(store.POOL, pool_id)
+    pool = (await codes.pools_by_ids(tx, ctx, pool_ids=[pool_id])).get(pool_id)
     if pool is None:
         raise NotFound("pool", path=("pool_id",))
-    if pool["entitlement_id"] != listing["entitlement_id"]:
+    if pool.entitlement_id != listing["entitlement_id"]:
         raise PoolDoesNotFit
-    if pool["archived"]:
-        raise PoolArchived
+    if pool.archived_at is not None:
+        raise codes.PoolArchived
     if len(await list_sources(tx, ctx, listing_ids=[listing_id])) >= limits.SOURCES_MAX:
         raise Conflict(
             f"A listing has at most {limits.SOURCES_MAX} sources.", zh=f"一个商品最多 {limits.SOURCES_MAX} 个货源。"
