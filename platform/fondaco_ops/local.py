@@ -21,9 +21,10 @@ from urllib.parse import urlsplit
 from fondaco_core.config import Settings, read_settings
 from fondaco_core.errors import SettingError
 from fondaco_core.secret import Secret
-from fondaco_ops.embedded import EmbeddedPostgres, EmbeddedValkey, Server
+from fondaco_ops.embedded import EmbeddedPostgres, EmbeddedValkey
 from fondaco_ops.places import keep_secret, make_folder, port_is_free
 from fondaco_ops.seed import greet
+from fondaco_ops.server import Server
 from fondaco_ops.supervise import REFUSED, Program, Stopped, Supervisor, Wishes, last_line
 
 DATABASE = "fondaco"
