@@ -196,7 +196,7 @@ INVITATION_HOURS = 72
 SESSION_TOUCH_S = 60
 # How many credentials a process remembers at once; beyond that it asks the database again.
 CREDENTIALS_CACHED_MAX = 20_000
-# The most people and API clients of one tenant: lists of them stay short.
+# The most people of one tenant, and the most API clients that act for one tenant or for one buyer: lists stay short.
 MEMBERS_MAX = 500
 API_CLIENTS_MAX = 500
 # The shortest and the longest public name of a tenant or a store.

@@ -64,7 +64,9 @@ SELECT id, tenant_id, client_id, name, customer_id, scopes, created_at, last_use
 CLIENT = _CLIENT + " WHERE id = $1"
 CLIENTS_BY_IDS = _CLIENT + " WHERE id = ANY($1::uuid[])"
 LIST_CLIENTS = _CLIENT + " WHERE ($1::uuid IS NULL OR id < $1) ORDER BY id DESC LIMIT $2"
-COUNT_CLIENTS = "SELECT count(*) FROM api_client WHERE revoked_at IS NULL"
+COUNT_CLIENTS = """
+SELECT count(*) FROM api_client WHERE revoked_at IS NULL AND customer_id IS NOT DISTINCT FROM $1
+"""
 ADD_CLIENT = """
 INSERT INTO api_client (id, tenant_id, client_id, secret_hash, name, customer_id, scopes, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)

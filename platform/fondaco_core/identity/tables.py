@@ -98,7 +98,10 @@ class ApiClient(TenantOwned):
     """A machine that acts for a tenant, or for one of its customers when `customer_id` is set."""
 
     __tablename__ = "api_client"
-    __table_args__ = ({"info": guarded(trade_grant="SELECT", hidden=("secret_hash",))},)
+    __table_args__ = (
+        Index("ix_api_client_owner", "tenant_id", "customer_id"),
+        {"info": guarded(trade_grant="SELECT", hidden=("secret_hash",))},
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     client_id: Mapped[str] = mapped_column(unique=True)

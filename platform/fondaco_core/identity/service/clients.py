@@ -35,7 +35,8 @@ class ApiClient:
 
 
 def _client(row: Any) -> ApiClient:
-    return ApiClient(**{**row, "scopes": tuple(row["scopes"])})
+    fields: dict[str, Any] = {**row, "scopes": tuple(row["scopes"])}
+    return ApiClient(**fields)
 
 
 async def create_api_client(
@@ -53,7 +54,7 @@ async def create_api_client(
             if not ctx.has(scope):
                 raise RoleTooHigh(scope)
     checked = tenancy.checked_name(name)
-    if await tx.fetchval(store.COUNT_CLIENTS) >= limits.API_CLIENTS_MAX:
+    if await tx.fetchval(store.COUNT_CLIENTS, customer_id) >= limits.API_CLIENTS_MAX:
         raise LimitReached(limits.API_CLIENTS_MAX)
 
     id_, client_id, secret = ApiClientId(new_id()), new_public_code("FC", length=20), new_token("secret")

@@ -37,7 +37,8 @@ class Member:
 
 
 def _member(row: Any) -> Member:
-    return Member(**{**row, "role": MemberRole(row["role"])})
+    fields: dict[str, Any] = {**row, "role": MemberRole(row["role"])}
+    return Member(**fields)
 
 
 async def create_user(

@@ -30,6 +30,11 @@ class Session:
     user_agent: str | None
 
 
+def _session(row: Any) -> Session:
+    fields: dict[str, Any] = {**row, "kind": SessionKind(row["kind"])}
+    return Session(**fields)
+
+
 @dataclass(frozen=True, slots=True)
 class Started:
     """A session that has just begun. The token is known to its bearer alone: what is stored is its hash."""
@@ -87,7 +92,7 @@ async def list_sessions(
     now = clock.now()
     idle = now - timedelta(hours=limits.SESSION_IDLE_HOURS)
     rows = await tx.fetch(store.LIST_SESSIONS, user_id, customer_id, now, idle, after, count)
-    return [Session(**{**row, "kind": SessionKind(row["kind"])}) for row in rows]
+    return [_session(row) for row in rows]
 
 
 async def find_session(tx: Tx, ctx: Ctx, session_id: SessionId) -> Session | None:
@@ -96,7 +101,7 @@ async def find_session(tx: Tx, ctx: Ctx, session_id: SessionId) -> Session | Non
     now = clock.now()
     idle = now - timedelta(hours=limits.SESSION_IDLE_HOURS)
     row = await tx.fetchrow(store.OWN_SESSION, user_id, customer_id, now, idle, session_id)
-    return None if row is None else Session(**{**row, "kind": SessionKind(row["kind"])})
+    return None if row is None else _session(row)
 
 
 async def revoke_session(tx: Tx, ctx: Ctx, *, session_id: SessionId) -> None:

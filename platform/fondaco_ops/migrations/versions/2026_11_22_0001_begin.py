@@ -29,6 +29,7 @@ STATEMENTS = (
         CONSTRAINT uq_api_client_client_id UNIQUE (client_id)
     )
     """,
+    "CREATE INDEX ix_api_client_owner ON api_client (tenant_id, customer_id)",
     'REVOKE ALL ON "api_client" FROM PUBLIC',
     'ALTER TABLE "api_client" ENABLE ROW LEVEL SECURITY',
     'ALTER TABLE "api_client" FORCE ROW LEVEL SECURITY',
