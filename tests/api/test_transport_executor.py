@@ -8,6 +8,7 @@ import strawberry
 from graphql import execute, parse
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from fondaco_api.graphql.execution import core_of
 from fondaco_api.graphql.executor import Executor
 from fondaco_api.graphql.node import Node
 from fondaco_core.errors import NotFound
@@ -77,7 +78,7 @@ class Query:
         ]  # fmt: skip
 
 
-SCHEMA = strawberry.Schema(Query, types=[Circle])._schema  # noqa: SLF001
+SCHEMA = core_of(strawberry.Schema(Query, types=[Circle]))
 DOCUMENTS = [
     "{ drawings { __typename id title number t: title } }",
     "{ drawings { strict } }",
@@ -85,8 +86,10 @@ DOCUMENTS = [
     "{ drawings { circle { centres { x y } } later { name centres { y } } } }",
     "{ drawings { shape { __typename name ... on Circle { centre { x } } } title later { name } } }",
     "{ drawings { title broken number } }",
-    "{ drawings { title later { centres { x } } sibling { id } ...F } } fragment F on Drawing { title circle { ...C } } "
-    "fragment C on Circle { name centre { x } }",
+    (
+        "{ drawings { title later { centres { x } } sibling { id } ...F } } fragment F on Drawing { title circle { ...C } } "
+        "fragment C on Circle { name centre { x } }"
+    ),
     "query ($no: Boolean = false) { drawings { id @include(if: $no) title @skip(if: $no) } }",
 ]
 

@@ -55,6 +55,12 @@ def core_of(schema: strawberry.Schema) -> GraphQLSchema:
     return core
 
 
+def check_method(operation: Operation, *, queries_only: bool) -> None:
+    """Refuses what does not come this way: subscriptions, and, of a GET, everything but queries."""
+    if operation.kind is OperationType.SUBSCRIPTION or (queries_only and operation.kind is not OperationType.QUERY):
+        raise WrongMethod
+
+
 class Engine:
     """Everything that runs operations in this process."""
 
@@ -77,10 +83,7 @@ class Engine:
             document = await self._document(asked, context)
             operation = document.operation(asked.operation_name)
             label, kind = metrics.operation_label(operation.name), operation.kind.value
-            if operation.kind is OperationType.SUBSCRIPTION or (
-                queries_only and operation.kind is not OperationType.QUERY
-            ):
-                raise WrongMethod
+            check_method(operation, queries_only=queries_only)
             allowance, points, taken = await self._admit(operation, asked, context)
         except Rejected as rejected:
             answer = _refused(rejected.errors, context)
@@ -102,7 +105,8 @@ class Engine:
             document = await self._document(asked, context)
             operation = document.operation(asked.operation_name)
             if queries_only and operation.kind is OperationType.MUTATION:
-                raise Rejected([ApiError("Mutations come by POST.")])
+                yield _refused([ApiError("Mutations come by POST.")], context)
+                return
             if operation.kind is not OperationType.SUBSCRIPTION:
                 yield await self.run(asked, context)
                 return
