@@ -1,6 +1,8 @@
 """The pages of delivery over real HTTP requests: looking is harmless, a press opens once, strangers learn nothing."""
 
 import asyncio
+import io
+import sys
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +13,8 @@ import pytest
 from redis.asyncio import Redis
 
 from fondaco_api.app import create_app
-from fondaco_core import clock, limits
+from fondaco_api.http import links, middleware
+from fondaco_core import clock, limits, logs
 from fondaco_core.config import Settings
 from fondaco_core.db import transaction
 from fondaco_core.secret import Secret
@@ -335,15 +338,20 @@ async def test_a_redemption_link_comes_as_it_was_imported(client: httpx2.AsyncCl
 
 
 async def test_no_code_no_secret_and_no_token_reaches_a_log(
-    client: httpx2.AsyncClient, capfd: pytest.CaptureFixture[str]
+    client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sale = await make_sale()
     link, secret = await make_link(sale)
+    written = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", written)
+    logs.configure()
+    for module in (links, middleware):
+        monkeypatch.setattr(module, "log", logs.get_logger(module.__name__))
 
     await press(client, page_of(sale, link), Secret("a-wrong-one"))
     await press(client, page_of(sale, link), secret)
     await follow(client, sale, sale.token, "reveal", allocationId=None)
 
-    logged = "".join(capfd.readouterr())
+    logged = written.getvalue()
     assert "links.wrong_secret" in logged
     assert not any(hidden in logged for hidden in (sale.codes[0], secret.reveal(), sale.token.reveal(), "a-wrong-one"))

@@ -293,7 +293,8 @@ async def _show(
     whole: bool = False,
 ) -> list[RevealedUnit]:
     """Opens the codes of an order's delivered units; `whole` refuses while one of them is on its way."""
-    rows = await tx.fetch(store.LOCK_UNITS, order_id, allocation_id)
+    locked = await tx.fetch(store.LOCK_UNITS, order_id, allocation_id)
+    rows = sorted(locked, key=lambda row: (row["line"], row["unit"], row["attempt"]))
     ready = [row for row in rows if row["state"] == "FULFILLED" and row["code_id"] is not None]
     pending = rules.pending([row["state"] for row in rows])
     if not ready or (whole and pending):

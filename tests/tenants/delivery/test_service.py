@@ -1,7 +1,7 @@
 """Codes reach their buyer and nobody else, every showing is on record, and a link opens as often as it says."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -20,14 +20,16 @@ from fondaco_tenants.catalog import FulfilmentKind
 from tests.support.factories.customers import make_customer_ctx
 from tests.support.factories.delivery import Sale, make_link, make_sale, opener
 from tests.support.factories.identity import admin_ctx, make_member_ctx
+from tests.support.invariants import assert_invariants
 
 pytestmark = pytest.mark.usefixtures("database")
 
 
 @pytest.fixture(autouse=True)
-def _the_clock_comes_back() -> Iterator[None]:
+async def _all_invariants_hold_afterwards() -> AsyncIterator[None]:
     yield
     clock.use(None)
+    await assert_invariants()
 
 
 async def reveal(ctx: Ctx, allocation_id: AllocationId) -> delivery.RevealedUnit:
@@ -118,6 +120,25 @@ async def test_a_code_that_was_shown_is_not_refunded_by_itself() -> None:
     async with trading(sale.owner) as tx:
         with pytest.raises(orders.CodeAlreadyRevealed):
             await orders.refund_order(tx, sale.owner, order_id=sale.order_id, reason="changed my mind")
+
+
+async def test_of_a_reveal_and_a_refund_at_once_only_one_happens() -> None:
+    sale = await make_sale(units=6)
+
+    async def refund() -> None:
+        async with trading(sale.owner) as tx:
+            await orders.refund_order(tx, sale.owner, order_id=sale.order_id, reason="changed my mind")
+
+    async def look() -> Sequence[delivery.RevealedUnit]:
+        async with transaction(sale.buyer) as tx:
+            return await delivery.reveal_order(tx, sale.buyer, order_id=sale.order_id)
+
+    shown, refunded = await asyncio.gather(look(), refund(), return_exceptions=True)
+
+    if isinstance(shown, delivery.NotDelivered):
+        assert refunded is None
+    else:
+        assert isinstance(refunded, orders.CodeAlreadyRevealed)
 
 
 async def test_a_stranger_learns_nothing_of_a_code() -> None:
