@@ -9,18 +9,17 @@ import strawberry
 from fondaco_api.graphql.catalog import Entitlement
 from fondaco_api.graphql.context import Context, Info
 from fondaco_api.graphql.enums import described
-from fondaco_api.graphql.node import Node, key_of
-from fondaco_api.graphql.paging import After, Before, Connection, First, Last, connect, read_page
+from fondaco_api.graphql.node import Node, key_of, load_named
+from fondaco_api.graphql.routing import Source, load_sources_of_listings
 from fondaco_api.graphql.scalars import Money
 from fondaco_core.context import Ctx
 from fondaco_core.db import reading
-from fondaco_core.ids import ListingId, StoreId, TenantId
+from fondaco_core.ids import ListingId, TenantId
 from fondaco_tenants import storefront
 from fondaco_tenants.catalog import ListingState
 from fondaco_tenants.storefront import StockClass
 
 if TYPE_CHECKING:
-    from fondaco_api.graphql.routing import Source
     from fondaco_api.graphql.storefront import Store
 
 described(
@@ -169,9 +168,8 @@ class Listing(Node):
     @strawberry.field(description="The store that sells it; null when you may not see it.")
     async def store(self, info: Info) -> Annotated["Store", strawberry.lazy("fondaco_api.graphql.storefront")] | None:
         """The store."""
-        from fondaco_api.graphql.storefront import load_stores  # noqa: PLC0415 - a store has listings, too
-
-        return await info.context.loaders.load(load_stores, self.row.store_id)
+        found: Store | None = await load_named(info.context, "Store", self.row.store_id)
+        return found
 
     @strawberry.field(
         description="How many units can be sold now, exact up to 100,000. For the merchant; null for everybody else."
@@ -192,12 +190,8 @@ class Listing(Node):
     @strawberry.field(
         description="The places it is filled from, in the order in which they are tried, at most 50. For the merchant; null for everybody else."
     )
-    async def sources(
-        self, info: Info
-    ) -> list[Annotated["Source", strawberry.lazy("fondaco_api.graphql.routing")]] | None:
+    async def sources(self, info: Info) -> list[Source] | None:
         """The sources."""
-        from fondaco_api.graphql.routing import load_sources_of_listings  # noqa: PLC0415 - a source has a listing, too
-
         if not is_owner(info.context.ctx, self.row.tenant_id):
             return None
         return await info.context.loaders.load(load_sources_of_listings, self.row.id)
@@ -221,41 +215,3 @@ class Query:
     ) -> Listing | None:
         """One listing."""
         return await Listing.load_node(info.context, key_of(id, Listing))
-
-
-@strawberry.type
-class MerchantFields:
-    """The merchant's own listings."""
-
-    @strawberry.field(description="Your listings in the order of their positions, on sale or not.")
-    async def listings(
-        self,
-        info: Info,
-        *,
-        store_id: Annotated[strawberry.ID | None, strawberry.argument(description="Only this store's.")] = None,
-        state: Annotated[ListingState | None, strawberry.argument(description="Only those in this state.")] = None,
-        search: Annotated[str | None, strawberry.argument(description="Part of a title, brand or name.")] = None,
-        category: Annotated[str | None, strawberry.argument(description="Only of this category.")] = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Listing]:
-        """A page of the merchant's own listings."""
-        from fondaco_api.graphql.storefront import Store  # noqa: PLC0415
-
-        page = read_page(first, after, last, before, keys=(int, UUID))
-        position, listing_id = page.bound(2)
-        async with info.context.reading() as tx:
-            found = await storefront.list_own_shown(
-                tx,
-                info.context.ctx,
-                store_id=None if store_id is None else StoreId(key_of(store_id, Store, path=("store_id",))),
-                state=state,
-                search=search or None,
-                category=category or None,
-                after=(position, listing_id),
-                backward=page.backward,
-                count=page.limit,
-            )
-        return connect(page, found, key=lambda row: (row.position, row.id), make=Listing.of)

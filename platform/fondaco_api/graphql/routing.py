@@ -1,23 +1,16 @@
 """Sources in the schema: the places a listing is filled from; for the merchant only."""
 
 from collections import defaultdict
-from typing import Annotated
 from uuid import UUID
 
 import strawberry
-from strawberry import UNSET
 
-from fondaco_api.graphql.catalog import given
 from fondaco_api.graphql.codes import Pool
 from fondaco_api.graphql.context import Context, Info
 from fondaco_api.graphql.enums import described
-from fondaco_api.graphql.listings import Listing
-from fondaco_api.graphql.node import Node, key_of
-from fondaco_api.graphql.transaction import mutation
-from fondaco_core import tenancy
-from fondaco_core.db import Tx
-from fondaco_core.ids import ListingId, PoolId, SourceId
-from fondaco_tenants import codes, routing, storefront
+from fondaco_api.graphql.node import Node
+from fondaco_core.ids import ListingId, SourceId
+from fondaco_tenants import routing
 from fondaco_tenants.routing import SourceKind
 
 described(SourceKind, "What kind of place a listing is filled from.", POOL="An own pool of codes.")
@@ -79,95 +72,3 @@ class Source(Node):
         """The pool."""
         found = await Pool.load_node(info.context, self.row.pool_id)
         return found if isinstance(found, Pool) else None
-
-    @strawberry.field(description="The listing that is filled from it.")
-    async def listing(self, info: Info) -> Listing | None:
-        """The listing."""
-        return await Listing.load_node(info.context, self.row.listing_id)
-
-
-@strawberry.input(description="A new source of a listing.")
-class AddSourceInput:
-    """All of a source."""
-
-    listing_id: strawberry.ID = strawberry.field(description="The listing that is to be filled from it.")
-    pool_id: strawberry.ID = strawberry.field(description="The pool; it must hold what the listing sells.")
-    priority: int | None = strawberry.field(
-        default=None, description="Lower goes first: 0 to 1,000,000; null: after all others."
-    )
-    enabled: bool = strawberry.field(default=True, description="Whether it is tried at once.")
-
-
-@strawberry.input(description="Changes to a source. What is left out stays.")
-class UpdateSourceInput:
-    """What may change of a source."""
-
-    id: strawberry.ID = strawberry.field(description="The source.")
-    priority: int | None = strawberry.field(default=UNSET, description="Lower goes first: 0 to 1,000,000.")
-    enabled: bool | None = strawberry.field(default=UNSET, description="Whether it is tried.")
-
-
-@strawberry.input(description="Which source to remove.")
-class RemoveSourceInput:
-    """The source."""
-
-    id: strawberry.ID = strawberry.field(description="The source.")
-
-
-@strawberry.type(description="The listing is filled from the place, too.")
-class AddSourceSuccess:
-    """The result."""
-
-    source: Source = strawberry.field(description="The new source.")
-
-
-@strawberry.type(description="The source was changed.")
-class UpdateSourceSuccess:
-    """The result."""
-
-    source: Source = strawberry.field(description="The source as it is now.")
-
-
-@strawberry.type(description="The listing is not filled from the place any more.")
-class RemoveSourceSuccess:
-    """The result."""
-
-    listing: Listing = strawberry.field(description="The listing, with the sources that it still has.")
-
-
-@strawberry.type
-class Mutation:
-    """Where a merchant's listings are filled from."""
-
-    @mutation(refusals=[routing.PoolDoesNotFit, codes.PoolArchived, routing.SourceExists, tenancy.TenantNotActive])
-    async def add_source(
-        self, info: Info, tx: Tx, input: Annotated[AddSourceInput, strawberry.argument(description="The source.")]
-    ) -> AddSourceSuccess:
-        """Lets a listing be filled from one of your pools; the pool must hold what the listing sells."""
-        added = await routing.add_source(
-            tx,
-            info.context.ctx,
-            listing_id=ListingId(key_of(input.listing_id, Listing, path=("listing_id",))),
-            pool_id=PoolId(key_of(input.pool_id, Pool, path=("pool_id",))),
-            priority=input.priority,
-            enabled=input.enabled,
-        )
-        return AddSourceSuccess(source=Source.of(added))
-
-    @mutation(refusals=[tenancy.TenantNotActive])
-    async def update_source(
-        self, info: Info, tx: Tx, input: Annotated[UpdateSourceInput, strawberry.argument(description="The changes.")]
-    ) -> UpdateSourceSuccess:
-        """Switches a source on or off, or gives it another place in the order."""
-        source_id = SourceId(key_of(input.id, Source))
-        changed = await routing.update_source(tx, info.context.ctx, source_id=source_id, **given(input))
-        return UpdateSourceSuccess(source=Source.of(changed))
-
-    @mutation(refusals=[tenancy.TenantNotActive])
-    async def remove_source(
-        self, info: Info, tx: Tx, input: Annotated[RemoveSourceInput, strawberry.argument(description="Which one.")]
-    ) -> RemoveSourceSuccess:
-        """Lets a listing not be filled from a place any more; what was sold from it stays sold."""
-        ctx = info.context.ctx
-        listing_id = await routing.remove_source(tx, ctx, source_id=SourceId(key_of(input.id, Source)))
-        return RemoveSourceSuccess(listing=Listing.of((await storefront.own_shown(tx, ctx, [listing_id]))[listing_id]))

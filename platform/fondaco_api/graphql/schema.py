@@ -34,7 +34,7 @@ from fondaco_api.graphql import (
     node,
     order_changes,
     orders,
-    routing,
+    routing_changes,
     sessions,
     storefront,
     tenancy,
@@ -63,7 +63,7 @@ MODULES: tuple[ModuleType, ...] = (
     delivery,
     codes,
     code_changes,
-    routing,
+    routing_changes,
 )
 
 

@@ -21,6 +21,7 @@ from fondaco_core.db import Tx, reading
 from fondaco_core.errors import StaleVersion
 from fondaco_core.ids import StoreId, TenantId
 from fondaco_tenants import storefront
+from fondaco_tenants.catalog import ListingState
 from fondaco_tenants.storefront import StoreState
 
 described(
@@ -243,7 +244,38 @@ class Query:
 
 @strawberry.type
 class MerchantFields:
-    """The merchant's own stores."""
+    """The merchant's own stores and listings."""
+
+    @strawberry.field(description="Your listings in the order of their positions, on sale or not.")
+    async def listings(
+        self,
+        info: Info,
+        *,
+        store_id: Annotated[strawberry.ID | None, strawberry.argument(description="Only this store's.")] = None,
+        state: Annotated[ListingState | None, strawberry.argument(description="Only those in this state.")] = None,
+        search: Annotated[str | None, strawberry.argument(description="Part of a title, brand or name.")] = None,
+        category: Annotated[str | None, strawberry.argument(description="Only of this category.")] = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Listing]:
+        """A page of the merchant's own listings."""
+        page = read_page(first, after, last, before, keys=(int, UUID))
+        position, listing_id = page.bound(2)
+        async with info.context.reading() as tx:
+            found = await storefront.list_own_shown(
+                tx,
+                info.context.ctx,
+                store_id=None if store_id is None else StoreId(key_of(store_id, Store, path=("store_id",))),
+                state=state,
+                search=search or None,
+                category=category or None,
+                after=(position, listing_id),
+                backward=page.backward,
+                count=page.limit,
+            )
+        return connect(page, found, key=lambda row: (row.position, row.id), make=Listing.of)
 
     @strawberry.field(description="Your stores, oldest first, open or closed.")
     async def stores(
