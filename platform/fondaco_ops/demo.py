@@ -274,7 +274,7 @@ class _Play:
             order = buyer(BUY, listing=listing, key=secrets.token_hex(16))["order"]
             buyer(REVEAL, unit=order["allocations"]["nodes"][0]["id"])
             expect(
-                self._back_office(REFUND, order=order["id"]).get("code"),
+                self._back_office(REFUND, order=order["id"]).get("refused"),
                 "CODE_ALREADY_REVEALED",
                 "refund of a seen code",
             )
