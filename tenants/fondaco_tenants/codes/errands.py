@@ -5,8 +5,9 @@ Sealing and reading lines is done between transactions and never inside one: loc
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
-from dataclasses import replace
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 
 from fondaco_core import clock, limits
 from fondaco_core.context import Ctx, system_ctx
@@ -80,11 +81,28 @@ async def run_import(ctx: Ctx, *, batch_id: BatchId) -> None:
         if batch.state is not BatchState.IMPORTING:
             return
         shape = await imports.shape_of(tx, ctx, pool_id=batch.pool_id, expires_at=batch.expires_at)
+    run = _Run(ctx, batch, shape)
     try:
-        await _Run(ctx, batch, shape).to_the_end()
+        await run.to_the_end()
     except Overtaken:
         # Somebody else is at it, and has stored what was read here.
         return
+    except _UploadGone:
+        async with transaction(ctx) as tx:
+            await uploads.fail_import(tx, ctx, batch=run.batch, failure=UPLOAD_GONE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Sealed lines, and where in the file they end."""
+
+    sealed: Sealed
+    bytes_done: int
+    last_line: int
+
+
+class _UploadGone(Exception):
+    """A piece of the file is not there any more."""
 
 
 class _Run:
@@ -97,49 +115,66 @@ class _Run:
         self.shape = shape
         self.upload_id = batch.upload_id
         self.parser = LineParser(batch.format, links=shape.kind is CodeKind.LINK, now=clock.now())
-        self.splitter = LineSplitter(offset=batch.bytes_done, line=batch.last_line)
 
     async def to_the_end(self) -> None:
-        offset = self.batch.bytes_done
         if self.batch.last_line and self.batch.format is ImportFormat.CSV:
             await self._read_header()
-        waiting: list[RawLine] = []
+        # While the database stores a chunk, the next one is read and sealed.
+        async with aclosing(self._chunks()) as chunks:
+            upcoming = asyncio.ensure_future(anext(chunks, None))
+            try:
+                while (chunk := await upcoming) is not None:
+                    upcoming = asyncio.ensure_future(anext(chunks, None))
+                    await self._store(chunk)
+            finally:
+                upcoming.cancel()
+                await asyncio.gather(upcoming, return_exceptions=True)
+        async with transaction(self.ctx) as tx:
+            await uploads.finish_import(tx, self.ctx, batch=self.batch)
+
+    async def _chunks(self) -> AsyncGenerator[_Chunk, None]:
+        """Reads the file from where the import stands and seals its lines, so many at a time."""
+        splitter = LineSplitter(offset=self.batch.bytes_done, line=self.batch.last_line)
+        offset, waiting, lines = self.batch.bytes_done, 0, list[RawLine]()
         while offset < self.batch.bytes_total:
             piece = await self._piece(offset)
             if piece is None:
-                async with transaction(self.ctx) as tx:
-                    await uploads.fail_import(tx, self.ctx, batch=self.batch, failure=UPLOAD_GONE)
-                return
-            waiting += self.splitter.feed(piece)
-            offset += len(piece)
-            while len(waiting) >= limits.IMPORT_CHUNK_LINES:
-                await self._store(waiting[: limits.IMPORT_CHUNK_LINES])
-                del waiting[: limits.IMPORT_CHUNK_LINES]
-        waiting += self.splitter.end()
-        if waiting:
-            await self._store(waiting)
-        async with transaction(self.ctx) as tx:
-            await uploads.finish_import(tx, self.ctx, batch=self.batch)
+                raise _UploadGone
+            lines = [*lines[waiting:], *splitter.feed(piece)]
+            waiting, offset = 0, offset + len(piece)
+            while len(lines) - waiting >= limits.IMPORT_CHUNK_LINES:
+                yield await self._sealed(lines[waiting : waiting + limits.IMPORT_CHUNK_LINES])
+                waiting += limits.IMPORT_CHUNK_LINES
+        lines = [*lines[waiting:], *splitter.end()]
+        if lines:
+            yield await self._sealed(lines)
 
     async def _piece(self, offset: int) -> bytes | None:
         async with reading(self.ctx) as tx:
             piece = await uploads.read_piece(tx, self.ctx, upload_id=self.upload_id, offset=offset)
         return None if piece is None else piece.data[offset - piece.starts_at :]
 
-    async def _store(self, lines: list[RawLine]) -> None:
+    async def _sealed(self, lines: list[RawLine]) -> _Chunk:
         key = await keyring().sealing_key(self.shape.tenant_id)
         # In a thread, so that this worker's other work goes on meanwhile.
-        sealed = await asyncio.to_thread(self._sealed, key, lines)
-        done = lines[-1]
-        async with transaction(self.ctx) as tx:
-            await uploads.store_chunk(
-                tx, self.ctx, batch=self.batch, sealed=sealed, bytes_done=done.ends_at, last_line=done.number
-            )
-        self.batch = replace(self.batch, bytes_done=done.ends_at, last_line=done.number)
+        sealed = await asyncio.to_thread(self._seal, key, lines)
+        return _Chunk(sealed, bytes_done=lines[-1].ends_at, last_line=lines[-1].number)
 
-    def _sealed(self, key: DataKey, lines: list[RawLine]) -> Sealed:
+    def _seal(self, key: DataKey, lines: list[RawLine]) -> Sealed:
         entries, faults = self.parser.parse(lines)
         return seal_lines(key, self.shape, entries, faults)
+
+    async def _store(self, chunk: _Chunk) -> None:
+        async with transaction(self.ctx) as tx:
+            await uploads.store_chunk(
+                tx,
+                self.ctx,
+                batch=self.batch,
+                sealed=chunk.sealed,
+                bytes_done=chunk.bytes_done,
+                last_line=chunk.last_line,
+            )
+        self.batch = replace(self.batch, bytes_done=chunk.bytes_done, last_line=chunk.last_line)
 
     async def _read_header(self) -> None:
         """Reads the first line again, which says where the columns are."""
