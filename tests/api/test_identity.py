@@ -10,14 +10,16 @@ from starlette.applications import Starlette
 from fondaco_core import identity, limits
 from fondaco_core.config import Settings
 from fondaco_core.context import Ctx
-from fondaco_core.db import Database, reading
+from fondaco_core.db import Database, reading, transaction
 from fondaco_core.identity import MemberRole, PlatformRole
+from fondaco_tenants import customers
 from tests.support.clock import later
 from tests.support.factories.customers import make_customer
 from tests.support.factories.identity import admin_ctx, make_member, make_member_ctx, make_user, some_email
 from tests.support.factories.storefront import make_store
 from tests.support.factories.tenancy import make_tenant
 from tests.support.shop import Visitor, open_shop, sign_in_as
+from tests.support.statements import counted
 
 PASSWORD = "a password of four words"
 SIGNED_IN = "... on SignInSuccess { token expiresAt tenantSlug }"
@@ -84,12 +86,10 @@ async def test_the_cookie_is_the_browsers_alone(shop: Starlette) -> None:
     email = some_email()
     await make_member(await make_tenant(), user_id=await make_user(email=email, password=PASSWORD))
     browser = Visitor(shop)
-    query = 'mutation { signIn(input: {email: "%s", password: "%s"}) { ... on SignInSuccess { token } } }' % (
-        email,
-        PASSWORD,
-    )
+    query = "mutation($input: SignInInput!) { signIn(input: $input) { ... on SignInSuccess { token } } }"
+    given = {"input": {"email": email, "password": PASSWORD}}
 
-    response = await browser.http.post("/graphql", json={"query": query})
+    response = await browser.http.post("/graphql", json={"query": query, "variables": given})
 
     cookie = response.headers["set-cookie"]
     assert cookie.startswith("fondaco_session=fd_session_")
@@ -362,6 +362,32 @@ async def test_another_tenants_things_do_not_exist(shop: Starlette) -> None:
     assert len(ids) == 5
     assert [node["id"] for node in own["nodes"]] == ids
     assert seen["nodes"] == anybody["nodes"] == [None] * len(ids)
+
+
+@pytest.mark.parametrize(
+    ("query", "most"),
+    [
+        ("{ merchant { members { nodes { email name role } } } }", 1),
+        ("{ merchant { customers { nodes { maskedContact name } } } }", 1),
+        ("{ merchant { apiClients { nodes { name customer { maskedContact } } } } }", 2),
+        ("{ merchant { auditLog { nodes { action actorName tenant { slug } details { name } } } } }", 3),
+        ("{ viewer { name tenant { slug } sessions { nodes { ip } } } }", 3),
+    ],
+)
+async def test_a_page_takes_the_same_few_statements_however_long_it_is(shop: Starlette, query: str, most: int) -> None:
+    owner, ctx = await make_owner(shop)
+    for _ in range(3):
+        customer_id = await make_customer(ctx.tenant)
+        await make_member(ctx.tenant)
+        async with transaction(ctx) as tx:
+            await customers.create_buyer_client(tx, ctx, customer_id=customer_id, name="A shop", scopes=["buyer.order"])
+    # The first request finds out who asks; the process remembers it for the second.
+    await owner.data(VIEWER)
+
+    with counted() as statements:
+        await owner.data(query)
+
+    assert len(statements) <= most, statements
 
 
 async def test_a_refusal_speaks_the_viewers_language(shop: Starlette) -> None:

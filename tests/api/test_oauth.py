@@ -1,7 +1,7 @@
 """POST /oauth/token through the real front door (RFC 6749)."""
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote_plus
 
@@ -30,12 +30,14 @@ class Machine:
     secret: str
 
     def basic(self, secret: str | None = None) -> dict[str, str]:
+        """The header of HTTP Basic."""
         pair = f"{quote_plus(self.client_id)}:{quote_plus(secret or self.secret)}"
         return {"authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
 
-    async def post(self, form: dict[str, str] | None = None, **headers: str) -> httpx2.Response:
+    async def post(self, form: Mapping[str, str] | None = None, /, **headers: str) -> httpx2.Response:
+        """Asks for a token."""
         return await self.visitor.http.post(
-            "/oauth/token", data=form or {"grant_type": "client_credentials"}, headers=headers
+            "/oauth/token", data=dict(form or {"grant_type": "client_credentials"}), headers=headers
         )
 
 

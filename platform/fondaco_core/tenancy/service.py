@@ -36,7 +36,8 @@ class Tenant:
 
 
 def _tenant(row: Any) -> Tenant:
-    return Tenant(**{**row, "id": TenantId(row["id"]), "state": TenantState(row["state"])})
+    fields: dict[str, Any] = {**row, "id": TenantId(row["id"]), "state": TenantState(row["state"])}
+    return Tenant(**fields)
 
 
 def checked_name(text: str, *, field: str = "name") -> str:

@@ -34,7 +34,8 @@ class Customer:
 
 
 def _customer(row: Any) -> Customer:
-    return Customer(**{**row, "kind": CustomerKind(row["kind"])})
+    fields: dict[str, Any] = {**row, "kind": CustomerKind(row["kind"])}
+    return Customer(**fields)
 
 
 def normalised_contact(text: str) -> str:

@@ -11,7 +11,7 @@ from fondaco_core.crypto import hash_token, new_token
 from fondaco_core.db import Tx
 from fondaco_core.errors import NotFound
 from fondaco_core.identity import store
-from fondaco_core.identity.errors import RoleTooHigh, LimitReached
+from fondaco_core.identity.errors import LimitReached, RoleTooHigh
 from fondaco_core.identity.events import ApiClientCreated, ApiClientRevoked
 from fondaco_core.identity.rules import checked_scopes
 from fondaco_core.identity.service.sessions import end_sessions

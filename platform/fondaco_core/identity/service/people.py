@@ -12,7 +12,7 @@ from fondaco_core.crypto import hash_token, new_token
 from fondaco_core.db import Tx
 from fondaco_core.errors import NotFound, StaleVersion
 from fondaco_core.identity import store
-from fondaco_core.identity.errors import AlreadyMember, EmailTaken, LastOwner, RoleTooHigh, LimitReached
+from fondaco_core.identity.errors import AlreadyMember, EmailTaken, LastOwner, LimitReached, RoleTooHigh
 from fondaco_core.identity.events import MemberInvited, MemberJoined, MemberRemoved, MemberRoleChanged
 from fondaco_core.identity.rules import MemberRole, PlatformRole, may_grant, normalised_email
 from fondaco_core.identity.service.sessions import end_sessions
