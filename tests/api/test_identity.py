@@ -341,6 +341,27 @@ async def test_an_auditor_of_the_platform_decides_nothing(shop: Starlette) -> No
     )
 
 
+async def test_the_platform_gets_people_and_helps_who_forgot(shop: Starlette) -> None:
+    admin, email, visitor = await make_admin(shop), some_email(), Visitor(shop)
+    shown = "... on PasswordTokenSuccess { resetToken }"
+    invited = await admin.do("invitePlatformUser", shown, email=email, name="New", role="AUDITOR")
+    await visitor.do("resetPassword", "", token=invited["resetToken"], password=PASSWORD)
+    signed_in = await visitor.do("signIn", SIGNED_IN, email=email, password=PASSWORD)
+    issued = await admin.do("issuePasswordReset", shown, email=email)
+    reset = await visitor.do(
+        "resetPassword",
+        "... on ChangePasswordSuccess { changed }",
+        token=issued["resetToken"],
+        password="entirely other words",
+    )
+
+    again = await visitor.do("resetPassword", "", token=issued["resetToken"], password="entirely other words")
+
+    assert signed_in["tenantSlug"] is None
+    assert reset["changed"]
+    assert again["code"] == "RESET_INVALID"
+
+
 async def test_another_tenants_things_do_not_exist(shop: Starlette) -> None:
     (owner, _), (stranger, theirs) = await make_owner(shop), await make_owner(shop)
     await make_customer(theirs.tenant)

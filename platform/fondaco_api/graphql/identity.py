@@ -16,9 +16,9 @@ from fondaco_api.graphql.tenancy import Tenant, load_tenants
 from fondaco_api.graphql.transaction import mutation
 from fondaco_core import identity
 from fondaco_core.context import ActorKind
-from fondaco_core.db import Tx
+from fondaco_core.db import Tx, governing
 from fondaco_core.errors import StaleVersion
-from fondaco_core.identity import MemberRole
+from fondaco_core.identity import MemberRole, PlatformRole
 from fondaco_core.ids import ApiClientId, CustomerId, MemberId
 from fondaco_core.secret import Secret
 from fondaco_tenants import customers
@@ -32,6 +32,14 @@ described(
     FINANCE="Wallets and statements.",
     SUPPORT="Buyers and their orders, refunds, delivery.",
     AUDITOR="Sees everything and changes nothing; never sees a code.",
+)
+
+
+described(
+    PlatformRole,
+    "What one of the platform's own people may do.",
+    ADMIN="Everything there is to govern.",
+    AUDITOR="Look at it, and change nothing.",
 )
 
 
@@ -248,6 +256,31 @@ class RevokeApiClientInput:
     api_client_id: strawberry.ID = strawberry.field(description="The API client's id.")
 
 
+@strawberry.input(description="One of the platform's own people.")
+class InvitePlatformUserInput:
+    """What invitePlatformUser takes."""
+
+    email: str = strawberry.field(description="Their e-mail address.")
+    name: str = strawberry.field(description="Their name, 1 to 200 characters.")
+    role: PlatformRole = strawberry.field(description="What they may do.")
+
+
+@strawberry.input(description="Somebody who forgot their password.")
+class IssuePasswordResetInput:
+    """What issuePasswordReset takes."""
+
+    email: str = strawberry.field(description="The account's e-mail address; see that it is really they who ask.")
+
+
+@strawberry.type(description="Somebody may choose a password.")
+class PasswordTokenSuccess:
+    """What hands out a token for a password."""
+
+    reset_token: str | None = strawberry.field(
+        description="What they choose it with (`resetPassword`); shown once, null when the request is repeated."
+    )
+
+
 @strawberry.type(description="Somebody was asked in.")
 class InviteMemberSuccess:
     """What inviteMember answers."""
@@ -350,3 +383,29 @@ class Mutation:
         id_ = ApiClientId(key_of(input.api_client_id, ApiClient, path=("api_client_id",)))
         row = await identity.revoke_api_client(tx, info.context.ctx, api_client_id=id_)
         return ApiClientSuccess(api_client=ApiClient.of(row))
+
+    @mutation(refusals=[identity.BadEmail, identity.EmailTaken], opens=governing)
+    async def invite_platform_user(
+        self, info: Info, tx: Tx, input: InvitePlatformUserInput, repeat: Repeat | None
+    ) -> PasswordTokenSuccess:
+        """Makes an account of one of the platform's own people. For the platform's admins."""
+        ctx = info.context.ctx
+
+        async def make() -> tuple[UUID, Secret[str]]:
+            return await identity.invite_platform_user(tx, ctx, email=input.email, name=input.name, role=input.role)
+
+        _, token = await shown_once(tx, ctx, repeat, make)
+        return PasswordTokenSuccess(reset_token=token)
+
+    @mutation(refusals=[identity.BadEmail], opens=governing)
+    async def issue_password_reset(
+        self, info: Info, tx: Tx, input: IssuePasswordResetInput, repeat: Repeat | None
+    ) -> PasswordTokenSuccess:
+        """Lets somebody who forgot their password choose another one. For the platform's admins."""
+        ctx = info.context.ctx
+
+        async def make() -> tuple[UUID, Secret[str]]:
+            return await identity.issue_password_reset(tx, ctx, email=input.email)
+
+        _, token = await shown_once(tx, ctx, repeat, make)
+        return PasswordTokenSuccess(reset_token=token)

@@ -117,7 +117,7 @@ class RevokeSessionSuccess:
     revoked_session_id: strawberry.ID = strawberry.field(description="The id of the session that has ended.")
 
 
-@strawberry.type(description="The password is changed, and your other sessions have ended.")
+@strawberry.type(description="The password is changed, and other sessions have ended.")
 class ChangePasswordSuccess:
     """What changePassword answers."""
 
@@ -153,6 +153,14 @@ class RevokeSessionInput:
     """What revokeSession takes."""
 
     session_id: strawberry.ID = strawberry.field(description="The session's id.")
+
+
+@strawberry.input(description="A password chosen anew by who forgot the old one.")
+class ResetPasswordInput:
+    """What resetPassword takes."""
+
+    token: str = strawberry.field(description="The token that the platform's people handed out.")
+    password: str = strawberry.field(description="The password you choose, 10 characters at least.")
 
 
 @strawberry.input(description="A new password.")
@@ -254,4 +262,10 @@ class Mutation:
     async def change_password(self, info: Info, input: ChangePasswordInput) -> ChangePasswordSuccess:
         """Changes your own password and ends your other sessions."""
         await identity.change_password(info.context.ctx, current=Secret(input.current), chosen=Secret(input.chosen))
+        return ChangePasswordSuccess(changed=True)
+
+    @mutation(refusals=[identity.ResetInvalid, identity.WeakPassword], replays=False)
+    async def reset_password(self, info: Info, input: ResetPasswordInput) -> ChangePasswordSuccess:
+        """Chooses a password by a one-time token and ends all your sessions; sign in afterwards."""
+        await identity.reset_password(info.context.ctx, token=Secret(input.token), password=Secret(input.password))
         return ChangePasswordSuccess(changed=True)

@@ -1,6 +1,6 @@
 """identity: who asks, and what they may do.
 
-Owns     user_account, member, invitation, api_client, session, sign_in_attempt.
+Owns     user_account, member, invitation, password_reset, api_client, session, sign_in_attempt.
 Promises permissions are decided in rules.py alone; a token is known to its bearer alone; what was revoked, expired or
          belongs to somebody who may not act any more stops working within limits.CREDENTIAL_CACHE_S; nobody hands out
          more than they hold; a tenant keeps an owner; signing in does not tell who has an account.
@@ -10,7 +10,14 @@ Stands on tenancy, audit, outbox, crypto.
 from fondaco_core.identity.errands.access import KnownClient, find_api_client, start_access
 from fondaco_core.identity.errands.attempts import Attempt, count_attempt
 from fondaco_core.identity.errands.authenticate import authenticate_bearer, authenticate_session
-from fondaco_core.identity.errands.sign_in import SignedIn, accept_invitation, change_password, sign_in, sign_out
+from fondaco_core.identity.errands.sign_in import (
+    SignedIn,
+    accept_invitation,
+    change_password,
+    reset_password,
+    sign_in,
+    sign_out,
+)
 from fondaco_core.identity.errands.tokens import new_order_token
 from fondaco_core.identity.errors import (
     AlreadyMember,
@@ -19,6 +26,7 @@ from fondaco_core.identity.errors import (
     InvitationInvalid,
     LastOwner,
     LimitReached,
+    ResetInvalid,
     RoleTooHigh,
     TenantChoiceNeeded,
     TooManyAttempts,
@@ -67,6 +75,8 @@ from fondaco_core.identity.service.people import (
     get_member,
     invite_member,
     invite_owner,
+    invite_platform_user,
+    issue_password_reset,
     list_members,
     members_by_ids,
     remove_member,
@@ -107,6 +117,7 @@ __all__ = [
     "MemberRole",
     "MemberRoleChanged",
     "PlatformRole",
+    "ResetInvalid",
     "RoleTooHigh",
     "Session",
     "SessionKind",
@@ -139,6 +150,8 @@ __all__ = [
     "get_member",
     "invite_member",
     "invite_owner",
+    "invite_platform_user",
+    "issue_password_reset",
     "list_api_clients",
     "list_members",
     "list_sessions",
@@ -147,6 +160,7 @@ __all__ = [
     "normalised_email",
     "permissions_in_state",
     "remove_member",
+    "reset_password",
     "revoke_api_client",
     "revoke_session",
     "sign_in",

@@ -6,6 +6,7 @@ Invalid
 ├── UnknownScope          no permission of that side has the name
 ├── WrongCredentials      name or password are wrong; which of them is not told
 ├── InvitationInvalid     unknown, used, expired: which of them is not told
+├── ResetInvalid          the same, for a new password
 └── RoleTooHigh           nobody hands out more than they hold
 Conflict
 ├── TooManyAttempts       signing in was tried too often
@@ -78,6 +79,17 @@ class InvitationInvalid(Invalid):
             "This invitation does not hold any more; ask for a new one.",
             zh="该邀请已失效,请联系对方重新邀请。",
             path=("token",),
+        )
+
+
+class ResetInvalid(Invalid):
+    """The token for a new password is unknown, was used, or has expired; which of them is not told."""
+
+    code = "RESET_INVALID"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This token does not hold any more; ask for a new one.", zh="该令牌已失效,请重新申请。", path=("token",)
         )
 
 

@@ -13,6 +13,17 @@ CHOOSE_PASSWORD = """
 UPDATE user_account SET password_hash = $2, name = coalesce($3, name) WHERE id = $1 AND password_hash IS NULL
 """  # noqa: S105
 
+ADD_RESET = """
+INSERT INTO password_reset (id, token_hash, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)
+"""
+FIND_RESET = """
+SELECT r.id, r.user_id FROM password_reset r JOIN user_account u ON u.id = r.user_id
+WHERE r.token_hash = $1 AND r.used_at IS NULL AND r.expires_at > $2 AND u.disabled_at IS NULL
+"""
+USE_RESET = "UPDATE password_reset SET used_at = $2 WHERE id = $1 AND used_at IS NULL"
+# A person has one token at a time: a new one ends those before, and so does a password that was chosen.
+END_RESETS = "UPDATE password_reset SET used_at = $2 WHERE user_id = $1 AND used_at IS NULL"
+
 # Members. The name of an account is its owner's to tell: it shows once they have accepted.
 
 _MEMBER = """
@@ -139,4 +150,5 @@ CLEAR_ATTEMPTS = "DELETE FROM sign_in_attempt WHERE key = $1"
 # What is over for long may go.
 SWEEP_SESSIONS = "DELETE FROM session WHERE expires_at < $1"
 SWEEP_ATTEMPTS = "DELETE FROM sign_in_attempt WHERE since < $1"
+SWEEP_RESETS = "DELETE FROM password_reset WHERE expires_at < $1"
 SWEEP_INVITATIONS = "DELETE FROM invitation WHERE expires_at < $1"

@@ -1,4 +1,4 @@
-"""Tables of identity: people, memberships, invitations, API clients, sessions, attempts to sign in."""
+"""Tables of identity: people, memberships, invitations, new passwords, API clients, sessions, attempts to sign in."""
 
 from datetime import datetime
 from uuid import UUID
@@ -89,6 +89,31 @@ class Invitation(Base):
     tenant_id: Mapped[UUID]
     member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"))
     user_id: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class PasswordReset(Base):
+    """A one-time token by which a person chooses a password anew; the platform's own people hand it out."""
+
+    __tablename__ = "password_reset"
+    __table_args__ = (
+        {
+            "info": guarded(
+                kind="global",
+                reason="looked up by the hash of its token; a person belongs to no tenant",
+                tenant="SELECT",
+                trade_grant="",
+                platform="SELECT, INSERT, UPDATE, DELETE",
+                hidden=("token_hash",),
+            )
+        },
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    token_hash: Mapped[bytes] = mapped_column(unique=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"), index=True)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]

@@ -8,10 +8,11 @@ import pytest
 from fondaco_core import audit, identity, limits, tenancy
 from fondaco_core.context import ActorKind, Ctx
 from fondaco_core.db import governing, reading
-from fondaco_core.errors import Unauthenticated
+from fondaco_core.errors import NotAllowed, NotFound, Unauthenticated
 from fondaco_core.identity import (
     MemberRole,
     PlatformRole,
+    ResetInvalid,
     TenantChoiceNeeded,
     TooManyAttempts,
     WeakPassword,
@@ -232,6 +233,70 @@ async def test_a_password_is_changed_by_who_knows_it() -> None:
         await identity.change_password(here.ctx, current=PASSWORD, chosen=Secret("short"))
     with pytest.raises(Unauthenticated):
         await identity.change_password(visitor(), current=PASSWORD, chosen=Secret("another password"))
+
+
+async def issue(email: str) -> Secret[str]:
+    ctx = admin_ctx()
+    async with governing(ctx) as tx:
+        return (await identity.issue_password_reset(tx, ctx, email=email))[1]
+
+
+async def test_who_forgot_their_password_chooses_another_and_is_out_everywhere() -> None:
+    email, chosen = await make_person(await make_tenant()), Secret("another password altogether")
+    there = await identity.sign_in(visitor(), email=email, password=PASSWORD)
+    token = await issue(email)
+
+    await identity.reset_password(visitor(), token=token, password=chosen)
+
+    assert await identity.authenticate_session(there.session.token, visitor()) is None
+    with pytest.raises(WrongCredentials):
+        await identity.sign_in(visitor(), email=email, password=PASSWORD)
+    assert await identity.sign_in(visitor(), email=email, password=chosen)
+
+
+async def test_a_token_for_a_password_holds_once_and_the_latest_alone() -> None:
+    email = await make_person(await make_tenant())
+    first, second = await issue(email), await issue(email)
+
+    outcomes = await asyncio.gather(
+        *(identity.reset_password(visitor(), token=token, password=PASSWORD) for token in (first, second, second)),
+        return_exceptions=True,
+    )
+
+    assert isinstance(outcomes[0], ResetInvalid)
+    assert sorted(type(outcome).__name__ for outcome in outcomes[1:]) == ["NoneType", "ResetInvalid"]
+
+
+async def test_a_token_for_a_password_ends() -> None:
+    token = await issue(await make_person(await make_tenant()))
+
+    with later(hours=limits.INVITATION_HOURS), pytest.raises(ResetInvalid):
+        await identity.reset_password(visitor(), token=token, password=PASSWORD)
+    with pytest.raises(ResetInvalid):
+        await identity.reset_password(visitor(), token=Secret("fd_reset_x"), password=PASSWORD)
+    with pytest.raises(WeakPassword):
+        await identity.reset_password(visitor(), token=token, password=Secret("short"))
+
+
+async def test_only_the_platform_hands_out_tokens_for_passwords() -> None:
+    here = await identity.sign_in(visitor(), email=await make_person(await make_tenant()), password=PASSWORD)
+
+    with pytest.raises(NotAllowed):
+        async with governing(here.ctx) as tx:
+            await identity.issue_password_reset(tx, here.ctx, email=some_email())
+    with pytest.raises(NotFound):
+        await issue(some_email())
+
+
+async def test_one_of_the_platforms_own_people_begins_with_a_token() -> None:
+    ctx, email = admin_ctx(), some_email()
+    async with governing(ctx) as tx:
+        _, token = await identity.invite_platform_user(tx, ctx, email=email, name="New", role=PlatformRole.AUDITOR)
+
+    await identity.reset_password(visitor(), token=token, password=PASSWORD)
+
+    signed_in = await identity.sign_in(visitor(), email=email, password=PASSWORD)
+    assert signed_in.ctx.permissions == {"platform.read", "audit.read"}
 
 
 async def test_signing_in_is_in_the_log_and_the_address_is_not_in_its_details() -> None:

@@ -12,7 +12,7 @@ from fondaco_core.errors import Unauthenticated
 from fondaco_core.identity import store
 from fondaco_core.identity.errands.attempts import count_attempt
 from fondaco_core.identity.errands.authenticate import forget, member_ctx
-from fondaco_core.identity.errors import InvitationInvalid, TenantChoiceNeeded, WrongCredentials
+from fondaco_core.identity.errors import InvitationInvalid, ResetInvalid, TenantChoiceNeeded, WrongCredentials
 from fondaco_core.identity.events import MemberJoined
 from fondaco_core.identity.rules import PLATFORM_ROLE_PERMISSIONS, MemberRole, PlatformRole, SessionKind, check_password
 from fondaco_core.identity.service.sessions import Started, end_sessions, start_session
@@ -108,6 +108,27 @@ async def accept_invitation(
     return await _begin_for_member(
         stranger, user_id, _Membership(member_id, tenant_id, role, TenantState(standing["state"]))
     )
+
+
+async def reset_password(stranger: Ctx, *, token: Secret[str], password: Secret[str]) -> None:
+    """Sets the password of who holds the token, once, and ends all their sessions. Raises ResetInvalid, WeakPassword."""
+    check_password(password.reveal())
+    if not is_token(token.reveal(), "reset"):
+        raise ResetInvalid
+    nobody, now = stranger.visiting(None), clock.now()
+    async with reading(nobody) as tx:
+        found = await tx.fetchrow(store.FIND_RESET, hash_token(token), now)
+    if found is None:
+        raise ResetInvalid
+    hashed, user_id = await hash_password(password), UserId(found["user_id"])
+    ctx = replace(nobody, actor_id=user_id)
+    # A person belongs to no tenant, and so does what is written down of it: only the platform's role may.
+    async with governing(ctx) as tx:
+        if await tx.execute(store.USE_RESET, found["id"], now) == 0:
+            raise ResetInvalid
+        await tx.execute(store.SET_PASSWORD, user_id, hashed)
+        await end_sessions(tx, user_id=user_id)
+        await audit.record(tx, ctx, "user.password_reset", subject_kind="user", subject_id=user_id)
 
 
 async def change_password(ctx: Ctx, *, current: Secret[str], chosen: Secret[str]) -> None:

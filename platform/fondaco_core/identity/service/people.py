@@ -64,6 +64,30 @@ async def create_user(
     return user_id
 
 
+async def invite_platform_user(
+    tx: Tx, ctx: Ctx, *, email: str, name: str, role: PlatformRole
+) -> tuple[UserId, Secret[str]]:
+    """Makes an account of one of the platform's own people; with the token, shown once, they choose a password.
+
+    Raises BadEmail, EmailTaken.
+    """
+    ctx.require("platform.people")
+    user_id = await create_user(tx, ctx, email=email, name=name, platform_role=role)
+    return user_id, await _issue_reset(tx, ctx, user_id)
+
+
+async def issue_password_reset(tx: Tx, ctx: Ctx, *, email: str) -> tuple[UserId, Secret[str]]:
+    """Lets a person who forgot their password choose another one; the token is shown once, and ends those before.
+
+    The platform's people do it, not a merchant's: the account may be a member elsewhere. Raises BadEmail, NotFound.
+    """
+    ctx.require("platform.people")
+    user = await tx.fetchrow(store.USER_BY_EMAIL, normalised_email(email))
+    if user is None or user["disabled_at"] is not None:
+        raise NotFound("account", path=("email",))
+    return UserId(user["id"]), await _issue_reset(tx, ctx, UserId(user["id"]))
+
+
 async def create_member(tx: Tx, ctx: Ctx, *, tenant_id: TenantId, user_id: UserId, role: MemberRole) -> MemberId:
     """Seats a person at a tenant at once, for the platform's own set-up; people of a tenant invite. Raises AlreadyMember."""
     ctx.require("platform.people")
@@ -179,6 +203,15 @@ async def actor_names(tx: Tx, ctx: Ctx, ids: Sequence[UUID]) -> dict[UUID, str]:
     """The names of people and machines in the audit log, those that may be known."""
     ctx.require("audit.read")
     return {row["id"]: row["name"] for row in await tx.fetch(store.ACTOR_NAMES, list(ids))}
+
+
+async def _issue_reset(tx: Tx, ctx: Ctx, user_id: UserId) -> Secret[str]:
+    now, token = clock.now(), new_token("reset")
+    await tx.execute(store.END_RESETS, user_id, now)
+    ends = now + timedelta(hours=limits.INVITATION_HOURS)
+    await tx.execute(store.ADD_RESET, new_id(), hash_token(token), user_id, now, ends)
+    await audit.record(tx, ctx, "user.reset_issued", subject_kind="user", subject_id=user_id)
+    return token
 
 
 async def _for_change(tx: Tx, ctx: Ctx, member_id: MemberId) -> Any:

@@ -121,7 +121,7 @@ async def forget_ended(tx: Tx, ctx: Ctx) -> int:
     """
     ctx.require("system.run")
     before = clock.now() - timedelta(hours=limits.ENDED_KEPT_HOURS)
-    sweeps = (store.SWEEP_SESSIONS, store.SWEEP_INVITATIONS, store.SWEEP_ATTEMPTS)
+    sweeps = (store.SWEEP_SESSIONS, store.SWEEP_INVITATIONS, store.SWEEP_RESETS, store.SWEEP_ATTEMPTS)
     return sum([await tx.execute(sweep, before) for sweep in sweeps])
 
 

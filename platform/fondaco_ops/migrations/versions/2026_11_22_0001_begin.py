@@ -709,6 +709,26 @@ STATEMENTS = (
     'GRANT SELECT, INSERT, UPDATE ON "order_line" TO fondaco_trade',
     'GRANT SELECT ON "order_line" TO fondaco_platform',
     """
+    CREATE TABLE password_reset (
+        id UUID NOT NULL,
+        token_hash BYTEA NOT NULL,
+        user_id UUID NOT NULL,
+        created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+        expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
+        used_at TIMESTAMP WITH TIME ZONE,
+        CONSTRAINT pk_password_reset PRIMARY KEY (id),
+        CONSTRAINT uq_password_reset_token_hash UNIQUE (token_hash),
+        CONSTRAINT fk_password_reset_user_id FOREIGN KEY(user_id) REFERENCES user_account (id)
+    )
+    """,
+    "CREATE INDEX ix_password_reset_user_id ON password_reset (user_id)",
+    'REVOKE ALL ON "password_reset" FROM PUBLIC',
+    'GRANT SELECT ON "password_reset" TO fondaco_tenant',
+    'GRANT SELECT ("id", "user_id", "created_at", "expires_at", "used_at") ON "password_reset" TO fondaco_platform',
+    'GRANT INSERT ON "password_reset" TO fondaco_platform',
+    'GRANT UPDATE ("id", "user_id", "created_at", "expires_at", "used_at") ON "password_reset" TO fondaco_platform',
+    'GRANT DELETE ON "password_reset" TO fondaco_platform',
+    """
     CREATE TABLE refund (
         id UUID NOT NULL,
         order_id UUID NOT NULL,
