@@ -37,6 +37,8 @@ TENANTS_OF_STORES = "SELECT id, tenant_id FROM store WHERE id = ANY($1::uuid[])"
 TENANTS_OF_LISTINGS = "SELECT id, tenant_id FROM listing WHERE id = ANY($1::uuid[])"
 
 # Counting starts at the pool's picking mark and stops at `most`: a pool that sold a million codes costs what a new one does.
+# Mark and expiry are one comparison on purpose: beside a second one, `expires_at > now()`, PostgreSQL begins there, at the
+# index entries of what was sold first, and walks over all of them (measured: 140 pages a listing instead of 3).
 _COUNT = """
 SELECT count(*) FROM (
   SELECT FROM source x
@@ -44,7 +46,7 @@ SELECT count(*) FROM (
   CROSS JOIN LATERAL (
     SELECT FROM code c
     WHERE c.pool_id = p.id AND c.state = 'AVAILABLE'
-      AND (c.expires_at, c.position) >= (p.pick_expires_at, p.pick_position) AND c.expires_at > now()
+      AND (c.expires_at, c.position) >= (greatest(p.pick_expires_at, now()), p.pick_position)
     LIMIT {most}
   ) unit
   WHERE x.listing_id = {listing} AND x.enabled AND p.archived_at IS NULL
