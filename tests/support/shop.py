@@ -1,6 +1,6 @@
 """The whole front door in this process, on the test's own pools, and a visitor who asks it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -20,7 +20,7 @@ from fondaco_core.ids import UserId
 
 
 @asynccontextmanager
-async def open_shop(settings: Settings) -> AsyncIterator[Starlette]:
+async def open_shop(settings: Settings) -> AsyncGenerator[Starlette]:
     """The real application with the real schema; the database is the one that the test has opened."""
     app = create_app(
         replace(settings, database_url=None),
