@@ -1,5 +1,6 @@
 """One line of migrations; from nothing up, it makes exactly the tables that the code declares."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -38,11 +39,13 @@ def test_migrations_are_one_line() -> None:
 @pytest.fixture
 async def from_nothing(servers: TestServers, tmp_path: Path) -> str:
     """A database that the migrations made from nothing, run twice."""
-    await create_empty_database(servers.admin_dsn, "fondaco_from_nothing")
-    settings = settings_for(servers.admin_dsn, servers.redis_url, "fondaco_from_nothing", tmp_path)
+    # One for each worker of the test session: they share the server.
+    name = f"fondaco_from_nothing_{os.getpid()}"
+    await create_empty_database(servers.admin_dsn, name)
+    settings = settings_for(servers.admin_dsn, servers.redis_url, name, tmp_path)
     await migrate(settings)
     await migrate(settings)
-    return on_database(servers.admin_dsn, "fondaco_from_nothing")
+    return on_database(servers.admin_dsn, name)
 
 
 def differences(connection: Connection) -> list[object]:

@@ -30,8 +30,10 @@ VALUES ('test.actor', '{}', now(), now(), now(), $1)
 @pytest.fixture
 async def patient(servers: TestServers, tmp_path: Path) -> Settings:
     """A freshly migrated installation."""
-    await create_empty_database(servers.admin_dsn, "fondaco_patient")
-    settings = settings_for(servers.admin_dsn, servers.redis_url, "fondaco_patient", tmp_path)
+    # One for each worker of the test session: they share the server.
+    name = f"fondaco_patient_{os.getpid()}"
+    await create_empty_database(servers.admin_dsn, name)
+    settings = settings_for(servers.admin_dsn, servers.redis_url, name, tmp_path)
     assert settings.master_key_file is not None
     settings.master_key_file.parent.mkdir(mode=0o700)
     create_master_key_file(settings.master_key_file)
