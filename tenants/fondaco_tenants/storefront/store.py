@@ -46,7 +46,10 @@ SELECT count(*) FROM (
   CROSS JOIN LATERAL (
     SELECT FROM code c
     WHERE c.pool_id = p.id AND c.state = 'AVAILABLE'
-      AND (c.expires_at, c.position) >= (greatest(p.pick_expires_at, now()), p.pick_position)
+      AND (c.expires_at, c.position) >= (
+        greatest(p.pick_expires_at, now()),
+        CASE WHEN p.pick_expires_at > now() THEN p.pick_position ELSE 9223372036854775807 END
+      )
     LIMIT {most}
   ) unit
   WHERE x.listing_id = {listing} AND x.enabled AND p.archived_at IS NULL

@@ -2,7 +2,9 @@
 
 Picking starts at the pool's mark (see CodePool) and walks the partial index of AVAILABLE codes by expiry, skipping codes
 that others are just taking. Without the mark it would walk over the index entries of every code sold since the last
-vacuum, and a busy pool would get slower with every sale.
+vacuum, and a busy pool would get slower with every sale. Mark and expiry are one comparison on purpose: beside a second
+lower bound on the expiry PostgreSQL begins there, and walks over those very entries. No position is the largest number,
+so that a code which expires at this very moment is not picked.
 """
 
 # Locks up to `units` codes of each pool and changes nothing yet.
@@ -12,8 +14,10 @@ FROM unnest($1::uuid[], $2::int[]) AS w(pool_id, units)
 JOIN code_pool p ON p.id = w.pool_id
 CROSS JOIN LATERAL (
   SELECT id, tenant_id, position, expires_at FROM code
-  WHERE pool_id = p.id AND state = 'AVAILABLE' AND expires_at > $3
-    AND (expires_at, position) >= (p.pick_expires_at, p.pick_position)
+  WHERE pool_id = p.id AND state = 'AVAILABLE'
+    AND (expires_at, position) >= (
+      greatest(p.pick_expires_at, $3), CASE WHEN p.pick_expires_at > $3 THEN p.pick_position ELSE 9223372036854775807 END
+    )
   ORDER BY expires_at, position LIMIT w.units FOR NO KEY UPDATE SKIP LOCKED
 ) c
 """

@@ -30,8 +30,10 @@ STOCK = """
 SELECT p.id, (
   SELECT count(*) FROM (
     SELECT 1 FROM code c
-    WHERE c.pool_id = p.id AND c.state = 'AVAILABLE' AND c.expires_at > $3
-      AND (c.expires_at, c.position) >= (p.pick_expires_at, p.pick_position)
+    WHERE c.pool_id = p.id AND c.state = 'AVAILABLE'
+      AND (c.expires_at, c.position) >= (
+        greatest(p.pick_expires_at, $3), CASE WHEN p.pick_expires_at > $3 THEN p.pick_position ELSE 9223372036854775807 END
+      )
     LIMIT $2
   ) counted
 ) AS available
