@@ -79,6 +79,8 @@ RELAY_LAG_ALARM_S = 60.0
 TASK_HANDED_S = 10.0
 # How long a worker is believed to be alive after it last said so, in seconds; it says so three times as often.
 TASK_RUNNING_S = 9.0
+# How long slow work waits when a worker has its hands full of such, in seconds, before it is offered again.
+TASK_POSTPONED_S = 3.0
 # How long a failed task waits for its second attempt, in seconds; each further wait is twice as long, up to the most.
 TASK_BACK_OFF_S = 1.0
 TASK_BACK_OFF_MAX_S = 300.0

@@ -53,6 +53,14 @@ async def stop(ctx: Ctx, *, probe_id: UUID) -> None:
         await tx.execute(f"SELECT pg_advisory_xact_lock_shared({STOP_LOCK})")
 
 
+@actor(name="probe.linger", permissions={"system.run"}, slow=True)
+async def linger(ctx: Ctx, *, probe_id: UUID) -> None:
+    """Slow work, for as long as somebody holds the lock."""
+    async with governing(ctx) as tx:
+        await tx.execute(f"SELECT pg_advisory_xact_lock_shared({STOP_LOCK})")
+        await leave_mark(tx, ctx, probe_id, "probe.lingered")
+
+
 @actor(name="probe.fail", permissions={"system.run"})
 async def fail(ctx: Ctx, *, probe_id: UUID) -> None:
     """Fails after its work was begun, and leaves nothing."""

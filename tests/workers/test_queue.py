@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
@@ -39,6 +39,9 @@ WAITING_FOR_A_LOCK = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE $1
 """
+CUT_OFF = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'fondaco_platform'
+"""
 WORKER = ("fondaco_ops.bound", "tests.workers.probe_worker", "--processes", "1", "--threads", "2")
 
 
@@ -69,7 +72,7 @@ async def is_done(probe_id: UUID, action: str = "probe.marked") -> bool:
 
 
 @asynccontextmanager
-async def held_up(settings: Settings, sql: str) -> AsyncIterator[None]:
+async def held_up(settings: Settings, sql: str) -> AsyncGenerator[None]:
     """Holds a lock that the processes under test run into."""
     connection = await asyncpg.connect(settings.require_database_url().reveal())
     try:
@@ -227,6 +230,42 @@ def test_a_relay_without_a_queue_says_so_in_one_sentence(start: Start, tmp_path:
     assert relay.wait(timeout=30) == 2
 
     assert (tmp_path / "processes.log").read_text().startswith("fondaco: FONDACO_REDIS_URL is not set")
+
+
+@pytest.mark.usefixtures("queue")
+async def test_slow_work_leaves_room_for_the_rest(start: Start, queue_settings: Settings) -> None:
+    start_relay(start, "probe.linger", "probe.mark")
+    async with held_up(queue_settings, f"SELECT pg_advisory_xact_lock({STOP_LOCK})"):
+        start(*WORKER)
+        probes = [await announce_probe() for _ in range(4)]
+
+        for probe_id in probes:
+            await until(lambda probe_id=probe_id: count(MARKS, probe_id, "probe.marked"))  # type: ignore[misc]
+
+        assert await count(WAITING_FOR_A_LOCK, "%pg_advisory_xact_lock_shared%") <= 1
+
+    for probe_id in probes:
+        await until(lambda probe_id=probe_id: is_done(probe_id, "probe.lingered"))  # type: ignore[misc]
+
+
+@pytest.mark.usefixtures("queue")
+async def test_connections_that_are_cut_lose_no_work(start: Start, queue_settings: Settings) -> None:
+    relay, worker = start_relay(start), start(*WORKER)
+    probes: list[UUID] = []
+    owner = await asyncpg.connect(queue_settings.require_database_url().reveal())
+    try:
+        for _ in range(5):
+            probes += [await announce_probe() for _ in range(5)]
+            await until(lambda last=probes[-1]: count(MARKS, last, "probe.marked"))  # type: ignore[misc]
+            probes += [await announce_probe() for _ in range(5)]
+            await owner.execute(CUT_OFF)
+    finally:
+        await owner.close()
+
+    for probe_id in probes:
+        await until(lambda probe_id=probe_id: is_done(probe_id))  # type: ignore[misc]
+    assert [await count(MARKS, probe_id, "probe.marked") for probe_id in probes] == [1] * 50
+    assert (relay.poll(), worker.poll()) == (None, None)
 
 
 async def test_a_failure_is_logged_without_its_text_and_tried_again(

@@ -39,6 +39,7 @@ class Actor(Generic[P]):
     work: Callable[P, Awaitable[None]]
     permissions: frozenset[str]
     deadline_s: float
+    slow: bool
     readers: Mapping[str, Reader]
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> None:
@@ -60,13 +61,16 @@ ACTORS: dict[str, Actor[...]] = {}
 
 
 def actor(
-    *, name: str, permissions: Iterable[str] = (), deadline_s: float = limits.ACTOR_DEADLINE_S
+    *, name: str, permissions: Iterable[str] = (), deadline_s: float = limits.ACTOR_DEADLINE_S, slow: bool = False
 ) -> Callable[[Callable[P, Awaitable[None]]], Actor[P]]:
-    """Makes a function an actor; its name is noun.verb, and it may do what the permissions say and nothing else."""
+    """Makes a function an actor; its name is noun.verb, and it may do what the permissions say and nothing else.
+
+    Slow is what may take minutes: at most half of a worker's threads do such work, so that the rest never waits for it.
+    """
 
     def make(work: Callable[P, Awaitable[None]]) -> Actor[P]:
         assert name not in ACTORS, f"there are two actors named {name}"
-        made = Actor(name, work, frozenset(permissions), deadline_s, _readers_of(work))
+        made = Actor(name, work, frozenset(permissions), deadline_s, slow, _readers_of(work))
         ACTORS[name] = made
         return made
 

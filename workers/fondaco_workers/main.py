@@ -10,7 +10,6 @@ import dramatiq
 from dramatiq import Broker, Middleware, Worker
 from dramatiq.asyncio import EventLoopThread, get_event_loop_thread
 
-import fondaco_workers.actors  # noqa: F401 - every actor is known from here on
 from fondaco_core import logs
 from fondaco_core.config import Settings, read_settings
 from fondaco_core.crypto import load_master_keys
@@ -20,7 +19,8 @@ from fondaco_core.keyring import close_keyring, open_keyring
 from fondaco_core.outbox import Note
 from fondaco_workers.actor import ACTORS
 from fondaco_workers.broker import QUEUE, QueueBroker, make_broker
-from fondaco_workers.perform import perform
+from fondaco_workers.perform import SLOTS, perform
+from fondaco_workers.subscriptions import subscriptions
 
 REFUSED = 2
 # How often a database that is away is tried at the start, a second apart, before it is called away.
@@ -36,6 +36,7 @@ class Life(Middleware):
     def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
         """Opens the pools and the keyring; a key that does not fit ends the process with one sentence."""
         loop = _loop()
+        SLOTS.most = max(1, worker.worker_threads // 2)
         try:
             loop.run_coroutine(_open(self._settings))
         except FondacoError as refusal:
@@ -87,6 +88,8 @@ def declare_actors(broker: QueueBroker) -> None:
 
         return perform_task
 
+    heard = {name for names in subscriptions().values() for name in names}
+    assert heard <= ACTORS.keys()
     for name in ACTORS:
         dramatiq.Actor(performer(name), broker=broker, actor_name=name, queue_name=QUEUE, priority=0, options={})
 

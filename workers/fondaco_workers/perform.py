@@ -1,8 +1,8 @@
 """What a worker does with a message: begin the task, do the actor's work, say how it ended. An edge: nothing gets past it."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 from fondaco_core import limits, outbox
 from fondaco_core.context import system_ctx
@@ -16,18 +16,57 @@ log = get_logger(__name__)
 CTX = system_ctx("worker", permissions=frozenset({"system.run"}))
 
 
+class Slots:
+    """How much slow work this process does at once. One event loop uses it, so that counting needs no lock."""
+
+    def __init__(self) -> None:
+        self.most = 1
+        self._taken = 0
+
+    @contextmanager
+    def taken_for(self, actor: Actor[...]) -> Generator[bool]:
+        """Whether the actor may work now; a slot is taken while it does, if it is a slow one."""
+        free = not actor.slow or self._taken < self.most
+        taken = actor.slow and free
+        self._taken += taken
+        try:
+            yield free
+        finally:
+            self._taken -= taken
+
+
+SLOTS = Slots()
+
+
 async def perform(note: Note) -> None:
     """Does the task that a message points at, unless it is done or another worker is at it.
 
     Never raises: when the database is away, or this process is killed, the task is due again in a few seconds.
     """
+    actor = ACTORS[note.actor]
+    with SLOTS.taken_for(actor) as free:
+        if free:
+            await _perform(actor, note)
+        else:
+            await _postpone(note)
+
+
+async def _postpone(note: Note) -> None:
+    try:
+        async with governing(CTX) as tx:
+            await outbox.postpone_task(tx, note)
+    except Exception as error:
+        log.warning("task.unsettled", actor=note.actor, task=note.task_id, exc_info=error)
+
+
+async def _perform(actor: Actor[...], note: Note) -> None:
     try:
         async with governing(CTX) as tx:
             task = await outbox.begin_task(tx, note)
         if task is None:
             log.debug("task.skipped", actor=note.actor, task=note.task_id)
             return
-        failure = await _attempt(ACTORS[note.actor], task)
+        failure = await _attempt(actor, task)
         async with governing(CTX) as tx:
             if failure is None:
                 await outbox.finish_task(tx, task)
@@ -55,7 +94,7 @@ async def _attempt(actor: Actor[...], task: Task) -> Exception | None:
 
 
 @asynccontextmanager
-async def _kept(task: Task) -> AsyncIterator[None]:
+async def _kept(task: Task) -> AsyncGenerator[None]:
     """Says again and again that this worker is alive, while the work goes on."""
     keeping = asyncio.create_task(_keep(task))
     try:

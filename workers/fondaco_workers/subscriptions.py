@@ -7,7 +7,6 @@ tests/contracts/test_events.py can tell a decision from an oversight.
 from collections.abc import Mapping
 from dataclasses import fields
 
-import fondaco_workers.actors  # noqa: F401 - every actor is known from here on
 from fondaco_core.outbox import Event, event_name
 from fondaco_tenants.codes import CodesCollided, ImportRequested
 from fondaco_workers.actor import Actor

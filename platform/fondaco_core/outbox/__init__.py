@@ -21,6 +21,7 @@ from fondaco_core.outbox.service import (
     hand_over,
     keep_task,
     measure_backlog,
+    postpone_task,
     retry_parked,
     tick,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "hand_over",
     "keep_task",
     "measure_backlog",
+    "postpone_task",
     "retry_parked",
     "tick",
 ]

@@ -101,6 +101,11 @@ async def begin_task(tx: Tx, note: Note) -> Task | None:
     return Task(row["id"], row["actor"], row["tenant_id"], orjson.loads(row["payload"]), row["attempts"])
 
 
+async def postpone_task(tx: Tx, note: Note) -> None:
+    """Nobody has the time for a task now; it is handed over again in a moment, and that was no attempt."""
+    await tx.execute(store.POSTPONE_TASK, note.task_id, note.actor, clock.now(), limits.TASK_POSTPONED_S)
+
+
 async def keep_task(tx: Tx, task: Task) -> bool:
     """Says that the worker which began a task is alive; False when the task is not its any more."""
     return await tx.execute(store.KEEP_TASK, task.id, task.attempt, clock.now(), limits.TASK_RUNNING_S) == 1

@@ -49,6 +49,11 @@ WHERE id = $1 AND actor = $2 AND parked_at IS NULL AND (running_until IS NULL OR
 RETURNING id, actor, tenant_id, payload::text AS payload, attempts
 """
 
+POSTPONE_TASK = """
+UPDATE outbox_task SET handed = 0, due_at = $3::timestamptz + make_interval(secs => $4)
+WHERE id = $1 AND actor = $2 AND parked_at IS NULL AND (running_until IS NULL OR running_until <= $3)
+"""
+
 KEEP_TASK = """
 UPDATE outbox_task SET
   running_until = $3::timestamptz + make_interval(secs => $4), due_at = $3::timestamptz + make_interval(secs => $4)

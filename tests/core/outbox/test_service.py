@@ -21,12 +21,16 @@ HEARD = {"test.happened": ("test.first", "test.second")}
 
 @dataclass(frozen=True, slots=True)
 class Happened(Event):
+    """Something that two actors hear of."""
+
     name: ClassVar[str] = "test.happened"
     thing_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
 class Unheard(Event):
+    """Something that nobody hears of."""
+
     name: ClassVar[str] = "test.unheard"
     thing_id: UUID
 
@@ -109,10 +113,13 @@ async def test_an_event_that_nobody_hears_leaves_nothing() -> None:
 
 
 async def test_an_event_of_a_transaction_that_failed_never_was() -> None:
-    with pytest.raises(LookupError):
+    async def announce_in_vain() -> None:
         async with transaction(CTX.for_tenant(TenantId(new_id()))) as tx:
             await outbox.announce(tx, (tx.tenant_id, Happened(new_id())))
             raise LookupError
+
+    with pytest.raises(LookupError):
+        await announce_in_vain()
 
     assert await hand_over() == ()
 
@@ -170,6 +177,17 @@ async def test_a_worker_that_says_it_is_alive_keeps_its_task() -> None:
             assert await outbox.keep_task(tx, task)
 
     assert note not in await hand_over()
+
+
+async def test_a_postponed_task_is_offered_again_in_a_moment_and_that_was_no_attempt() -> None:
+    note = await one_note()
+    async with governing(CTX) as tx:
+        await outbox.postpone_task(tx, note)
+
+    let_pass(limits.TASK_POSTPONED_S)
+
+    assert note in await hand_over()
+    assert (await begin(note)).attempt == 1
 
 
 async def test_the_task_of_a_silent_worker_goes_to_another() -> None:

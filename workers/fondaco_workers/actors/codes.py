@@ -12,7 +12,7 @@ from fondaco_workers.actor import actor
 log = get_logger(__name__)
 
 
-@actor(name="codes.import_batch", permissions={"codes.import", "codes.read"}, deadline_s=3_600)
+@actor(name="codes.import_batch", permissions={"codes.import", "codes.read"}, deadline_s=3_600, slow=True)
 async def import_batch(ctx: Ctx, *, batch_id: BatchId) -> None:
     """Imports an upload from wherever it stands to its end."""
     await codes.run_import(ctx, batch_id=batch_id)

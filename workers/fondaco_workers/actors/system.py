@@ -12,7 +12,7 @@ from fondaco_workers.actor import actor
 log = get_logger(__name__)
 
 
-@actor(name="system.check_invariants", permissions={"system.run"}, deadline_s=3_600)
+@actor(name="system.check_invariants", permissions={"system.run"}, deadline_s=3_600, slow=True)
 async def check_invariants(ctx: Ctx) -> None:
     """Runs every invariant and logs each that does not hold, by its words and the ids of rows, as an error."""
     invariants = registry.invariants()

@@ -1,0 +1,99 @@
+"""Actors of the vault, each run twice as a worker runs it."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from fondaco_core import clock
+from fondaco_core.context import system_ctx
+from fondaco_core.db import governing, reading
+from fondaco_core.money import Money
+from fondaco_core.secret import Secret
+from fondaco_tenants import codes
+from fondaco_workers.actors import codes as actors
+from tests.support.actors import run_twice
+from tests.support.factories.codes import (
+    MadePool,
+    make_codes,
+    make_pool,
+    make_requested_import,
+    make_upload,
+    some_codes,
+)
+
+pytestmark = pytest.mark.usefixtures("database")
+
+SYSTEM = system_ctx("test", permissions=frozenset({"system.run"}))
+
+
+@pytest.fixture
+def own_clock() -> Iterator[None]:
+    """The test may move time."""
+    yield
+    clock.use(None)
+
+
+async def states(pool: MadePool) -> list[str]:
+    async with reading(pool.ctx) as tx:
+        return sorted(code.state.value for code in await codes.list_codes(tx, pool.ctx, pool_id=pool.id, count=100))
+
+
+async def test_an_import_that_was_asked_for_is_done_once() -> None:
+    pool = await make_pool()
+    batch = await make_requested_import(pool, "\n".join(some_codes(30)).encode())
+
+    await run_twice(actors.import_batch, tenant_id=pool.tenant_id, batch_id=str(batch.id))
+
+    assert await states(pool) == ["AVAILABLE"] * 30
+    async with reading(pool.ctx) as tx:
+        done = await codes.get_batch(tx, pool.ctx, batch_id=batch.id)
+        entries = await tx.fetch("SELECT action FROM audit_entry WHERE subject_id = $1 ORDER BY id", batch.id)
+    assert (done.state, done.accepted) == (codes.BatchState.READY, 30)
+    assert [entry["action"] for entry in entries] == ["batch.begun", "batch.imported"]
+
+
+async def test_a_collision_is_written_down_once_and_for_the_platform_alone() -> None:
+    mine, theirs = await make_pool(), await make_pool()
+    texts = some_codes(2)
+    await make_codes(theirs, 2, texts=texts)
+    batch = await make_requested_import(mine, "\n".join(texts).encode())
+    await run_twice(actors.import_batch, tenant_id=mine.tenant_id, batch_id=str(batch.id))
+    async with governing(SYSTEM) as tx:
+        ids = [row["id"] for row in await tx.fetch("SELECT id FROM code WHERE batch_id = $1 ORDER BY id", batch.id)]
+
+    await run_twice(actors.record_collisions, tenant_id=mine.tenant_id, code_ids=[str(id_) for id_ in ids])
+
+    async with governing(SYSTEM) as tx:
+        entries = await tx.fetch("SELECT tenant_id FROM audit_entry WHERE subject_id = ANY($1::uuid[])", ids)
+    assert [entry["tenant_id"] for entry in entries] == [None, None]
+
+
+@pytest.mark.usefixtures("own_clock")
+async def test_codes_expire_and_uploads_are_forgotten_when_their_time_is_over() -> None:
+    pool = await make_pool()
+    soon = clock.now() + timedelta(hours=1)
+    async with codes.sealing(pool.ctx) as tx:
+        await codes.import_codes(
+            tx,
+            pool.ctx,
+            pool_id=pool.id,
+            text=Secret("\n".join(some_codes(2))),
+            unit_cost=Money(1, "CNY"),
+            expires_at=soon,
+        )
+    await make_codes(pool, 1)
+    upload_id = await make_upload(pool.ctx, b"ABCDEFGH12345678\n")
+    later = soon + timedelta(days=2)
+    clock.use(lambda: later)
+
+    await run_twice(actors.expire)
+    await run_twice(actors.forget_uploads)
+
+    assert await states(pool) == ["AVAILABLE", "EXPIRED", "EXPIRED"]
+    async with reading(pool.ctx) as tx:
+        assert (await codes.get_upload(tx, pool.ctx, upload_id=upload_id)).state is codes.UploadState.DROPPED
+        entries = await tx.fetch(
+            "SELECT 1 FROM audit_entry WHERE tenant_id = $1 AND action = 'code.expired'", pool.tenant_id
+        )
+    assert len(entries) == 2
