@@ -59,7 +59,9 @@ class Door:
 
 
 # Inputs that several mutations share.
-INPUTS = dict.fromkeys(("publishListing", "pauseListing", "archiveListing"), "ListingVersionInput")
+INPUTS = dict.fromkeys(("publishListing", "pauseListing", "archiveListing"), "ListingVersionInput") | {
+    "simulateOrder": "PlaceOrderInput",
+}
 
 
 @asynccontextmanager

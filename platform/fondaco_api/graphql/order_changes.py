@@ -162,9 +162,16 @@ class PlaceOrderSuccess:
         return new_order_token(tenant_id=view.tenant_id, order_id=view.id, version=view.token_version).reveal()
 
 
-@strawberry.type(description="The order as it is now.")
-class OrderSuccess:
-    """A changed order."""
+@strawberry.type(description="The order is paid and fulfilled.")
+class PayOrderSuccess:
+    """A paid order."""
+
+    order: Order = strawberry.field(description="The order as it is now.")
+
+
+@strawberry.type(description="The order is cancelled, its stock free again.")
+class CancelOrderSuccess:
+    """A cancelled order."""
 
     order: Order = strawberry.field(description="The order as it is now.")
 
@@ -417,18 +424,18 @@ class Mutation:
     )
     async def pay_order(
         self, info: Info, tx: Tx, input: Annotated[PayOrderInput, strawberry.argument(description="Which order.")]
-    ) -> OrderSuccess:
+    ) -> PayOrderSuccess:
         """Pays an unpaid order from the buyer's wallet and fulfils it in the same moment."""
         order_id = OrderId(key_of(input.order_id, Order, path=("order_id",)))
-        return OrderSuccess(order=Order.of(await orders.pay_order(tx, info.context.ctx, order_id=order_id)))
+        return PayOrderSuccess(order=Order.of(await orders.pay_order(tx, info.context.ctx, order_id=order_id)))
 
     @mutation(refusals=[orders.OrderNotOpen], opens=trading)
     async def cancel_order(
         self, info: Info, tx: Tx, input: Annotated[CancelOrderInput, strawberry.argument(description="Which order.")]
-    ) -> OrderSuccess:
+    ) -> CancelOrderSuccess:
         """Cancels an unpaid order; its stock is free again at once."""
         order_id = OrderId(key_of(input.order_id, Order, path=("order_id",)))
-        return OrderSuccess(
+        return CancelOrderSuccess(
             order=Order.of(await orders.cancel_order(tx, info.context.ctx, order_id=order_id, reason=input.reason))
         )
 

@@ -164,6 +164,13 @@ class CreditWalletSuccess:
     amount: Money = strawberry.field(description="What was moved.")
 
 
+@strawberry.type(description="The money is on record, and in the tenant's wallet.")
+class RecordDepositSuccess:
+    """Money came in."""
+
+    amount: Money = strawberry.field(description="What came in.")
+
+
 @strawberry.type
 class Mutation:
     """What can be done with wallets."""
@@ -189,9 +196,9 @@ class Mutation:
         info: Info,
         tx: Tx,
         input: Annotated[RecordDepositInput, strawberry.argument(description="How much, for whom.")],
-    ) -> CreditWalletSuccess:
+    ) -> RecordDepositSuccess:
         """Records money that reached the platform for a tenant outside of any gateway, in the tenant's wallet. For admins."""
         tenant_id = TenantId(key_of(input.tenant_id, Tenant, path=("tenant_id",)))
         amount = input.amount.read(path=("amount",))
         await payments.record_deposit(tx, info.context.ctx, tenant_id=tenant_id, amount=amount, reason=input.reason)
-        return CreditWalletSuccess(amount=Money.of(amount))
+        return RecordDepositSuccess(amount=Money.of(amount))
