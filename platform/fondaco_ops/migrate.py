@@ -15,10 +15,14 @@ from fondaco_core.config import Settings, read_settings
 from fondaco_core.db.engine import role_password, sqlalchemy_url
 from fondaco_core.db.isolation import ROLES
 from fondaco_core.errors import SettingError
+from fondaco_core.secret import Secret
 
 OWNER = "fondaco_owner"
 # Two migrations of one database at once would cross; the second waits here.
 MIGRATION_LOCK = 0xF0_DACC0
+# What two migrations of different databases of one server tell each other over a role: exists, exists, changed meanwhile.
+ROLE_CROSSED = {"42710", "23505", "XX000"}
+ROLE_ATTEMPTS_MAX = 20
 
 
 def alembic_config() -> Config:
@@ -40,16 +44,7 @@ async def migrate(settings: Settings) -> str:
     try:
         async with _connected(engine) as connection:
             await connection.exec_driver_sql(f"SELECT pg_advisory_lock({MIGRATION_LOCK})")
-            for role in (OWNER, *ROLES):
-                exists = await connection.exec_driver_sql(f"SELECT 1 FROM pg_roles WHERE rolname = '{role}'")  # noqa: S608
-                if exists.first() is None:
-                    await connection.exec_driver_sql(
-                        f"CREATE ROLE {role} NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS"
-                    )
-                if role != OWNER:
-                    password = role_password(secret, role).reveal()
-                    await connection.exec_driver_sql(f"ALTER ROLE {role} LOGIN PASSWORD '{password}'")
-            await connection.exec_driver_sql(f"GRANT {OWNER} TO CURRENT_USER")
+            await _make_roles(connection, secret)
             await connection.exec_driver_sql(f"GRANT USAGE, CREATE ON SCHEMA public TO {OWNER}")
             await connection.exec_driver_sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
             await connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA public TO {', '.join(ROLES)}")
@@ -67,6 +62,28 @@ async def migrate(settings: Settings) -> str:
             return await connection.run_sync(upgrade)
     finally:
         await engine.dispose()
+
+
+async def _make_roles(connection: AsyncConnection, secret: Secret[str]) -> None:
+    """Roles belong to the whole server, and the lock to one database: another one's migration may be at them right now."""
+    for attempt in range(ROLE_ATTEMPTS_MAX):
+        try:
+            for role in (OWNER, *ROLES):
+                exists = await connection.exec_driver_sql(f"SELECT 1 FROM pg_roles WHERE rolname = '{role}'")  # noqa: S608
+                if exists.first() is None:
+                    await connection.exec_driver_sql(
+                        f"CREATE ROLE {role} NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS"
+                    )
+                if role != OWNER:
+                    password = role_password(secret, role).reveal()
+                    await connection.exec_driver_sql(f"ALTER ROLE {role} LOGIN PASSWORD '{password}'")
+            await connection.exec_driver_sql(f"GRANT {OWNER} TO CURRENT_USER")
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) not in ROLE_CROSSED or attempt == ROLE_ATTEMPTS_MAX - 1:
+                raise
+            await asyncio.sleep(0.1)
+        else:
+            return
 
 
 @asynccontextmanager
