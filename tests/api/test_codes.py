@@ -1,27 +1,36 @@
 """The vault through GraphQL and `POST /uploads`: imports, reports, changes, and plaintext in one answer only."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
+import orjson
 import pytest
 
 from fondaco_api.graphql.catalog import Entitlement
 from fondaco_api.graphql.codes import Code, CodeBatch, Pool
 from fondaco_api.graphql.node import global_id, read_global_id
 from fondaco_api.graphql.schema import core_schema
-from fondaco_core import limits
+from fondaco_core import limits, tenancy
 from fondaco_core.config import Settings
 from fondaco_core.context import Ctx
-from fondaco_core.db import Database, reading
+from fondaco_core.db import Database, governing, reading
 from fondaco_core.identity import MemberRole
 from fondaco_core.ids import BatchId
 from fondaco_tenants import codes
 from fondaco_tenants.catalog import FulfilmentKind
 from tests.support.door import Door, open_door
 from tests.support.factories.catalog import make_entitlement
-from tests.support.factories.codes import MadePool, importer_ctx, make_codes, make_pool, some_codes
-from tests.support.factories.identity import make_member_ctx
+from tests.support.factories.codes import (
+    MadePool,
+    importer_ctx,
+    make_codes,
+    make_pool,
+    make_requested_import,
+    some_codes,
+)
+from tests.support.factories.identity import admin_ctx, make_member_ctx
 from tests.support.statements import counted
 
 COST = {"amount": "30.00", "currency": "CNY"}
@@ -273,6 +282,60 @@ async def test_codes_and_imports_of_a_pool_come_in_pages(door: Door) -> None:
     assert [batch["accepted"] for batch in first["batches"]["nodes"]] == [3, 3]
     assert [code["id"] for page in (first, rest) for code in page["codes"]["nodes"]] == await code_ids(pool)
     assert not rest["codes"]["pageInfo"]["hasNextPage"]
+
+
+async def test_an_import_is_followed_until_it_has_ended(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "FOLLOW_POLL_S", 0.001)
+    pool = await make_pool()
+    batch = await make_requested_import(pool, "\n".join(some_codes(50)).encode())
+    door._askers["a-follower"] = pool.ctx  # noqa: SLF001 - the door has no other way in
+    document = f'subscription {{ importProgress(batchId: "{global_id(CodeBatch, batch.id)}") {{ state accepted }} }}'
+
+    told, _ = await asyncio.gather(
+        door._client.post(  # noqa: SLF001
+            "/graphql",
+            json={"query": document},
+            headers={"accept": "text/event-stream", "authorization": "Bearer a-follower"},
+        ),
+        codes.run_import(importer_ctx(pool), batch_id=batch.id),
+    )
+
+    events = [
+        orjson.loads(line[6:])["data"]["importProgress"]
+        for line in told.text.splitlines()
+        if line.startswith("data: {")
+    ]
+    assert events[-1] == {"state": "READY", "accepted": 50}
+    assert "event: complete" in told.text
+
+
+async def test_another_merchants_import_is_not_followed(door: Door) -> None:
+    pool, stranger = await make_pool(), await make_pool()
+    batch = await make_requested_import(pool, b"ABCDEFGH12345678")
+    door._askers["a-stranger"] = stranger.ctx  # noqa: SLF001 - the door has no other way in
+    document = f'subscription {{ importProgress(batchId: "{global_id(CodeBatch, batch.id)}") {{ state }} }}'
+
+    told = await door._client.post(  # noqa: SLF001
+        "/graphql",
+        json={"query": document},
+        headers={"accept": "text/event-stream", "authorization": "Bearer a-stranger"},
+    )
+
+    assert "IMPORTING" not in told.text
+    assert "No such batch" in told.text
+
+
+async def test_a_merchant_that_was_suspended_imports_nothing(door: Door) -> None:
+    pool = await make_pool()
+    admin = admin_ctx()
+    async with governing(admin) as tx:
+        await tenancy.suspend_tenant(tx, admin, pool.tenant_id, reason="Under review.")
+
+    refused = await importing(door, pool, text=some_codes(1)[0])
+    uploaded = await upload(door, b"ABCDEFGH12345678", pool.ctx)
+
+    assert refused["code"] == "TENANT_NOT_ACTIVE"
+    assert (uploaded.status_code, uploaded.json()["code"]) == (409, "TENANT_NOT_ACTIVE")
 
 
 def test_plaintext_of_an_own_code_is_in_the_result_of_its_reveal_only() -> None:

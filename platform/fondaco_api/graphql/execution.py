@@ -133,6 +133,13 @@ class Engine:
         try:
             async for result in source:
                 yield self._answer(result, context)
+        except Exception as error:  # noqa: BLE001 - an edge: what ends a stream is told, or masked, as an error of a field is
+            located = (
+                error
+                if isinstance(error, GraphQLError)
+                else GraphQLError("", path=["subscription"], original_error=error)
+            )
+            yield _refused([located], context)
         finally:
             await source.aclose()
 
