@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from fondaco_api.graphql import executor
 from fondaco_api.graphql.listings import Listing
 from fondaco_api.graphql.node import global_id
 from fondaco_api.graphql.storefront import Store
@@ -198,9 +199,7 @@ async def test_the_owner_sees_exact_stock_and_sources_of_all_in_a_bounded_number
     assert {(node["stock"], node["lowStockAt"], node["stockClass"], node["store"]["slug"]) for node in nodes} == {
         (23, 5, "IN_STOCK", store.slug)
     }
-    assert nodes[0]["sources"] == [
-        {"priority": 0, "enabled": True, "pool": {"name": "Some pool"}}
-    ]
+    assert nodes[0]["sources"] == [{"priority": 0, "enabled": True, "pool": {"name": "Some pool"}}]
 
 
 async def test_another_merchant_sees_the_public_side_only(door: Door) -> None:
@@ -235,3 +234,19 @@ async def test_standards_are_listed_for_anybody_by_kind_and_words(door: Door) ->
 
     assert found == {"entitlements": {"nodes": [{"sku": made.sku, "viewerCanEdit": False}]}}
     assert len(statements) == 1
+
+
+async def test_the_short_way_of_the_executor_answers_as_the_long_one_does(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ctx = await make_ctx()
+    store = await make_store(ctx)
+    await make_listing(ctx, store_id=store.id, customer_max=3)
+    await make_listing(ctx, store_id=store.id, position=1)
+
+    short = await door.ask(PAGE, {"slug": store.slug}, ctx=ctx)
+    monkeypatch.setattr(executor, "attributes_of", lambda _: {})
+    long = await door.ask(PAGE, {"slug": store.slug}, ctx=ctx)
+
+    assert short == long
+    assert short["store"]["listings"]["nodes"][1]["limits"]["perCustomer"] is None

@@ -6,8 +6,9 @@ need neither a path nor an info nor a resolver call, each of which costs more th
 """
 
 from collections.abc import Awaitable, Callable
+from operator import attrgetter
 from types import CoroutineType, NoneType
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple, TypeGuard, cast
 
 from graphql import (
     GraphQLEnumType,
@@ -33,11 +34,12 @@ def is_awaitable(value: Any) -> TypeGuard[Awaitable[Any]]:
 
 
 class Attribute(NamedTuple):
-    """A field that is an attribute: a value, made ready by `coerce`, or an object of the type `below`."""
+    """A field that is an attribute, or computed from the object alone: a value, made ready by `coerce`, or an object of `below`."""
 
-    name: str
+    read: Callable[[Any], Any]
     coerce: Callable[[Any], Any] | None
     below: GraphQLObjectType | None
+    nullable: bool
 
 
 class Executor(StrawberryGraphQLCoreExecutionContext):
@@ -59,8 +61,8 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
             field_name = details[0].node.name.value
             attribute = attributes.get(field_name)
             if attribute is not None and attribute.coerce is not None:
-                value = ready(attribute.coerce, getattr(source_value, attribute.name, None))
-                if value is not None:
+                value = ready(attribute, source_value)
+                if value is not UNREADY:
                     results[response_name] = value
                     continue
             elif field_name == "__typename":
@@ -82,8 +84,10 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         name = field_details_list[0].node.name.value
         attribute = attributes_of(parent_type).get(name)
         if attribute is not None and attribute.below is not None:
-            value = getattr(source, attribute.name, None)
-            if value is not None and is_of(attribute.below, value):
+            value = ready(attribute, source)
+            if value is None:
+                return None
+            if value is not UNREADY and is_of(attribute.below, value):
                 return_type = parent_type.fields[name].type
                 return self._object(attribute.below, value, return_type, field_details_list, path, position_context)
         return super().execute_field(parent_type, source, field_details_list, path, position_context)
@@ -143,15 +147,20 @@ async def _merged(results: dict[str, Any], made: Awaitable[dict[str, Any]]) -> d
     return results
 
 
-def ready(coerce: Callable[[Any], Any], value: Any) -> Any:
-    """A value as the answer shows it, or None when there is none or something is wrong with it: graphql-core will say what."""
-    if value is None:
-        return None
+# What graphql-core has to look at: a null where there may be none, or something that went wrong.
+UNREADY: Any = object()
+
+
+def ready(attribute: Attribute, source: Any) -> Any:
+    """An attribute as the answer shows it, or UNREADY when something is wrong with it: graphql-core will say what."""
     try:
-        coerced = coerce(value)
+        value = attribute.read(source)
+        if value is None:
+            return None if attribute.nullable else UNREADY
+        coerced = value if attribute.coerce is None else attribute.coerce(value)
     except Exception:  # noqa: BLE001 - met again, and reported at its place, on graphql-core's own way
-        return None
-    return None if coerced is Undefined else coerced
+        return UNREADY
+    return UNREADY if coerced is Undefined or coerced is None else coerced
 
 
 def is_of(kind: GraphQLObjectType, value: Any) -> bool:
@@ -179,16 +188,34 @@ _attributes: dict[GraphQLObjectType, dict[str, Attribute]] = {}
 
 def _attribute(field: GraphQLField) -> Attribute | None:
     definition = _definition(field)
-    if definition is None or not definition.is_basic_field or field.args:
+    read = None if definition is None or field.args else _reader(definition)
+    if read is None:
         return None
+    nullable = not isinstance(field.type, GraphQLNonNull)
     kind = field.type.of_type if isinstance(field.type, GraphQLNonNull) else field.type
     if isinstance(kind, GraphQLEnumType):
-        return Attribute(definition.python_name, _enum_names(kind).get, None)
+        return Attribute(read, _enum_names(kind).get, None, nullable)
     if isinstance(kind, GraphQLScalarType):
-        return Attribute(definition.python_name, kind.coerce_output_value, None)
+        return Attribute(read, kind.coerce_output_value, None, nullable)
     if isinstance(kind, GraphQLObjectType):
-        return Attribute(definition.python_name, None, kind)
+        return Attribute(read, None, kind, nullable)
     return None
+
+
+def _reader(definition: Any) -> Callable[[Any], Any] | None:
+    """How a field is read from its object alone: an attribute, or a method that asks for nothing and waits for nothing."""
+    if definition.is_basic_field:
+        return attrgetter(definition.python_name)
+    resolver = definition.base_resolver
+    alone = (
+        resolver is not None
+        and not resolver.is_async
+        and resolver.self_parameter is not None
+        and len(resolver.signature.parameters) == 1
+        and not definition.permission_classes
+        and not definition.extensions
+    )
+    return cast("Callable[[Any], Any]", resolver.wrapped_func) if alone else None
 
 
 def _enum_names(kind: GraphQLEnumType) -> dict[Any, str]:
