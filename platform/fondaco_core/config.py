@@ -34,6 +34,8 @@ class Settings:
     log_level: str = "INFO"
     database_pool: int = 12
     worker_threads: int = 4
+    # Where worker, relay and scheduler show their metrics, each in a container of its own; None shows none. The API has /metrics.
+    metrics_port: int | None = None
 
     def require_database_url(self) -> Secret[str]:
         """The owner's URL, or a refusal that names the variable."""
@@ -79,6 +81,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         log_level=_level(env),
         database_pool=_integer(env, "FONDACO_DATABASE_POOL", 12, least=1, most=200),
         worker_threads=_integer(env, "FONDACO_WORKER_THREADS", 4, least=1, most=64),
+        metrics_port=_integer(env, "FONDACO_METRICS_PORT", 0, least=1, most=65_535) or None,
     )
 
 

@@ -29,6 +29,7 @@ settings (environment):
   FONDACO_REDIS_URL         an outside Valkey or Redis, instead of the one that `up` brings
   FONDACO_MASTER_KEY_FILE   the keys of the vault; `up` makes them at the first start
   FONDACO_ROLE_SECRET       what the database roles' passwords come from; likewise
+  FONDACO_METRICS_PORT      where worker, relay or scheduler show metrics, each in a container of its own (none)
   FONDACO_LOG_LEVEL         DEBUG, INFO, WARNING or ERROR (INFO)
 """
 

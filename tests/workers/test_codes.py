@@ -1,6 +1,9 @@
 """Actors of the vault, each run twice as a worker runs it."""
 
-from collections.abc import Iterator
+import asyncio
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
@@ -21,9 +24,11 @@ from tests.support.factories.codes import (
     make_upload,
     some_codes,
 )
+from tests.support.processes import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.usefixtures("database")
 
+Start = Callable[..., subprocess.Popen[bytes]]
 SYSTEM = system_ctx("test", permissions=frozenset({"system.run"}))
 
 
@@ -51,6 +56,29 @@ async def test_an_import_that_was_asked_for_is_done_once() -> None:
         entries = await tx.fetch("SELECT action FROM audit_entry WHERE subject_id = $1 ORDER BY id", batch.id)
     assert (done.state, done.accepted) == (codes.BatchState.READY, 30)
     assert [entry["action"] for entry in entries] == ["batch.begun", "batch.imported"]
+
+
+async def test_an_import_whose_worker_is_killed_in_every_chunk_is_whole_in_the_end(start: Start) -> None:
+    pool = await make_pool()
+    batch = await make_requested_import(pool, "\n".join([*some_codes(350), "-", "-"]).encode())
+
+    # The second worker begins where the first one's commits ended, and dies two chunks further on.
+    ends = [
+        await asyncio.to_thread(
+            start("tests.workers.probe_import", str(pool.tenant_id), str(batch.id), before).wait, PATIENCE_SECONDS
+        )
+        for before in ("0", "1", "1")
+    ]
+    async with reading(pool.ctx) as tx:
+        half = await codes.get_batch(tx, pool.ctx, batch_id=batch.id)
+    await run_twice(actors.import_batch, tenant_id=pool.tenant_id, batch_id=str(batch.id))
+
+    async with reading(pool.ctx) as tx:
+        done = await codes.get_batch(tx, pool.ctx, batch_id=batch.id)
+        assert await codes.stock_of_pools(tx, [pool.id]) == {pool.id: 350}
+    assert ends == [-signal.SIGKILL] * 3
+    assert (half.state, half.accepted, half.last_line) == (codes.BatchState.IMPORTING, 200, 200)
+    assert (done.state, done.accepted, done.duplicates, done.rejected) == (codes.BatchState.READY, 350, 0, 2)
 
 
 async def test_a_collision_is_written_down_once_and_for_the_platform_alone() -> None:

@@ -1,9 +1,11 @@
 """From a committed fact to its effect, through real processes that are killed and a queue that forgets."""
 
+import asyncio
 import os
 import signal
 import socket
 import subprocess
+import urllib.request
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -222,6 +224,39 @@ def test_a_worker_without_its_keys_says_so_in_one_sentence(start: Start, tmp_pat
     said = (tmp_path / "processes.log").read_text()
     assert "fondaco: " in said
     assert "Traceback" not in said
+
+
+async def test_metrics_are_shown_where_the_settings_say(start: Start, queue: redis.Redis) -> None:
+    assert queue
+    port = free_port()
+    start_relay(start)
+    start(*WORKER, FONDACO_METRICS_PORT=str(port))
+    probe_id = await announce_probe()
+    await until(lambda: is_done(probe_id))
+
+    def shown() -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            return str(answer.read().decode())
+
+    async def counted() -> bool:
+        return 'fondaco_tasks_total{actor="probe.mark",outcome="done"}' in await asyncio.to_thread(shown)
+
+    await until(counted)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.usefixtures("database")
+def test_a_metrics_port_that_is_taken_is_a_refusal(start: Start, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        scheduler = start("fondaco_workers.schedule", FONDACO_METRICS_PORT=str(taken.getsockname()[1]))
+
+        assert scheduler.wait(timeout=30) == 2
+
+    assert (tmp_path / "processes.log").read_text().startswith("fondaco: FONDACO_METRICS_PORT is")
 
 
 def test_a_relay_without_a_queue_says_so_in_one_sentence(start: Start, tmp_path: Path) -> None:

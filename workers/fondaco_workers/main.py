@@ -17,6 +17,7 @@ from fondaco_core.db import close_database, open_database
 from fondaco_core.errors import FondacoError, SettingError
 from fondaco_core.keyring import close_keyring, open_keyring
 from fondaco_core.outbox import Note
+from fondaco_workers import metrics
 from fondaco_workers.actor import ACTORS
 from fondaco_workers.broker import QUEUE, QueueBroker, make_broker
 from fondaco_workers.perform import SLOTS, perform
@@ -38,6 +39,7 @@ class Life(Middleware):
         loop = _loop()
         SLOTS.most = max(1, worker.worker_threads // 2)
         try:
+            metrics.show(self._settings)
             loop.run_coroutine(_open(self._settings))
         except FondacoError as refusal:
             loop.stop()  # type: ignore[no-untyped-call]

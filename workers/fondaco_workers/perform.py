@@ -1,6 +1,7 @@
 """What a worker does with a message: begin the task, do the actor's work, say how it ended. An edge: nothing gets past it."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 
@@ -11,6 +12,7 @@ from fondaco_core.errors import Bug, Outage
 from fondaco_core.logs import get_logger
 from fondaco_core.outbox import Note, Task
 from fondaco_workers.actor import ACTORS, Actor
+from fondaco_workers.metrics import observe_task
 
 log = get_logger(__name__)
 CTX = system_ctx("worker", permissions=frozenset({"system.run"}))
@@ -43,42 +45,37 @@ async def perform(note: Note) -> None:
 
     Never raises: when the database is away, or this process is killed, the task is due again in a few seconds.
     """
-    actor = ACTORS[note.actor]
-    with SLOTS.taken_for(actor) as free:
-        if free:
-            await _perform(actor, note)
-        else:
-            await _postpone(note)
-
-
-async def _postpone(note: Note) -> None:
+    actor, began = ACTORS[note.actor], time.monotonic()
     try:
-        async with governing(CTX) as tx:
-            await outbox.postpone_task(tx, note)
-    except Exception as error:
-        log.warning("task.unsettled", actor=note.actor, task=note.task_id, exc_info=error)
-
-
-async def _perform(actor: Actor[...], note: Note) -> None:
-    try:
-        async with governing(CTX) as tx:
-            task = await outbox.begin_task(tx, note)
-        if task is None:
-            log.debug("task.skipped", actor=note.actor, task=note.task_id)
-            return
-        failure = await _attempt(actor, task)
-        async with governing(CTX) as tx:
-            if failure is None:
-                await outbox.finish_task(tx, task)
-                return
-            parked = await outbox.fail_task(
-                tx, task, failure=type(failure).__name__, outage=isinstance(failure, (Outage, OSError))
-            )
+        with SLOTS.taken_for(actor) as free:
+            outcome = await (_perform(actor, note) if free else _postpone(note))
     except Exception as error:  # the edge: the task outlives whatever this was
+        outcome = "unsettled"
         log.warning("task.unsettled", actor=note.actor, task=note.task_id, exc_info=error)
-        return
+    observe_task(note.actor, outcome, time.monotonic() - began)
+
+
+async def _postpone(note: Note) -> str:
+    async with governing(CTX) as tx:
+        await outbox.postpone_task(tx, note)
+    return "postponed"
+
+
+async def _perform(actor: Actor[...], note: Note) -> str:
+    async with governing(CTX) as tx:
+        task = await outbox.begin_task(tx, note)
+    if task is None:
+        return "skipped"
+    failure = await _attempt(actor, task)
+    async with governing(CTX) as tx:
+        if failure is None:
+            await outbox.finish_task(tx, task)
+            return "done"
+        name, outage = type(failure).__name__, isinstance(failure, (Outage, ConnectionError))
+        parked = await outbox.fail_task(tx, task, failure=name, outage=outage)
     if parked:
-        log.error("task.parked", actor=task.actor, task=task.id, attempts=task.attempt, failure=type(failure).__name__)
+        log.error("task.parked", actor=task.actor, task=task.id, attempts=task.attempt, failure=name)
+    return "parked" if parked else "failed"
 
 
 async def _attempt(actor: Actor[...], task: Task) -> Exception | None:

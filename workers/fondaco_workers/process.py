@@ -10,6 +10,7 @@ from fondaco_core.config import Settings, read_settings
 from fondaco_core.db import close_database, open_database
 from fondaco_core.errors import FondacoError
 from fondaco_core.logs import get_logger
+from fondaco_workers import metrics
 
 log = get_logger(__name__)
 
@@ -22,6 +23,7 @@ def run_rounds(name: str, prepare: Callable[[Settings], Round]) -> int:
     try:
         settings = read_settings()
         logs.configure(settings.log_level)
+        metrics.show(settings)
         open_database(settings)
         round_ = prepare(settings)
     except FondacoError as refusal:

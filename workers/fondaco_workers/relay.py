@@ -18,6 +18,7 @@ from fondaco_core.db import governing
 from fondaco_core.logs import get_logger
 from fondaco_core.outbox import Note
 from fondaco_workers.broker import make_broker, send
+from fondaco_workers.metrics import observe_backlog
 from fondaco_workers.process import Round, run_rounds
 from fondaco_workers.subscriptions import subscriptions
 
@@ -67,6 +68,7 @@ class Relay:
         self._lag_told = now
         async with governing(CTX) as tx:
             waiting = await outbox.measure_backlog(tx)
+        observe_backlog(waiting)
         log.info(
             "relay.lag", events=waiting.events, event_s=round(waiting.event_s, 3),
             tasks=waiting.tasks, task_s=round(waiting.task_s, 3), parked=waiting.parked,

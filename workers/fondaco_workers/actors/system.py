@@ -8,6 +8,7 @@ from fondaco_core.db import find_breaches, governing, idempotency
 from fondaco_core.logs import get_logger
 from fondaco_tenants import registry
 from fondaco_workers.actor import actor
+from fondaco_workers.metrics import observe_invariants
 
 log = get_logger(__name__)
 
@@ -21,6 +22,7 @@ async def check_invariants(ctx: Ctx) -> None:
         log.error(
             "invariant.broken", module=breach.invariant.module, promise=breach.invariant.promise, rows=breach.rows
         )
+    observe_invariants(held=len(invariants) - len(breaches), broken=len(breaches))
     log.info("invariants.checked", count=len(invariants), broken=len(breaches))
 
 
