@@ -343,9 +343,12 @@ async def test_pieces_of_an_upload_cannot_change_places(monkeypatch: pytest.Monk
     monkeypatch.setattr(limits, "UPLOAD_CHUNK_BYTES", 100)
     opened: list[bytes] = []
     unsealed = DataKey.open
-    monkeypatch.setattr(
-        DataKey, "open", lambda self, sealed, *, aad: opened.append(aad) or unsealed(self, sealed, aad=aad)
-    )
+
+    def noted(self: DataKey, sealed: bytes, *, aad: bytes) -> bytes:
+        opened.append(aad)
+        return unsealed(self, sealed, aad=aad)
+
+    monkeypatch.setattr(DataKey, "open", noted)
     pool = await make_pool()
     batch = await make_requested_import(pool, "\n".join(some_codes(20)).encode())
 

@@ -54,15 +54,14 @@ class ReportLine:
 
 def to_batch(row: Any) -> Batch:
     """A row of code_batch."""
-    rest = {name: value for name, value in row.items() if name not in {"unit_cost_minor", "currency"}}
-    made = {
-        "id": BatchId(row["id"]),
-        "pool_id": PoolId(row["pool_id"]),
+    values: dict[str, Any] = {
+        **row,
         "state": BatchState(row["state"]),
         "format": ImportFormat(row["format"]),
         "unit_cost": Money(row["unit_cost_minor"], row["currency"]),
     }
-    return Batch(**{**rest, **made})
+    del values["unit_cost_minor"], values["currency"]
+    return Batch(**values)
 
 
 async def get_batch(tx: Tx, ctx: Ctx, *, batch_id: BatchId) -> Batch:

@@ -43,14 +43,14 @@ async def allocate_codes(tx: Tx, codes: Sequence[tuple[AllocationId, Picked]], *
     """Binds picked codes to allocations: HELD, or DELIVERED at once when the order is paid in the same transaction."""
     assert codes
     state = "DELIVERED" if delivered else "HELD"
-    done = await tx.execute(
+    await tx.later(
         store.ALLOCATE,
         [picked.code_id for _, picked in codes],
         [allocation for allocation, _ in codes],
         state,
         clock.now(),
+        rows=len(codes),
     )
-    _all(done, len(codes))
     for pool in sorted({picked.pool_id for _, picked in codes if picked.position % MARK_EVERY == 0}):
         await _raise_mark(tx, pool)
 

@@ -1,7 +1,7 @@
 """Use cases of imports: seal lines, store them as codes once over the whole platform, report what was not accepted."""
 
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -81,7 +81,7 @@ class Stored:
 
 
 @asynccontextmanager
-async def sealing(ctx: Ctx) -> AsyncIterator[Tx]:
+async def sealing(ctx: Ctx) -> AsyncGenerator[Tx]:
     """transaction(ctx) for use cases that seal: the tenant's key is at hand before the transaction begins."""
     async with reading(ctx) as tx:
         await tenancy.require_active(tx, ctx)

@@ -31,7 +31,8 @@ class Pool:
 
 
 def _pool(row: Any) -> Pool:
-    return Pool(**{**row, "id": PoolId(row["id"]), "entitlement_id": EntitlementId(row["entitlement_id"])})
+    values: dict[str, Any] = {**row}
+    return Pool(**values)
 
 
 async def create_pool(tx: Tx, ctx: Ctx, *, entitlement_id: EntitlementId, name: str) -> Pool:

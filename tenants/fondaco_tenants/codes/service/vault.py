@@ -38,8 +38,8 @@ class Code:
 
 
 def _code(row: Any) -> Code:
-    ids = {"id": CodeId(row["id"]), "pool_id": PoolId(row["pool_id"]), "batch_id": BatchId(row["batch_id"])}
-    return Code(**{**row, **ids, "state": CodeState(row["state"])})
+    values: dict[str, Any] = {**row, "state": CodeState(row["state"])}
+    return Code(**values)
 
 
 def checked_reason(text: str) -> str:

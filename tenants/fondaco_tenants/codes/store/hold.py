@@ -7,6 +7,8 @@ lower bound on the expiry PostgreSQL begins there, and walks over those very ent
 so that a code which expires at this very moment is not picked.
 """
 
+from fondaco_core.db import Write
+
 # Locks up to `units` codes of each pool and changes nothing yet.
 PICK = """
 SELECT w.pool_id, c.id, c.tenant_id, c.position
@@ -22,11 +24,17 @@ CROSS JOIN LATERAL (
 ) c
 """
 
-ALLOCATE = """
-UPDATE code c SET state = $3, allocation_id = w.allocation_id, changed_at = $4
+ALLOCATE = Write(
+    frozenset({"code"}),
+    {
+        "code_allocated": """
+UPDATE code c SET state = $3::text, allocation_id = w.allocation_id, changed_at = $4::timestamptz
 FROM unnest($1::uuid[], $2::uuid[]) AS w(code_id, allocation_id)
-WHERE c.id = w.code_id AND c.state = 'AVAILABLE'
-"""
+WHERE c.id = w.code_id AND c.state = 'AVAILABLE' RETURNING c.id
+""",
+    },
+    counted="code_allocated",
+)
 
 DELIVER = """
 UPDATE code SET state = 'DELIVERED', changed_at = $2 WHERE allocation_id = ANY($1::uuid[]) AND state = 'HELD'
