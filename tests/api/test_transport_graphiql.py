@@ -38,3 +38,10 @@ def test_a_published_build_is_unchanged(name: str) -> None:
     inside = gzip.decompress((FOLDER / f"{name}.gz").read_bytes())
 
     assert f"{hashlib.sha256(inside).hexdigest()}  {name}" in (FOLDER / "LICENSE.txt").read_text()
+
+
+@pytest.mark.parametrize("path", ["/", "/graphql"])
+async def test_a_person_with_a_browser_is_led_to_the_page(door: httpx2.AsyncClient, path: str) -> None:
+    answer = await door.get(path, headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/graphiql")

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 import orjson
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
+from starlette.responses import RedirectResponse
 from starlette.types import Receive, Scope, Send
 
 from fondaco_api.graphql.context import Context
@@ -75,6 +76,10 @@ class GraphQLEndpoint:
         """Answers one request."""
         headers = Headers(scope=scope)
         media = negotiated(headers.get("accept") or "")
+        if scope["method"] == "GET" and not scope["query_string"] and "text/html" in headers.get("accept", ""):
+            # A person with a browser, who was given the address of the endpoint.
+            await RedirectResponse("/graphiql", status_code=303)(scope, receive, send)
+            return
         try:
             await self._run(scope, receive, send, headers, media)
         except Malformed as error:

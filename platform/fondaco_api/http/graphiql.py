@@ -8,7 +8,7 @@ import hashlib
 from importlib.resources import files
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 POLICY = (
@@ -49,4 +49,8 @@ async def part(request: Request) -> Response:
     return Response(body, headers=headers)
 
 
-routes = [Route("/graphiql", page), Route("/graphiql/{name}", part)]
+routes = [
+    Route("/", RedirectResponse("/graphiql", status_code=303)),
+    Route("/graphiql", page),
+    Route("/graphiql/{name}", part),
+]
