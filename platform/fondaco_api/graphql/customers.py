@@ -10,7 +10,13 @@ from fondaco_api.graphql.context import Context, Info
 from fondaco_api.graphql.enums import described
 from fondaco_api.graphql.node import Node, key_of
 from fondaco_api.graphql.paging import After, Connection, First, connect, read_page
-from fondaco_api.graphql.sessions import SessionCarrier, SignInSuccess, signed_in
+from fondaco_api.graphql.sessions import (
+    ChangePasswordInput,
+    ChangePasswordSuccess,
+    SessionCarrier,
+    SignInSuccess,
+    signed_in,
+)
 from fondaco_api.graphql.transaction import mutation
 from fondaco_core import identity, tenancy
 from fondaco_core.db import Tx
@@ -183,6 +189,14 @@ class Mutation:
             info.context.ctx, store_slug=input.store, contact=input.contact, password=Secret(input.password)
         )
         return await signed_in(info, result, input.carrier)
+
+    @mutation(refusals=[identity.WrongCredentials, identity.WeakPassword, identity.TooManyAttempts], replays=False)
+    async def change_customer_password(self, info: Info, input: ChangePasswordInput) -> ChangePasswordSuccess:
+        """Changes your own password as a buyer and ends your other sessions."""
+        await customers.change_customer_password(
+            info.context.ctx, current=Secret(input.current), chosen=Secret(input.chosen)
+        )
+        return ChangePasswordSuccess(changed=True)
 
     @mutation(refusals=[customers.BadContact, customers.ContactTaken, tenancy.TenantNotActive])
     async def create_customer(self, info: Info, tx: Tx, input: CreateCustomerInput) -> CustomerSuccess:

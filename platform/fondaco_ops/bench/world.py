@@ -7,8 +7,13 @@ from uuid import UUID
 from fondaco_core import identity, ledger, tenancy
 from fondaco_core.context import ActorKind, Ctx, system_ctx
 from fondaco_core.db import governing, transaction
-from fondaco_core.identity import BUYER_PERMISSIONS, ROLE_PERMISSIONS, MemberRole, SessionKind
-from fondaco_core.identity.rules import PLATFORM_ADMIN_PERMISSIONS
+from fondaco_core.identity import (
+    BUYER_PERMISSIONS,
+    PLATFORM_ADMIN_PERMISSIONS,
+    ROLE_PERMISSIONS,
+    MemberRole,
+    SessionKind,
+)
 from fondaco_core.ids import CustomerId, EntitlementId, ListingId, PoolId, StoreId, TenantId, new_id
 from fondaco_core.money import Money
 from fondaco_core.postings import AccountKind, NewTransfer, Owner, Purpose

@@ -7,7 +7,7 @@ Promises a contact is sealed with its tenant's key and found by a keyed hash of 
 Stands on identity, tenancy, keyring.
 """
 
-from fondaco_tenants.customers.errands import sign_in_customer, sign_up_customer
+from fondaco_tenants.customers.errands import change_customer_password, sign_in_customer, sign_up_customer
 from fondaco_tenants.customers.errors import BadContact, ContactTaken, CustomerBlocked
 from fondaco_tenants.customers.events import CustomerBarred, CustomerReadmitted, CustomerRegistered
 from fondaco_tenants.customers.invariants import INVARIANTS
@@ -40,6 +40,7 @@ __all__ = [
     "CustomerReadmitted",
     "CustomerRegistered",
     "block_customer",
+    "change_customer_password",
     "contact_lookup",
     "create_buyer_client",
     "create_customer",

@@ -6,7 +6,7 @@ from fondaco_core import audit, identity, tenancy
 from fondaco_core.context import ActorKind, Ctx
 from fondaco_core.crypto import hash_password, verify_password
 from fondaco_core.db import Tx, reading, transaction
-from fondaco_core.errors import NotFound
+from fondaco_core.errors import NotFound, Unauthenticated
 from fondaco_core.identity import BUYER_PERMISSIONS, SessionKind, SignedIn, WrongCredentials, permissions_in_state
 from fondaco_core.ids import CustomerId, TenantId
 from fondaco_core.secret import Secret
@@ -56,6 +56,27 @@ async def sign_in_customer(stranger: Ctx, *, store_slug: str, contact: str, pass
         raise CustomerBlocked
     async with transaction(ctx) as tx:
         return await _begin(tx, ctx, CustomerId(row["id"]))
+
+
+async def change_customer_password(ctx: Ctx, *, current: Secret[str], chosen: Secret[str]) -> None:
+    """Changes a buyer's own password and ends their other sessions.
+
+    Raises WrongCredentials, WeakPassword, TooManyAttempts; Unauthenticated for whoever is no buyer with an account.
+    """
+    if ctx.actor is not ActorKind.CUSTOMER or ctx.customer_id is None:
+        raise Unauthenticated
+    identity.check_password(chosen.reveal())
+    attempt = await identity.count_attempt(ctx, account=f"buyer {ctx.customer_id}")
+    async with reading(ctx) as tx:
+        stored = await tx.fetchval(store.PASSWORD, ctx.customer_id)
+    if not await verify_password(stored, current):
+        raise WrongCredentials
+    await attempt.forgive()
+    hashed = await hash_password(chosen)
+    async with transaction(ctx) as tx:
+        await tx.execute(store.SET_PASSWORD, ctx.customer_id, hashed)
+        await identity.end_sessions(tx, customer_id=ctx.customer_id, keep=ctx.session_id)
+        await audit.record(tx, ctx, "customer.password_changed", subject_kind="customer", subject_id=ctx.customer_id)
 
 
 async def _tenant_of(store_slug: str) -> TenantId:

@@ -19,6 +19,8 @@ ON CONFLICT (tenant_id, contact_lookup, kind) DO NOTHING
 """
 FIND_BY_CONTACT = "SELECT id FROM customer WHERE contact_lookup = $1 AND kind = $2"
 CREDENTIALS = "SELECT id, password_hash, blocked_at FROM customer WHERE contact_lookup = $1 AND kind = 'REGISTERED'"
+PASSWORD = "SELECT password_hash FROM customer WHERE id = $1"  # noqa: S105 - a statement
+SET_PASSWORD = "UPDATE customer SET password_hash = $2 WHERE id = $1"  # noqa: S105
 SEALED_CONTACT = "SELECT contact_sealed FROM customer WHERE id = $1"
 BLOCKED = "SELECT blocked_at IS NOT NULL FROM customer WHERE id = $1"
 BLOCK = "UPDATE customer SET blocked_at = $2, blocked_reason = $3 WHERE id = $1 AND blocked_at IS NULL"

@@ -10,7 +10,7 @@ import pytest
 from fondaco_core import audit, identity, limits, tenancy
 from fondaco_core.context import ActorKind, Ctx, system_ctx
 from fondaco_core.db import governing, reading, transaction
-from fondaco_core.errors import Invalid, NotAllowed, NotFound
+from fondaco_core.errors import Invalid, NotAllowed, NotFound, Unauthenticated
 from fondaco_core.identity import MemberRole, TooManyAttempts, WeakPassword, WrongCredentials
 from fondaco_core.ids import CustomerId, TenantId
 from fondaco_core.secret import Secret
@@ -362,3 +362,20 @@ async def test_a_buyer_sees_where_one_is_signed_in_oneself() -> None:
         listed = await identity.list_sessions(tx, ctx)
 
     assert len(listed) == 1
+
+
+async def test_a_buyer_changes_the_password_and_is_out_elsewhere() -> None:
+    store, contact = await make_store(await make_member_ctx(await make_tenant())), some_email()
+    here = await customers.sign_up_customer(visitor(), store_slug=store.slug, contact=contact, password=PASSWORD)
+    there = await customers.sign_in_customer(visitor(), store_slug=store.slug, contact=contact, password=PASSWORD)
+    chosen = Secret("another password altogether")
+    with pytest.raises(WrongCredentials):
+        await customers.change_customer_password(here.ctx, current=chosen, chosen=chosen)
+
+    await customers.change_customer_password(here.ctx, current=PASSWORD, chosen=chosen)
+
+    assert await identity.authenticate_session(here.session.token, visitor()) is not None
+    assert await identity.authenticate_session(there.session.token, visitor()) is None
+    assert await customers.sign_in_customer(visitor(), store_slug=store.slug, contact=contact, password=chosen)
+    with pytest.raises(Unauthenticated):
+        await customers.change_customer_password(visitor(), current=PASSWORD, chosen=chosen)
