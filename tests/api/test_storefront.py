@@ -102,7 +102,8 @@ async def test_listings_are_found_by_words_and_category(door: Door) -> None:
     assert await titles(door, store.slug, search="IQIYI") == ["One month"]
     assert await titles(door, store.slug, category="films") == ["One month"]
     assert await titles(door, store.slug, search="%") == ["Fifty 100%"]
-    assert await titles(door, store.slug, search="", category="") == ["One month", "Fifty 100%"]
+    assert await titles(door, store.slug, search="Fifty\0") == ["Fifty 100%"]
+    assert await titles(door, store.slug, search="", category=" ") == ["One month", "Fifty 100%"]
 
 
 async def test_what_is_off_sale_closed_or_suspended_does_not_exist_for_visitors(door: Door) -> None:

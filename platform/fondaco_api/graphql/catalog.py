@@ -13,6 +13,7 @@ from fondaco_api.graphql.node import Node, key_of
 from fondaco_api.graphql.paging import After, Before, Connection, First, Last, connect, read_page
 from fondaco_api.graphql.scalars import Money, MoneyInput
 from fondaco_api.graphql.transaction import mutation
+from fondaco_core import limits
 from fondaco_core.db import Tx, governing
 from fondaco_core.errors import StaleVersion
 from fondaco_core.ids import EntitlementId
@@ -244,6 +245,11 @@ class RetireEntitlementSuccess:
     entitlement: Entitlement = strawberry.field(description="The entitlement as it is now.")
 
 
+def words(text: str | None) -> str | None:
+    """What a search or filter says, as the database can take it; None when it says nothing."""
+    return (text or "").replace("\0", "").strip()[: limits.NAME_MAX] or None
+
+
 def given(input_: object, *, clearable: frozenset[str] = frozenset()) -> dict[str, Any]:
     """What an update's input says: neither what was left out, nor nulls where nothing can be cleared."""
     values = {name: value for name, value in vars(input_).items() if name not in {"id", "version"}}
@@ -277,8 +283,8 @@ class Query:
         async with info.context.reading() as tx:
             found = await catalog.list_entitlements(
                 tx,
-                search=search or None,
-                category=category or None,
+                search=words(search),
+                category=words(category),
                 kind=kind,
                 state=state,
                 after=page.bound(1)[0],

@@ -7,7 +7,7 @@ from uuid import UUID
 import strawberry
 from strawberry import UNSET
 
-from fondaco_api.graphql.catalog import given
+from fondaco_api.graphql.catalog import given, words
 from fondaco_api.graphql.context import Context, Info
 from fondaco_api.graphql.enums import described
 from fondaco_api.graphql.listings import Listing
@@ -170,8 +170,8 @@ class Store(Node):
             found = await storefront.list_shown(
                 tx,
                 self.row.id,
-                search=search or None,
-                category=category or None,
+                search=words(search),
+                category=words(category),
                 after=(position, listing_id),
                 backward=page.backward,
                 count=page.limit,
@@ -269,8 +269,8 @@ class MerchantFields:
                 info.context.ctx,
                 store_id=None if store_id is None else StoreId(key_of(store_id, Store, path=("store_id",))),
                 state=state,
-                search=search or None,
-                category=category or None,
+                search=words(search),
+                category=words(category),
                 after=(position, listing_id),
                 backward=page.backward,
                 count=page.limit,

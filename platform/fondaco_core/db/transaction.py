@@ -6,12 +6,15 @@ trading(ctx)       as fondaco_trade: over a chain of tenants, in the traded tabl
 governing(ctx)     as fondaco_platform: platform admins and platform-wide jobs
 
 BEGIN and the tenant travel in one round trip. A failure inside rolls everything back; there is no commit but the end
-of the block.
+of the block. Writes whose outcome nobody waits for (`later`) travel together, before the next statement or the commit.
 """
 
+import re
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, cast
 from uuid import UUID
 
@@ -22,14 +25,46 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fondaco_core.context import Ctx
 from fondaco_core.db.engine import Role, database
+from fondaco_core.errors import Bug
 
 Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Write:
+    """A statement that only writes and can wait for others, as the parts of a WITH: names nobody else uses, and their SQL.
+
+    `tables` are those it writes. `counted` names the part whose rows (it has RETURNING) must be as many as `later` says.
+    """
+
+    tables: frozenset[str]
+    parts: Mapping[str, str]
+    counted: str | None = None
+
+
+_PARAMETER = re.compile(r"\$(\d+)")
+
+
+@lru_cache(maxsize=500)
+def _together(writes: tuple[Write, ...]) -> str:
+    """One statement out of several, their parameters counted on; it answers a row with each one's count, or null."""
+    parts: list[str] = []
+    counts: list[str] = []
+    before = 0
+    for write in writes:
+        used = max(int(number) for sql in write.parts.values() for number in _PARAMETER.findall(sql))
+        for name, sql in write.parts.items():
+            counted_on = _PARAMETER.sub(lambda found, by=before: f"${int(found[1]) + by}", sql)  # type: ignore[misc]
+            parts.append(f"{name} AS ({counted_on})")
+        before += used
+        counts.append("NULL" if write.counted is None else f"(SELECT count(*) FROM {write.counted})")
+    return f"WITH {', '.join(parts)} SELECT {', '.join(counts)}"  # noqa: S608 - made of constants
 
 
 class Tx:
     """One open transaction. Hot paths speak SQL through `fetch`, `fetchrow`, `fetchval`, `execute`; the rest may use Core."""
 
-    __slots__ = ("_connection", "_driver", "_facts", "role", "tenant_id")
+    __slots__ = ("_connection", "_driver", "_facts", "_notes", "_waiting", "role", "tenant_id")
 
     def __init__(
         self, connection: AsyncConnection, driver: "asyncpg.Connection[Any]", role: Role, tenant_id: UUID | None
@@ -37,35 +72,73 @@ class Tx:
         self._connection = connection
         self._driver = driver
         self._facts: dict[object, Any] = {}
+        self._notes: dict[object, Any] = {}
+        self._waiting: list[tuple[Write, tuple[object, ...], int | None]] = []
         self.role = role
         self.tenant_id = tenant_id
 
     async def fetch(self, sql: str, *args: object) -> list[Any]:
         """Every row of a statement, as asyncpg records."""
+        await self.flush()
         return await self._driver.fetch(sql, *args)
 
     async def fetchrow(self, sql: str, *args: object) -> Any | None:
         """The first row of a statement, or None."""
+        await self.flush()
         return await self._driver.fetchrow(sql, *args)
 
     async def fetchval(self, sql: str, *args: object) -> Any:
         """The first column of the first row of a statement, or None."""
+        await self.flush()
         return await self._driver.fetchval(sql, *args)
 
     async def execute(self, sql: str, *args: object) -> int:
         """Runs a statement and says how many rows it touched."""
+        await self.flush()
         status = await self._driver.execute(sql, *args)
         last = status.rsplit(" ", 1)[-1]
         return int(last) if last.isdigit() else 0
 
     async def copy(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> int:
         """Streams rows into a table by COPY and says how many."""
+        await self.flush()
         await self._driver.copy_records_to_table(table, columns=columns, records=rows)
         return len(rows)
 
+    async def later(self, write: "Write", *args: object, rows: int | None = None) -> None:
+        """Writes before the next statement of this transaction, or before its end, in one round trip with what else waits.
+
+        `rows` is how many it must touch (the write says which of its parts counts); anything else is a Bug.
+        """
+        assert (rows is None) == (write.counted is None)
+        # The parts of one statement do not see each other's rows: a second write to a table comes after the first.
+        if any(not write.tables.isdisjoint(other.tables) for other, _, _ in self._waiting):
+            await self.flush()
+        self._waiting.append((write, args, rows))
+
+    async def flush(self) -> None:
+        """Sends the writes that wait, if there are any."""
+        if not self._waiting:
+            return
+        waiting, self._waiting = self._waiting, []
+        sql = _together(tuple(write for write, _, _ in waiting))
+        try:
+            counts = await self._driver.fetchrow(sql, *(argument for _, args, _ in waiting for argument in args))
+        except asyncpg.CheckViolationError as error:
+            msg = f"A write broke the rule {error.constraint_name}."
+            raise Bug(msg) from error
+        for count, (write, _, rows) in zip(counts, waiting, strict=True):
+            if rows is not None and count != rows:
+                msg = f"{write.counted}: {count} rows were as they had to be, of {rows}."
+                raise Bug(msg)
+
     def known(self, key: object) -> Any | None:
         """A fact that this process remembers, or that this transaction has noted; None when neither does."""
-        return self._facts.get(key) or database().known.get(key)
+        return self._notes.get(key) or self._facts.get(key) or database().known.get(key)
+
+    def note(self, facts: Mapping[Any, Any]) -> None:
+        """Notes facts for the rest of this transaction alone: of things that there are too many of to remember."""
+        self._notes.update(facts)
 
     def remember(self, facts: Mapping[Any, Any]) -> None:
         """Notes facts that never change; the process remembers them once this transaction has committed."""
@@ -77,6 +150,7 @@ class Tx:
 
     async def core(self, statement: Executable, parameters: Mapping[str, object] | None = None) -> CursorResult[Any]:
         """Runs a SQLAlchemy Core statement in this transaction."""
+        await self.flush()
         return await self._connection.execute(statement, parameters)
 
 
@@ -115,6 +189,7 @@ async def _begin(role: Role, ctx: Ctx, *, read_only: bool = False) -> AsyncItera
         try:
             tx = Tx(connection, driver, role, ctx.tenant_id)
             yield tx
+            await tx.flush()
             await driver.execute("COMMIT")
             if not read_only:
                 _written[ctx.tenant_id if role is not Role.PLATFORM else None] = time.monotonic()
@@ -136,7 +211,7 @@ _written: dict[UUID | None, float] = {}
 
 def written_since(moment: float, tenants: Iterable[UUID]) -> bool:
     """Whether this process committed a write of one of the tenants, or of the platform, since a moment of time.monotonic()."""
-    return any(_written.get(tenant, moment) > moment for tenant in (None, *tenants))
+    return any(_written.get(tenant, -1.0) >= moment for tenant in (None, *tenants))
 
 
 @asynccontextmanager
