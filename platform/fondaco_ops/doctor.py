@@ -89,7 +89,8 @@ def run(args: argparse.Namespace) -> int:
 
 def print_table(findings: list[Finding]) -> None:
     """What was found, a line each, and how many are wrong."""
-    width = max(len(finding.checked) for finding in findings)
+    # Promises that hold are whole sentences without a detail; they need no column.
+    width = max((len(finding.checked) for finding in findings if finding.detail), default=0)
     for finding in findings:
         print(f"{'ok   ' if finding.well else 'WRONG'}  {finding.checked:<{width}}  {finding.detail}".rstrip())
     wrong = sum(not finding.well for finding in findings)
