@@ -4,7 +4,7 @@ from fondaco_core.db.base import Base, TenantOwned
 from fondaco_core.db.engine import Database, Role, close_database, database, open_database
 from fondaco_core.db.invariants import Breach, Invariant, find_breaches
 from fondaco_core.db.isolation import guarded
-from fondaco_core.db.transaction import Tx, governing, reading, trading, transaction, written_since
+from fondaco_core.db.transaction import Tx, Write, governing, reading, trading, transaction, written_since
 
 __all__ = [
     "Base",
@@ -14,6 +14,7 @@ __all__ = [
     "Role",
     "TenantOwned",
     "Tx",
+    "Write",
     "close_database",
     "database",
     "find_breaches",
