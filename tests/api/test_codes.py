@@ -46,11 +46,14 @@ async def door(settings: Settings, database: Database) -> AsyncIterator[Door]:
         yield opened
 
 
-async def upload(door: Door, data: bytes, ctx: Ctx | None, **headers: str) -> httpx2.Response:
-    if ctx is not None:
-        door._askers["an-uploader"] = ctx  # noqa: SLF001 - the door has no other way in
-        headers["authorization"] = "Bearer an-uploader"
-    return await door._client.post("/uploads", content=data, headers=headers)  # noqa: SLF001
+async def upload(door: Door, data: bytes | AsyncIterator[bytes], ctx: Ctx | None, **headers: str) -> httpx2.Response:
+    return await door.send("/uploads", ctx=ctx, headers=headers, content=data)
+
+
+async def follow(door: Door, batch: codes.Batch, ctx: Ctx) -> str:
+    document = f'subscription {{ importProgress(batchId: "{global_id(CodeBatch, batch.id)}") {{ state accepted }} }}'
+    told = await door.send("/graphql", ctx=ctx, headers={"accept": "text/event-stream"}, json={"query": document})
+    return told.text
 
 
 async def code_ids(pool: MadePool) -> list[str]:
@@ -169,7 +172,7 @@ async def test_an_upload_is_bounded_whatever_length_it_announces(door: Door, mon
             yield b"A" * 50
 
     announced = await upload(door, b"A" * 101, pool.ctx)
-    counted_ = await upload(door, silent_about_its_length(), pool.ctx)  # type: ignore[arg-type]
+    counted_ = await upload(door, silent_about_its_length(), pool.ctx)
     empty = await upload(door, b"", pool.ctx)
 
     assert [each.status_code for each in (announced, counted_, empty)] == [413, 413, 400]
@@ -242,13 +245,29 @@ async def test_pools_imports_and_codes_are_their_merchants_only(door: Door) -> N
     (code_id,) = await code_ids(pool)
     ids = [global_id(Pool, pool.id), code_id]
     async with reading(pool.ctx) as tx:
-        (batch,) = await codes.list_batches(tx, pool.ctx, pool_id=pool.id)
+        (batch,) = (await codes.list_batches(tx, pool.ctx, pool_ids=[pool.id]))[pool.id]
     ids.append(global_id(CodeBatch, batch.id))
     document = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }"
 
     assert (await door.ask(document, {"ids": ids}, ctx=pool.ctx))["nodes"] == [{"id": id_} for id_ in ids]
     assert (await door.ask(document, {"ids": ids}, ctx=stranger.ctx))["nodes"] == [None] * 3
     assert (await door.ask(document, {"ids": ids}))["nodes"] == [None] * 3
+
+
+async def test_the_imports_of_a_page_of_pools_are_two_statements(door: Door) -> None:
+    pool = await make_pool()
+    await make_codes(pool, 1)
+    other = await make_pool(pool.ctx)
+    for _ in range(2):
+        await make_codes(other, 1)
+
+    with counted() as sent:
+        shown = await door.ask(
+            "{ merchant { pools { nodes { batches(first: 5) { nodes { accepted } } } } } }", ctx=pool.ctx
+        )
+
+    assert [len(each["batches"]["nodes"]) for each in shown["merchant"]["pools"]["nodes"]] == [2, 1]
+    assert len(sent) == 2
 
 
 async def test_a_page_of_pools_with_goods_and_stock_is_three_statements(door: Door) -> None:
@@ -288,41 +307,26 @@ async def test_an_import_is_followed_until_it_has_ended(door: Door, monkeypatch:
     monkeypatch.setattr(limits, "FOLLOW_POLL_S", 0.001)
     pool = await make_pool()
     batch = await make_requested_import(pool, "\n".join(some_codes(50)).encode())
-    door._askers["a-follower"] = pool.ctx  # noqa: SLF001 - the door has no other way in
-    document = f'subscription {{ importProgress(batchId: "{global_id(CodeBatch, batch.id)}") {{ state accepted }} }}'
 
     told, _ = await asyncio.gather(
-        door._client.post(  # noqa: SLF001
-            "/graphql",
-            json={"query": document},
-            headers={"accept": "text/event-stream", "authorization": "Bearer a-follower"},
-        ),
-        codes.run_import(importer_ctx(pool), batch_id=batch.id),
+        follow(door, batch, pool.ctx), codes.run_import(importer_ctx(pool), batch_id=batch.id)
     )
 
     events = [
-        orjson.loads(line[6:])["data"]["importProgress"]
-        for line in told.text.splitlines()
-        if line.startswith("data: {")
+        orjson.loads(line[6:])["data"]["importProgress"] for line in told.splitlines() if line.startswith("data: {")
     ]
     assert events[-1] == {"state": "READY", "accepted": 50}
-    assert "event: complete" in told.text
+    assert "event: complete" in told
 
 
 async def test_another_merchants_import_is_not_followed(door: Door) -> None:
     pool, stranger = await make_pool(), await make_pool()
     batch = await make_requested_import(pool, b"ABCDEFGH12345678")
-    door._askers["a-stranger"] = stranger.ctx  # noqa: SLF001 - the door has no other way in
-    document = f'subscription {{ importProgress(batchId: "{global_id(CodeBatch, batch.id)}") {{ state }} }}'
 
-    told = await door._client.post(  # noqa: SLF001
-        "/graphql",
-        json={"query": document},
-        headers={"accept": "text/event-stream", "authorization": "Bearer a-stranger"},
-    )
+    told = await follow(door, batch, stranger.ctx)
 
-    assert "IMPORTING" not in told.text
-    assert "No such batch" in told.text
+    assert "IMPORTING" not in told
+    assert "No such batch" in told
 
 
 async def test_a_merchant_that_was_suspended_imports_nothing(door: Door) -> None:

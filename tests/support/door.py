@@ -23,16 +23,24 @@ class Door:
         self._client = client
         self._askers = askers
 
+    async def send(
+        self, path: str, *, ctx: Ctx | None = None, headers: dict[str, str] | None = None, **body: Any
+    ) -> httpx2.Response:
+        """The answer to any POST, as an anonymous visitor or as `ctx`."""
+        given = dict(headers or {})
+        if ctx is not None:
+            token = secrets.token_urlsafe(24)
+            self._askers[token] = ctx
+            given["authorization"] = f"Bearer {token}"
+        return await self._client.post(path, headers=given, **body)
+
     async def post(
         self, query: str, variables: dict[str, Any] | None = None, *, ctx: Ctx | None = None, locale: str = "en"
     ) -> dict[str, Any]:
         """The whole answer to a document, asked by an anonymous visitor or as `ctx`."""
-        headers = {"accept-language": locale}
-        if ctx is not None:
-            token = secrets.token_urlsafe(24)
-            self._askers[token] = ctx
-            headers["authorization"] = f"Bearer {token}"
-        answer = await self._client.post("/graphql", json={"query": query, "variables": variables}, headers=headers)
+        answer = await self.send(
+            "/graphql", ctx=ctx, headers={"accept-language": locale}, json={"query": query, "variables": variables}
+        )
         body: dict[str, Any] = answer.json()
         return body
 

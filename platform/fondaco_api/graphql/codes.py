@@ -1,7 +1,7 @@
 """The vault in the schema: pools, imports, codes. Masked everywhere; plaintext is only in the result of a reveal."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from uuid import UUID
 
 import strawberry
@@ -79,6 +79,28 @@ async def load_stock(context: Context, ids: list[PoolId]) -> list[int]:
     return [found.get(id_, 0) for id_ in ids]
 
 
+class _Imports(NamedTuple):
+    """A page of a pool's imports."""
+
+    pool_id: PoolId
+    after: BatchId | None
+    backward: bool
+    limit: int
+
+
+async def load_imports(context: Context, pages: list[_Imports]) -> list[list[codes.Batch]]:
+    """Pages of pools' imports; those that differ by their pool alone are read together."""
+    found: dict[_Imports, list[codes.Batch]] = {}
+    async with context.reading() as tx:
+        for after, backward, limit in dict.fromkeys(page[1:] for page in pages):
+            pools = [page.pool_id for page in pages if page[1:] == (after, backward, limit)]
+            listed = await codes.list_batches(
+                tx, context.ctx, pool_ids=pools, after=after, backward=backward, count=limit
+            )
+            found |= {_Imports(pool, after, backward, limit): rows for pool, rows in listed.items()}
+    return [found[page] for page in pages]
+
+
 async def load_batches(context: Context, ids: list[BatchId]) -> list[codes.Batch | None]:
     """Imports by their ids, of the asker's tenant."""
     if context.ctx.tenant_id is None or not context.ctx.has("codes.read"):
@@ -151,16 +173,15 @@ class Pool(Node):
         """A page of imports."""
         page = read_page(first, after, last, before, keys=(UUID,))
         (place,) = page.bound(1)
-        async with info.context.reading() as tx:
-            rows = await codes.list_batches(
-                tx, info.context.ctx, pool_id=self.row.id, after=place, backward=page.backward, count=page.limit
-            )
+        asked = _Imports(self.row.id, place, page.backward, page.limit)
+        rows = await info.context.loaders.load(load_imports, asked)
         return connect(page, rows, key=lambda row: (row.id,), make=CodeBatch.of)
 
     @strawberry.field(description="Its codes, masked: the newest import first, each in the order of its file.")
     async def codes(
         self,
         info: Info,
+        *,
         state: Annotated[CodeState | None, strawberry.argument(description="Only codes in this state.")] = None,
         batch_id: Annotated[strawberry.ID | None, strawberry.argument(description="Only codes of this import.")] = None,
         first: First = None,
@@ -300,6 +321,7 @@ class CodeBatch(Node):
     async def report(
         self,
         info: Info,
+        *,
         outcome: Annotated[ImportOutcome | None, strawberry.argument(description="Only these.")] = None,
         first: First = None,
         after: After = None,
@@ -443,12 +465,13 @@ class MerchantFields:
     async def pools(
         self,
         info: Info,
+        *,
         entitlement_id: Annotated[
             strawberry.ID | None, strawberry.argument(description="Only pools of this entitlement.")
         ] = None,
         archived: Annotated[
             bool, strawberry.argument(description="Whether to show those that were put away, too.")
-        ] = False,  # noqa: FBT002 - an argument of the schema
+        ] = False,
         first: First = None,
         after: After = None,
         last: Last = None,

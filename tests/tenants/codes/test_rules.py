@@ -72,7 +72,7 @@ def test_a_line_of_ten_megabytes_is_not_kept() -> None:
     kept = 0
     for _ in range(160):
         assert splitter.feed(b"x" * 65_536) == []
-        kept = max(kept, len(splitter._rest))  # noqa: SLF001 - how much it holds is the promise
+        kept = max(kept, len(splitter._rest))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - what it holds is the promise
     (line,) = splitter.end()
 
     assert line.text is None

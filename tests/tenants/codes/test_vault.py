@@ -27,6 +27,7 @@ from tests.support.factories.codes import (
     make_codes,
     make_pool,
     make_requested_import,
+    pieces,
     some_codes,
 )
 
@@ -307,7 +308,7 @@ async def test_a_pool_with_stock_is_not_archived_and_an_archived_one_takes_no_co
 async def test_uploads_that_nobody_imports_are_forgotten() -> None:
     pool = await make_pool()
     await make_requested_import(pool, b"ABCDEFGH12345678\n")
-    upload = await codes.receive_upload(pool.ctx, filename="x", stream=_once(b"ABCDEFGH12345679\n"))
+    upload = await codes.receive_upload(pool.ctx, filename="x", stream=pieces(b"ABCDEFGH12345679\n"))
     now = clock.now() + timedelta(days=2)
     clock.use(lambda: now)
 
@@ -320,10 +321,6 @@ async def test_uploads_that_nobody_imports_are_forgotten() -> None:
     assert kept == 1
 
 
-async def _once(data: bytes) -> Any:
-    yield data
-
-
 async def test_a_planted_code_is_in_no_column_of_any_table_and_in_no_log(
     settings: Settings, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -332,7 +329,7 @@ async def test_a_planted_code_is_in_no_column_of_any_table_and_in_no_log(
     canary, duplicate, rejected, pin = (f"CANARY{text}" for text in some_codes(4))
     await make_codes(pool, 1, texts=[duplicate])
     lines = f"{canary},{pin}\n{duplicate},1\n{rejected},1,never\n".encode()
-    waiting = await codes.receive_upload(pool.ctx, filename="x", stream=_once(lines))
+    waiting = await codes.receive_upload(pool.ctx, filename="x", stream=pieces(lines))
     batch = await make_requested_import(pool, lines, form=codes.ImportFormat.CSV)
 
     await codes.run_import(importer_ctx(pool), batch_id=batch.id)

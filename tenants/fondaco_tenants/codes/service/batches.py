@@ -82,16 +82,19 @@ async def list_batches(
     tx: Tx,
     ctx: Ctx,
     *,
-    pool_id: PoolId,
+    pool_ids: Sequence[PoolId],
     after: BatchId | None = None,
     backward: bool = False,
     count: int = limits.PAGE_DEFAULT,
-) -> list[Batch]:
-    """A page of a pool's imports, newest first."""
+) -> dict[PoolId, list[Batch]]:
+    """A page of the imports of each pool, newest first."""
     ctx.require("codes.read")
     assert 0 < count <= limits.PAGE_MAX + 1
     statement = store.LIST_BATCHES_UP if backward else store.LIST_BATCHES_DOWN
-    return [to_batch(row) for row in await tx.fetch(statement, pool_id, after, count)]
+    found: dict[PoolId, list[Batch]] = {pool_id: [] for pool_id in pool_ids}
+    for row in await tx.fetch(statement, list(found), after, count):
+        found[row["pool_id"]].append(to_batch(row))
+    return found
 
 
 async def list_report(

@@ -14,11 +14,16 @@ VALUES ($1, $2, $3, 'IMPORTING', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 BATCHES_BY_IDS = f"SELECT {_BATCH} FROM code_batch WHERE id = ANY($1::uuid[])"
 LOCK_BATCH = f"SELECT {_BATCH} FROM code_batch WHERE id = $1 FOR NO KEY UPDATE"
 
+# A page of each of several pools' imports, in one statement.
 LIST_BATCHES_DOWN = f"""
-SELECT {_BATCH} FROM code_batch WHERE pool_id = $1 AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3
+SELECT b.* FROM unnest($1::uuid[]) AS p(id) CROSS JOIN LATERAL (
+  SELECT {_BATCH} FROM code_batch WHERE pool_id = p.id AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3
+) b ORDER BY b.id DESC
 """
 LIST_BATCHES_UP = f"""
-SELECT {_BATCH} FROM code_batch WHERE pool_id = $1 AND ($2::uuid IS NULL OR id > $2) ORDER BY id LIMIT $3
+SELECT b.* FROM unnest($1::uuid[]) AS p(id) CROSS JOIN LATERAL (
+  SELECT {_BATCH} FROM code_batch WHERE pool_id = p.id AND ($2::uuid IS NULL OR id > $2) ORDER BY id LIMIT $3
+) b ORDER BY b.id
 """
 
 # One statement for a chunk. Positions are given in the order of the file, rows are inserted in the order of fingerprints:
