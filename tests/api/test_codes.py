@@ -181,6 +181,21 @@ async def test_an_upload_is_bounded_whatever_length_it_announces(door: Door, mon
         assert await tx.fetchval("SELECT count(*) FROM upload_chunk") == 0
 
 
+async def test_a_client_that_sends_nothing_any_more_holds_no_place(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "UPLOAD_STALL_S", 0.01)
+    pool = await make_pool()
+
+    async def goes_silent() -> AsyncIterator[bytes]:
+        yield b"ABCDEFGH12345678"
+        await asyncio.Event().wait()
+
+    answer = await upload(door, goes_silent(), pool.ctx)
+
+    assert answer.status_code == 408
+    async with reading(pool.ctx) as tx:
+        assert await tx.fetchval("SELECT state FROM upload") == "DROPPED"
+
+
 async def test_codes_are_quarantined_released_and_voided_with_a_reason(door: Door) -> None:
     pool = await make_pool()
     await make_codes(pool, 2)
