@@ -14,6 +14,7 @@ COMMANDS = (
     ("up", "fondaco_ops.local", "start everything on this machine, database and queue included"),
     ("migrate", "fondaco_ops.migrate", "bring the database to what this version expects"),
     ("seed", "fondaco_ops.seed", "fill an empty installation with a small believable world"),
+    ("admin", "fondaco_ops.admin", "let one of the platform's own people in"),
     ("doctor", "fondaco_ops.doctor", "check every promise about the data"),
     ("schema", "fondaco_ops.schema", "print the GraphQL schema, or compare schema.graphql with the code"),
     ("bench", "fondaco_ops.bench", "measure this machine: orders a second and the rest"),
