@@ -227,6 +227,8 @@ UPLOADS_WAITING_MAX = 20
 UPLOAD_KEPT_HOURS = 24
 # The most codes that are quarantined, released or voided in one request, and that expire in one transaction.
 CODES_PER_CHANGE_MAX = 1_000
+# How long the undoing of one import may take, in milliseconds: a million codes take half a minute.
+UNDO_TIMEOUT_MS = 120_000
 # The fewest characters of a reason for what is done to a code; two Chinese words have four.
 REASON_CHARS_MIN = 4
 # How far available codes are counted for a pool's owner; beyond, "more than that" says enough.

@@ -133,6 +133,7 @@ async def undo_batch(tx: Tx, ctx: Ctx, *, batch_id: BatchId, reason: str) -> Bat
             zh=f"该批次的状态为 {batch.state},只有已完成(READY)的批次可以撤销。",
             path=("batch_id",),
         )
+    await tx.execute(store.BE_PATIENT)
     touched = await tx.fetchval(store.TOUCHED, batch_id)
     undone = 0 if touched else await tx.execute(store.UNDO_CODES, batch_id, clock.now(), why)
     # A code that is being held at this very moment is not counted by the first statement, and missing in the second.

@@ -1,5 +1,7 @@
 """The SQL of imports: batches, their codes, what was not accepted."""
 
+from fondaco_core import limits
+
 _BATCH = """
 id, pool_id, state, origin, unit_cost_minor, currency, expires_at, upload_id, format, bytes_total, bytes_done, last_line, lines,
 accepted, duplicates, rejected, imported_by, created_at, finished_at, failure
@@ -93,6 +95,8 @@ WHERE batch_id = $1 AND ($2::text IS NULL OR outcome = $2) AND ($3::bigint IS NU
 TOUCHED = """
 SELECT count(*) FROM code WHERE batch_id = $1 AND state <> 'AVAILABLE' AND (original OR state <> 'QUARANTINED')
 """
+# A million codes take longer than any other statement may.
+BE_PATIENT = f"SET LOCAL statement_timeout = {limits.UNDO_TIMEOUT_MS}"
 UNDO_CODES = """
 WITH locked AS (
   SELECT id FROM code WHERE batch_id = $1 AND state = 'AVAILABLE' ORDER BY position FOR NO KEY UPDATE

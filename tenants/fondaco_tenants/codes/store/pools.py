@@ -40,11 +40,12 @@ SELECT p.id, (
 FROM code_pool p WHERE p.id = ANY($1::uuid[])
 """
 
-# Whether anything of the pool could still be sold or come back to be sold.
+# Whether anything of the pool could still be sold or come back to be sold; by its imports, which an index leads to.
 HAS_STOCK = """
-SELECT EXISTS (
-  SELECT 1 FROM code WHERE pool_id = $1 AND (state IN ('AVAILABLE', 'HELD') OR (state = 'QUARANTINED' AND original))
-) OR EXISTS (SELECT 1 FROM code_batch WHERE pool_id = $1 AND state = 'IMPORTING')
+SELECT EXISTS (SELECT 1 FROM code_batch WHERE pool_id = $1 AND state = 'IMPORTING') OR EXISTS (
+  SELECT 1 FROM code_batch b JOIN code c ON c.batch_id = b.id
+  WHERE b.pool_id = $1 AND (c.state IN ('AVAILABLE', 'HELD') OR (c.state = 'QUARANTINED' AND c.original))
+)
 """
 
 # The last statement before the commit of whoever made codes AVAILABLE: the row stays locked for that long only. The lock
