@@ -25,7 +25,8 @@ ORDER BY id LIMIT $4
 RENAME = "UPDATE code_pool SET name = $2, version = version + 1 WHERE id = $1 RETURNING version"
 ARCHIVE = "UPDATE code_pool SET archived_at = $2, version = version + 1 WHERE id = $1 RETURNING version"
 
-# Counted from the picking mark on, over the partial index of what is AVAILABLE, and no further than is asked.
+# Counted from the picking mark on, over the partial index of what is AVAILABLE, and no further than is asked. Mark and
+# expiry are one comparison: beside a second lower bound the index would be walked from that one, over all that was sold.
 STOCK = """
 SELECT p.id, (
   SELECT count(*) FROM (
