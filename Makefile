@@ -65,7 +65,7 @@ migration: setup ## Begin a migration: make migration NAME="what changes"
 	$(BIN)/alembic --quiet revision --message "$(NAME)"
 	ls -t platform/fondaco_ops/migrations/versions/*.py | head -1
 
-bench: setup ## Measure this machine (ARGS="--case order" for one)
+bench: setup ## Measure this machine (ARGS="order" for one)
 	@$(BIN)/fondaco bench $(ARGS)
 
 demo: setup ## Play a sale through the API of a running `make run`

@@ -289,12 +289,11 @@ async def _place(
         if customer_id is None:
             assert given.guest is not None
             customer_id = await customers.find_or_create_guest(tx, ctx, contact=given.guest.contact)
-        await orders.place_order(tx, ctx, customer_id=customer_id, request=request)
-        return await _placed(tx, ctx, order_id)
+        return (await orders.place_order(tx, ctx, customer_id=customer_id, request=request)).order
 
 
 async def _placed(tx: Tx, ctx: Ctx, order_id: OrderId) -> OrderView:
-    """The order as whoever placed it may see it; a guest does so by the key that is repeated."""
+    """The order of an earlier request as whoever placed it may see it; a guest does so by the key that is repeated."""
     reader = ctx if ctx.customer_id is not None else _guest(ctx, order_id)
     return await orders.get_order(tx, reader, order_id)
 
@@ -503,9 +502,11 @@ async def _place_many(
             if fresh
             else []
         )
-        refused = {n: outcome for n, outcome in zip(fresh, placed, strict=True) if isinstance(outcome, Refusal)}
+        outcomes = {n: one if isinstance(one, Refusal) else one.order for n, one in zip(fresh, placed, strict=True)}
         if keys:
-            await free(tx, ctx, keys=[keys[n] for n in refused])
-        ids = [requests[n].order_id if kept is None else OrderId(UUID(kept["order"])) for n, kept in enumerate(before)]
-        found = await orders.find_orders(tx, ctx, [each for n, each in enumerate(ids) if n not in refused])
-        return [refused[n] if n in refused else found[each] for n, each in enumerate(ids)]
+            await free(tx, ctx, keys=[keys[n] for n, one in outcomes.items() if isinstance(one, Refusal)])
+        earlier = {n: OrderId(UUID(kept["order"])) for n, kept in enumerate(before) if kept is not None}
+        if earlier:
+            found = await orders.find_orders(tx, ctx, list(earlier.values()))
+            outcomes |= {n: found[order_id] for n, order_id in earlier.items()}
+        return [outcomes[n] for n in range(len(requests))]

@@ -42,7 +42,7 @@ async def record_many(
 ) -> None:
     """Appends one entry per subject (tenant, subject, detail) in one statement."""
     assert subjects
-    await tx.execute(
+    await tx.later(
         store.APPEND, action, subject_kind, reason, clock.now(), ctx.actor.value, ctx.actor_id, ctx.request_id, ctx.ip,
         [new_id() for _ in subjects],
         [tenant for tenant, _, _ in subjects],

@@ -1,11 +1,18 @@
 """Every SQL statement of the audit log."""
 
-APPEND = """
+from fondaco_core.db import Write
+
+APPEND = Write(
+    frozenset({"audit_entry"}),
+    {
+        "audit_appended": """
 INSERT INTO audit_entry
   (id, tenant_id, happened_at, actor_kind, actor_id, action, subject_kind, subject_id, request_id, ip, reason, detail)
-SELECT s.id, s.tenant_id, $4, $5, $6, $1, $2, s.subject_id, $7, $8, $3, s.detail::jsonb
+SELECT s.id, s.tenant_id, $4::timestamptz, $5::text, $6::uuid, $1::text, $2::text, s.subject_id, $7::text, $8::text, $3::text, s.detail::jsonb
 FROM unnest($9::uuid[], $10::uuid[], $11::uuid[], $12::text[]) AS s(id, tenant_id, subject_id, detail)
-"""
+""",
+    },
+)
 
 # Newest first; `$3` is the last id of the page before, or null.
 LIST = """

@@ -18,7 +18,7 @@ from fondaco_core import limits
 from fondaco_core.context import Ctx
 from fondaco_core.db.base import Base
 from fondaco_core.db.isolation import guarded
-from fondaco_core.db.transaction import Tx
+from fondaco_core.db.transaction import Tx, Write
 from fondaco_core.errors import Conflict, Invalid
 
 
@@ -93,7 +93,14 @@ SELECT key, operation, input_hash, answer::text AS answer FROM idempotency_recor
 """
 FREE = "DELETE FROM idempotency_record WHERE asker_id = $1 AND key = ANY($2::text[])"
 FIND = "SELECT operation, input_hash, answer::text AS answer FROM idempotency_record WHERE asker_id = $1 AND key = $2"
-STORE = "UPDATE idempotency_record SET answer = $3::text::jsonb WHERE asker_id = $1 AND key = $2"
+STORE = Write(
+    frozenset({"idempotency_record"}),
+    {
+        "answer_stored": """
+UPDATE idempotency_record SET answer = $3::text::jsonb WHERE asker_id = $1::uuid AND key = $2::text
+""",
+    },
+)
 
 
 async def claim(
@@ -118,7 +125,7 @@ async def claim(
 
 async def store(tx: Tx, ctx: Ctx, *, key: str, answer: dict[str, Any]) -> None:
     """Keeps the answer (ids only) of a claimed key, in the same transaction as the work."""
-    await tx.execute(STORE, asker_of(ctx), key, orjson.dumps(answer).decode())
+    await tx.later(STORE, asker_of(ctx), key, orjson.dumps(answer).decode())
 
 
 FORGET = """

@@ -57,8 +57,8 @@ def _together(writes: tuple[Write, ...]) -> str:
             counted_on = _PARAMETER.sub(lambda found, by=before: f"${int(found[1]) + by}", sql)  # type: ignore[misc]
             parts.append(f"{name} AS ({counted_on})")
         before += used
-        counts.append("NULL" if write.counted is None else f"(SELECT count(*) FROM {write.counted})")
-    return f"WITH {', '.join(parts)} SELECT {', '.join(counts)}"  # noqa: S608 - made of constants
+        counts.append("NULL" if write.counted is None else f"(SELECT count(*) FROM {write.counted})")  # noqa: S608 - constants
+    return f"WITH {', '.join(parts)} SELECT {', '.join(counts)}"
 
 
 class Tx:

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from fondaco_core.ids import AccountId
+from fondaco_core.postings import Owner
 
 
-def affordable(available: Mapping[AccountId, int], wants: Sequence[tuple[AccountId, int]]) -> list[bool]:
+def affordable(available: Mapping[Owner, int], wants: Sequence[tuple[Owner, int]]) -> list[bool]:
     """Which of these debits, in their order, the accounts can bear; one that can not leaves the money to the next."""
     left = dict(available)
     verdicts: list[bool] = []

@@ -1,10 +1,17 @@
 """Every SQL statement of the ledger."""
 
-FIND_ACCOUNTS = """
-SELECT w.n, a.id, a.posted_minor, a.pending_minor, a.floor_minor
+from fondaco_core.db import Write
+
+# A null is equal to nothing, and "is not distinct from" finds no index: so each kind of owner has a half of its own.
+_OWNED = """
 FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) WITH ORDINALITY AS w(tenant_id, customer_id, kind, currency, n)
-JOIN ledger_account a ON a.tenant_id IS NOT DISTINCT FROM w.tenant_id
-  AND a.customer_id IS NOT DISTINCT FROM w.customer_id AND a.kind = w.kind AND a.currency = w.currency
+JOIN ledger_account a ON a.kind = w.kind AND a.currency = w.currency AND a.tenant_id = w.tenant_id AND a.customer_id = w.customer_id
+"""
+_OWNED_BY_TENANTS = _OWNED.replace("a.customer_id = w.customer_id", "a.customer_id IS NULL AND w.customer_id IS NULL")
+_OWNED_BY_NOBODY = _OWNED_BY_TENANTS.replace("a.tenant_id = w.tenant_id", "a.tenant_id IS NULL AND w.tenant_id IS NULL")
+
+FIND_ACCOUNTS = f"""
+SELECT w.n, a.id {_OWNED} UNION ALL SELECT w.n, a.id {_OWNED_BY_TENANTS} UNION ALL SELECT w.n, a.id {_OWNED_BY_NOBODY}
 """
 
 # In the order of their owners, so that two transactions that open the same accounts do not wait for each other crosswise.
@@ -16,46 +23,65 @@ ORDER BY tenant_id, customer_id, kind, currency
 ON CONFLICT (tenant_id, customer_id, kind, currency) DO NOTHING
 """
 
+# Locked in the order of their ids by whoever locks several.
 LOCK_WALLETS = """
 SELECT id, posted_minor - pending_minor - floor_minor AS available_minor FROM ledger_account
 WHERE id = ANY($1::uuid[]) AND bounded ORDER BY id FOR NO KEY UPDATE
 """
+# The wallet of one customer, found and locked at once.
+LOCK_WALLET_OF = """
+SELECT id, posted_minor - pending_minor - floor_minor AS available_minor FROM ledger_account
+WHERE tenant_id = $1 AND customer_id = $2 AND kind = $3 AND currency = $4 AND bounded FOR NO KEY UPDATE
+"""
 
 # The balances of bounded accounts move in the statement that writes the transfers; the others are rolled up later.
-POST = """
-WITH t AS (
-  SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::bigint[], $7::text[], $8::text[], $9::uuid[])
-    AS t(id, debit_account_id, credit_account_id, payer_tenant_id, payee_tenant_id, amount_minor, currency, purpose, reference_id)
-), delta AS (
-  SELECT account_id, sum(amount_minor)::bigint AS amount_minor FROM (
-    SELECT debit_account_id AS account_id, -amount_minor AS amount_minor FROM t
-    UNION ALL SELECT credit_account_id, amount_minor FROM t
-  ) AS entry GROUP BY account_id
-), moved AS (
-  UPDATE ledger_account a SET posted_minor = a.posted_minor + delta.amount_minor
-  FROM delta WHERE a.id = delta.account_id AND a.bounded AND delta.amount_minor <> 0
-)
+_NEW = """
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::bigint[], $7::text[], $8::text[], $9::uuid[])
+  AS t(id, debit_account_id, credit_account_id, payer_tenant_id, payee_tenant_id, amount_minor, currency, purpose, reference_id)
+"""
+
+POST = Write(
+    frozenset({"ledger_account", "ledger_transfer"}),
+    {
+        "posted": _NEW,
+        "posted_delta": """
+SELECT account_id, sum(amount_minor)::bigint AS amount_minor FROM (
+  SELECT debit_account_id AS account_id, -amount_minor AS amount_minor FROM posted
+  UNION ALL SELECT credit_account_id, amount_minor FROM posted
+) AS entry GROUP BY account_id
+""",
+        "posted_balance": """
+UPDATE ledger_account a SET posted_minor = a.posted_minor + delta.amount_minor
+FROM posted_delta AS delta WHERE a.id = delta.account_id AND a.bounded AND delta.amount_minor <> 0
+""",
+        "posted_transfer": """
 INSERT INTO ledger_transfer (id, debit_account_id, credit_account_id, payer_tenant_id, payee_tenant_id, amount_minor,
   currency, purpose, reference_id, state, posted_xid, created_at, resolved_at)
 SELECT id, debit_account_id, credit_account_id, payer_tenant_id, payee_tenant_id, amount_minor,
-  currency, purpose, reference_id, 'POSTED', pg_current_xact_id()::text::bigint, $10, $10 FROM t
-"""
-
-HOLD = """
-WITH t AS (
-  SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::bigint[], $7::text[], $8::text[], $9::uuid[])
-    AS t(id, debit_account_id, credit_account_id, payer_tenant_id, payee_tenant_id, amount_minor, currency, purpose, reference_id)
-), delta AS (
-  SELECT debit_account_id AS account_id, sum(amount_minor)::bigint AS amount_minor FROM t GROUP BY debit_account_id
-), held AS (
-  UPDATE ledger_account a SET pending_minor = a.pending_minor + delta.amount_minor
-  FROM delta WHERE a.id = delta.account_id AND a.bounded
+  currency, purpose, reference_id, 'POSTED', pg_current_xact_id()::text::bigint, $10::timestamptz, $10::timestamptz FROM posted
+""",
+    },
 )
+
+HOLD = Write(
+    frozenset({"ledger_account", "ledger_transfer"}),
+    {
+        "held": _NEW,
+        "held_delta": """
+SELECT debit_account_id AS account_id, sum(amount_minor)::bigint AS amount_minor FROM held GROUP BY debit_account_id
+""",
+        "held_balance": """
+UPDATE ledger_account a SET pending_minor = a.pending_minor + delta.amount_minor
+FROM held_delta AS delta WHERE a.id = delta.account_id AND a.bounded
+""",
+        "held_transfer": """
 INSERT INTO ledger_transfer (id, debit_account_id, credit_account_id, payer_tenant_id, payee_tenant_id, amount_minor,
   currency, purpose, reference_id, state, created_at)
 SELECT id, debit_account_id, credit_account_id, payer_tenant_id, payee_tenant_id, amount_minor,
-  currency, purpose, reference_id, 'PENDING', $10 FROM t
-"""
+  currency, purpose, reference_id, 'PENDING', $10::timestamptz FROM held
+""",
+    },
+)
 
 # One step from PENDING, once: a transfer that was resolved already is not found again.
 RESOLVE = """
@@ -84,7 +110,8 @@ SELECT a.id, a.tenant_id, a.customer_id, a.kind, a.currency, a.floor_minor, a.pe
     SELECT sum(t.amount_minor) FROM ledger_transfer t WHERE t.debit_account_id = a.id AND t.posted_xid >= a.rolled_up_to
   ), 0) END::bigint AS posted_minor
 FROM ledger_account a
-WHERE a.tenant_id IS NOT DISTINCT FROM $1 AND a.customer_id IS NOT DISTINCT FROM $2
+WHERE (a.tenant_id = $1 OR ($1::uuid IS NULL AND a.tenant_id IS NULL))
+  AND (a.customer_id = $2 OR ($2::uuid IS NULL AND a.customer_id IS NULL))
 ORDER BY a.kind, a.currency
 """
 

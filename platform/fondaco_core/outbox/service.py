@@ -70,7 +70,7 @@ async def announce(tx: Tx, *events: tuple[UUID | None, Event]) -> None:
     """Writes events, each with the tenant it is of, in the transaction of what they are about; one statement."""
     if not events:
         return
-    await tx.execute(
+    await tx.later(
         store.ADD,
         [tenant for tenant, _ in events],
         [event_name(type(event)) for _, event in events],

@@ -1,9 +1,16 @@
 """Every SQL statement of the outbox."""
 
-ADD = """
+from fondaco_core.db import Write
+
+ADD = Write(
+    frozenset({"outbox_event"}),
+    {
+        "event_added": """
 INSERT INTO outbox_event (tenant_id, name, payload)
 SELECT s.tenant_id, s.name, s.payload::jsonb FROM unnest($1::uuid[], $2::text[], $3::text[]) AS s(tenant_id, name, payload)
-"""
+""",
+    },
+)
 
 # Events become tasks and are deleted; tasks that are due are taken. Both get a new time to be due in this statement: who
 # takes them and is killed before it tells the queue has them handed over again then. $4 to $6 are seconds: how long to

@@ -1,10 +1,13 @@
 """Every SQL statement of orders. The statements of placing are set-based: one of each, however many orders there are."""
 
-# One round trip over what catalogue, storefront, tenancy and routing say of the listings: the hot path cannot ask each of
-# them by itself. Only what may be sold now is found; row level security keeps it to the store's tenant.
+from fondaco_core.db import Write
+
+# One round trip over what catalogue, storefront, tenancy, routing and customers say of the listings and the buyer: the hot
+# path cannot ask each of them by itself. Only what may be sold now is found; row level security keeps it to the store's tenant.
 QUOTE = """
 SELECT l.id AS listing_id, l.store_id, l.tenant_id AS seller_id, l.entitlement_id, l.title, l.price_minor, l.currency,
-  l.order_max, l.customer_max, l.customer_period_days, t.fee_bps, s.hold_s, s.guest_checkout, src.ids AS source_ids, src.pools AS pool_ids
+  l.order_max, l.customer_max, l.customer_period_days, t.fee_bps, s.hold_s, s.guest_checkout, src.ids AS source_ids, src.pools AS pool_ids,
+  c.id IS NOT NULL AS known, c.blocked_at IS NOT NULL AS blocked
 FROM listing l
 JOIN store s ON s.id = l.store_id AND s.state = 'OPEN'
 JOIN tenant t ON t.id = l.tenant_id AND t.state = 'ACTIVE'
@@ -12,6 +15,7 @@ LEFT JOIN LATERAL (
   SELECT array_agg(x.id ORDER BY x.priority, x.id) AS ids, array_agg(x.pool_id ORDER BY x.priority, x.id) AS pools
   FROM source x WHERE x.listing_id = l.id AND x.enabled
 ) src ON true
+LEFT JOIN customer c ON c.id = $2
 WHERE l.id = ANY($1::uuid[]) AND l.state = 'ACTIVE'
 """
 
@@ -27,30 +31,37 @@ LEFT JOIN order_line l ON l.listing_id = w.listing_id AND l.customer_id = $3 AND
 GROUP BY w.listing_id
 """
 
-WRITE = """
-WITH o AS (
-  INSERT INTO "order" (id, tenant_id, code, store_id, customer_id, state, currency, total_minor, channel, reference,
-    hold_expires_at, placed_at, paid_at, fulfilled_at)
-  SELECT id, $1::uuid, code, store_id, $2::uuid, state, currency, total_minor, channel, reference, hold_expires_at, $3::timestamptz,
-    CASE WHEN state = 'FULFILLED' THEN $3::timestamptz END, CASE WHEN state = 'FULFILLED' THEN $3::timestamptz END
-  FROM unnest($4::uuid[], $5::text[], $6::uuid[], $7::text[], $8::text[], $9::bigint[], $10::text[], $11::text[], $12::timestamptz[])
-    AS w(id, code, store_id, state, currency, total_minor, channel, reference, hold_expires_at)
-), l AS (
-  INSERT INTO order_line (id, tenant_id, order_id, listing_id, entitlement_id, customer_id, number, title, quantity,
-    live_quantity, unit_price_minor, placed_at)
-  SELECT id, $1::uuid, order_id, listing_id, entitlement_id, $2::uuid, number, title, quantity, quantity, unit_price_minor, $3::timestamptz
-  FROM unnest($13::uuid[], $14::uuid[], $15::uuid[], $16::uuid[], $17::int[], $18::text[], $19::int[], $20::bigint[])
-    AS w(id, order_id, listing_id, entitlement_id, number, title, quantity, unit_price_minor)
-), a AS (
-  INSERT INTO allocation (id, tenant_id, leaf_tenant_id, order_id, line_id, unit, attempt, source_id, code_id, state, changed_at)
-  SELECT id, $1::uuid, leaf_tenant_id, order_id, line_id, unit, 1, source_id, code_id, state, $3::timestamptz
-  FROM unnest($21::uuid[], $22::uuid[], $23::uuid[], $24::uuid[], $25::int[], $26::uuid[], $27::uuid[], $28::text[])
-    AS w(id, leaf_tenant_id, order_id, line_id, unit, source_id, code_id, state)
-)
+WRITE = Write(
+    frozenset({"order", "order_line", "allocation", "hop"}),
+    {
+        "order_written": """
+INSERT INTO "order" (id, tenant_id, code, store_id, customer_id, state, currency, total_minor, channel, reference,
+  hold_expires_at, placed_at, paid_at, fulfilled_at)
+SELECT id, $1::uuid, code, store_id, $2::uuid, state, currency, total_minor, channel, reference, hold_expires_at, $3::timestamptz,
+  CASE WHEN state = 'FULFILLED' THEN $3::timestamptz END, CASE WHEN state = 'FULFILLED' THEN $3::timestamptz END
+FROM unnest($4::uuid[], $5::text[], $6::uuid[], $7::text[], $8::text[], $9::bigint[], $10::text[], $11::text[], $12::timestamptz[])
+  AS w(id, code, store_id, state, currency, total_minor, channel, reference, hold_expires_at)
+""",
+        "line_written": """
+INSERT INTO order_line (id, tenant_id, order_id, listing_id, entitlement_id, customer_id, number, title, quantity,
+  live_quantity, unit_price_minor, placed_at)
+SELECT id, $1::uuid, order_id, listing_id, entitlement_id, $2::uuid, number, title, quantity, quantity, unit_price_minor, $3::timestamptz
+FROM unnest($13::uuid[], $14::uuid[], $15::uuid[], $16::uuid[], $17::int[], $18::text[], $19::int[], $20::bigint[])
+  AS w(id, order_id, listing_id, entitlement_id, number, title, quantity, unit_price_minor)
+""",
+        "allocation_written": """
+INSERT INTO allocation (id, tenant_id, leaf_tenant_id, order_id, line_id, unit, attempt, source_id, code_id, state, changed_at)
+SELECT id, $1::uuid, leaf_tenant_id, order_id, line_id, unit, 1, source_id, code_id, state, $3::timestamptz
+FROM unnest($21::uuid[], $22::uuid[], $23::uuid[], $24::uuid[], $25::int[], $26::uuid[], $27::uuid[], $28::text[])
+  AS w(id, leaf_tenant_id, order_id, line_id, unit, source_id, code_id, state)
+""",
+        "hop_written": """
 INSERT INTO hop (id, order_id, line_id, source_id, depth, seller_tenant_id, buyer_tenant_id, quantity, unit_price_minor, fee_minor)
 SELECT * FROM unnest($29::uuid[], $30::uuid[], $31::uuid[], $32::uuid[], $33::int[], $34::uuid[], $35::uuid[], $36::int[],
   $37::bigint[], $38::bigint[])
-"""
+""",
+    },
+)
 
 ORDER_COLUMNS = """
 o.id, o.tenant_id, o.code, o.store_id, o.customer_id, o.state, o.currency, o.total_minor, o.refunded_minor, o.channel,

@@ -45,10 +45,9 @@ async def credit_customer_wallet(tx: Tx, ctx: Ctx, *, customer_id: CustomerId, a
     await customers.get_customer(tx, ctx, customer_id)
     own = Owner(ctx.tenant, None, AccountKind.WALLET, amount.currency)
     theirs = Owner(ctx.tenant, customer_id, AccountKind.WALLET, amount.currency)
-    found = await ledger.accounts(tx, [own, theirs])
-    available = await ledger.lock_wallets(tx, list(found.values()))
-    if available[found[own]] < amount.amount_minor:
-        raise InsufficientFunds(asked=amount, available=Money(available[found[own]], amount.currency))
+    available = await ledger.lock_wallets(tx, [own, theirs])
+    if available[own] < amount.amount_minor:
+        raise InsufficientFunds(asked=amount, available=Money(available[own], amount.currency))
     await ledger.post(tx, [NewTransfer(own, theirs, amount.amount_minor, Purpose.GRANT, new_id())])
     await _on_record(tx, ctx, ctx.tenant, customer_id, amount, reason)
 

@@ -73,13 +73,12 @@ async def pay_order(tx: Tx, ctx: Ctx, *, order_id: OrderId) -> OrderView:
 async def _require_funds(tx: Tx, payments: Sequence[NewTransfer]) -> None:
     """Locks the wallets that pay and refuses when one of them cannot."""
     owners = sorted({t.debit for t in payments if t.debit.kind is AccountKind.WALLET}, key=str)
-    found = await ledger.accounts(tx, owners)
-    available = await ledger.lock_wallets(tx, list(found.values()))
+    available = await ledger.lock_wallets(tx, owners)
     for owner in owners:
         asked = sum(t.amount_minor for t in payments if t.debit == owner)
-        if available[found[owner]] < asked:
+        if available[owner] < asked:
             raise InsufficientFunds(
-                asked=Money(asked, owner.currency), available=Money(available[found[owner]], owner.currency)
+                asked=Money(asked, owner.currency), available=Money(available[owner], owner.currency)
             )
 
 

@@ -38,6 +38,7 @@ from fondaco_tenants.orders import rules, store
 from fondaco_tenants.orders.errors import OutOfStock
 from fondaco_tenants.orders.events import OrderFulfilled, OrderPlaced
 from fondaco_tenants.orders.rules import AllocationState, HopPlan, OrderState, PricedOrder, Quote, SourceOffer
+from fondaco_tenants.orders.service.read import OrderView
 
 # Before anything was sold here.
 _EVER = datetime(2000, 1, 1, tzinfo=UTC)
@@ -66,10 +67,27 @@ class OrderRequest:
 class Placed:
     """An order that stands when the transaction commits."""
 
-    order_id: OrderId
-    code: str
-    state: OrderState
-    total: Money
+    order: OrderView
+
+    @property
+    def order_id(self) -> OrderId:
+        """Its id."""
+        return self.order.id
+
+    @property
+    def code(self) -> str:
+        """Its number for people."""
+        return self.order.code
+
+    @property
+    def state(self) -> OrderState:
+        """FULFILLED when it was paid, PENDING_PAYMENT otherwise."""
+        return self.order.state
+
+    @property
+    def total(self) -> Money:
+        """What it costs."""
+        return self.order.total
 
 
 @dataclass(slots=True)
@@ -115,27 +133,30 @@ async def place_orders(
     ctx.require("buyer.order")
     assert requests
     now = clock.now()
-    await customers.require_welcome(tx, customer_id)
     outcomes: dict[OrderId, Placed | Refusal] = {}
     drafts = await _quote(tx, ctx, customer_id, requests, outcomes)
     drafts = await _within_limits(tx, customer_id, drafts, outcomes, now)
     drafts = await _bind_codes(tx, drafts, outcomes)
     drafts = await _affordable(tx, drafts, outcomes)
     if drafts:
-        public = await _write(tx, ctx, customer_id, drafts, now)
-        for draft, code in zip(drafts, public, strict=True):
-            order_id = draft.request.order_id
-            outcomes[order_id] = Placed(order_id, code, _state(draft), draft.priced.total)
+        for order in await _write(tx, ctx, customer_id, drafts, now):
+            outcomes[order.id] = Placed(order)
     return [outcomes[request.order_id] for request in requests]
 
 
 async def quote_lines(tx: Tx, lines: Sequence[tuple[ListingId, int]]) -> list[Quote]:
     """What each line costs now and where it can come from; NotFound for a listing that is not on sale here."""
-    return _quotes(await _read_listings(tx, {listing for listing, _ in lines}), lines)
+    return _quotes(await _read_listings(tx, None, {listing for listing, _ in lines}), lines)
 
 
-async def _read_listings(tx: Tx, listing_ids: set[ListingId]) -> dict[ListingId, Mapping[str, Any]]:
-    rows = await tx.fetch(store.QUOTE, list(listing_ids))
+async def _read_listings(
+    tx: Tx, customer_id: CustomerId | None, listing_ids: set[ListingId]
+) -> dict[ListingId, Mapping[str, Any]]:
+    """What is on sale, as read together with whether the merchant sells to this buyer; refuses when it does not."""
+    rows = await tx.fetch(store.QUOTE, list(listing_ids), customer_id)
+    # Who is unknown or blocked is refused by customers; without a row nobody has looked yet.
+    if customer_id is not None and not (rows and rows[0]["known"] and not rows[0]["blocked"]):
+        await customers.require_welcome(tx, customer_id)
     return {ListingId(row["listing_id"]): row for row in rows}
 
 
@@ -150,7 +171,7 @@ def _quotes(rows: Mapping[ListingId, Mapping[str, Any]], lines: Sequence[tuple[L
 
 
 def _quote_of(row: Mapping[str, Any], *, quantity: int, line: int) -> Quote:
-    fields = dict(row)
+    fields = {name: value for name, value in row.items() if name not in {"known", "blocked"}}
     fields["unit_price_minor"] = fields.pop("price_minor")
     sources = zip(fields.pop("source_ids") or (), fields.pop("pool_ids") or (), strict=True)
     return Quote(**fields, sources=tuple(SourceOffer(*pair) for pair in sources), quantity=quantity, line=line)
@@ -165,7 +186,7 @@ async def _quote(
 ) -> list[_Draft]:
     guest = ctx.actor in {ActorKind.GUEST, ActorKind.ANONYMOUS}
     drafts: list[_Draft] = []
-    rows = await _read_listings(tx, {listing for request in requests for listing, _ in request.lines})
+    rows = await _read_listings(tx, customer_id, {listing for request in requests for listing, _ in request.lines})
     for request in requests:
         try:
             rules.check_lines(request.lines)
@@ -313,32 +334,31 @@ async def _affordable(tx: Tx, drafts: list[_Draft], outcomes: dict[OrderId, Plac
     owners = sorted(
         {t.debit for draft in paying for t in draft.payments if t.debit.kind is AccountKind.WALLET}, key=str
     )
-    found = await ledger.accounts(tx, owners)
-    available = await ledger.lock_wallets(tx, list(found.values()))
+    available = await ledger.lock_wallets(tx, owners)
     refused: set[OrderId] = set()
     for draft in paying:
         debits = [(t.debit, t.amount_minor) for t in draft.payments if t.debit.kind is AccountKind.WALLET]
-        short = next(((owner, amount) for owner, amount in debits if available[found[owner]] < amount), None)
+        short = next(((owner, amount) for owner, amount in debits if available[owner] < amount), None)
         if short is None:
             for owner, amount in debits:
-                available[found[owner]] -= amount
+                available[owner] -= amount
             continue
         owner, amount = short
         refused.add(draft.request.order_id)
         outcomes[draft.request.order_id] = InsufficientFunds(
-            asked=Money(amount, owner.currency), available=Money(available[found[owner]], owner.currency)
+            asked=Money(amount, owner.currency), available=Money(available[owner], owner.currency)
         )
     return [draft for draft in drafts if draft.request.order_id not in refused]
 
 
-async def _write(tx: Tx, ctx: Ctx, customer_id: CustomerId, drafts: Sequence[_Draft], now: datetime) -> list[str]:
-    """Writes everything that was decided; answers the orders' public codes."""
+async def _write(tx: Tx, ctx: Ctx, customer_id: CustomerId, drafts: Sequence[_Draft], now: datetime) -> list[OrderView]:
+    """Writes everything that was decided; answers the orders as they are then."""
     for delivered in (True, False):
         bound = [(u.allocation_id, u.picked) for d in drafts if d.fulfilled is delivered for u in d.all_units]
         if bound:
             await codes.allocate_codes(tx, bound, delivered=delivered)
     public = [new_public_code("FD") for _ in drafts]
-    await tx.execute(
+    await tx.later(
         store.WRITE,
         drafts[0].priced.seller_id,
         customer_id,
@@ -365,7 +385,24 @@ async def _write(tx: Tx, ctx: Ctx, customer_id: CustomerId, drafts: Sequence[_Dr
         if draft.fulfilled:
             events.append((tenant, OrderFulfilled(order_id)))
     await outbox.announce(tx, *events)
-    return public
+    return [_view(draft, code, now) for draft, code in zip(drafts, public, strict=True)]
+
+
+def _view(draft: _Draft, code: str, now: datetime) -> OrderView:
+    """The order as it would be read again."""
+    done = now if draft.fulfilled else None
+    first = draft.priced.lines[0]
+    return OrderView(
+        id=draft.request.order_id, tenant_id=first.seller_id, code=code, store_id=first.store_id,
+        customer_id=draft.priced.customer_id, state=_state(draft), total=draft.priced.total,
+        refunded=Money(0, first.currency), channel=draft.request.channel, reference=draft.request.reference,
+        hold_expires_at=_held_until(draft, now), placed_at=now, paid_at=done, fulfilled_at=done, closed_at=None, reason=None,
+        token_version=1, version=1,
+    )  # fmt: skip
+
+
+def _held_until(draft: _Draft, now: datetime) -> datetime | None:
+    return None if draft.fulfilled else now + timedelta(seconds=draft.priced.lines[0].hold_s)
 
 
 def _state(draft: _Draft) -> OrderState:
@@ -382,7 +419,7 @@ def _order_columns(drafts: Sequence[_Draft], public: Sequence[str], now: datetim
         [d.priced.total.amount_minor for d in drafts],
         [d.request.channel for d in drafts],
         [d.request.reference for d in drafts],
-        [None if d.fulfilled else now + timedelta(seconds=d.priced.lines[0].hold_s) for d in drafts],
+        [_held_until(d, now) for d in drafts],
     )
 
 
