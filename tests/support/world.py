@@ -1,0 +1,288 @@
+"""One merchant's whole world: rows in every table, everybody who may ask, and everything that a stranger must not learn."""
+
+import base64
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+from fondaco_core import identity, outbox
+from fondaco_core.context import Ctx, system_ctx
+from fondaco_core.db import governing, transaction
+from fondaco_core.identity import MERCHANT_PERMISSIONS, MemberRole
+from fondaco_core.ids import OrderId, TenantId, UploadId
+from fondaco_core.secret import Secret
+from fondaco_tenants import codes, customers
+from fondaco_workers.subscriptions import subscriptions
+from tests.support.door import Door
+from tests.support.factories.catalog import make_entitlement, make_listing
+from tests.support.factories.codes import MadePool, make_pool, make_requested_import, make_upload, some_codes
+from tests.support.factories.identity import admin_ctx, make_member, make_member_ctx, make_user
+from tests.support.factories.orders import fund
+from tests.support.factories.routing import make_source
+from tests.support.factories.storefront import make_store
+from tests.support.factories.tenancy import make_tenant
+
+PASSWORD = Secret("correct horse battery staple")
+# What the pages' own scripts send, and foreign pages cannot.
+ASKED_BY_SCRIPT = {"x-requested-with": "fondaco"}
+_RELAY = system_ctx("relay", permissions=frozenset({"system.run"}))
+
+
+@dataclass(slots=True)
+class World:
+    """A merchant with a store, its people, its buyers and their orders; `tag` is in every text that people of it wrote."""
+
+    tag: str
+    tenant_id: TenantId
+    tenant_slug: str
+    store_slug: str
+    owner: Ctx
+    members: dict[MemberRole, Ctx]
+    machine: Ctx
+    buyer: Ctx
+    buyer_machine: Ctx
+    other_buyer: Ctx
+    guest: Ctx
+    contact: str
+    order_id: OrderId
+    order_code: str
+    other_order_code: str
+    guest_order_code: str
+    link_id: UUID
+    link_secret: str
+    upload_id: UploadId
+    pool: MadePool
+    # Every secret that was issued or imported, by a word for it; none of them may be found anywhere afterwards.
+    secrets: dict[str, str] = field(default_factory=dict)
+    # What only this merchant and its buyer may learn, each shown by some field to the owner or to the buyer.
+    private: tuple[str, ...] = ()
+
+
+async def make_worlds(door: Door) -> tuple[World, World]:
+    """Two merchants who have nothing to do with each other; nothing is relayed after them, so that events wait in both."""
+    pair = await _make_world(door), await _make_world(door)
+    await _relay()
+    for world in pair:
+        await make_requested_import(world.pool, "\n".join(some_codes(2)).encode())
+    return pair
+
+
+async def _relay() -> None:
+    relayed = 1
+    while relayed:
+        async with governing(_RELAY) as tx:
+            relayed = (await outbox.hand_over(tx, subscriptions())).events
+
+
+async def _make_world(door: Door) -> World:
+    tag = uuid4().hex[:10]
+    tenant_slug = f"t-{tag}"
+    tenant_id = await make_tenant(slug=tenant_slug, name=f"Merchant {tag}")
+    owner_email = f"owner-{tag}@example.com"
+    await make_member(
+        tenant_id, user_id=await make_user(email=owner_email, name=f"Owner {tag}", password=PASSWORD.reveal())
+    )
+    stranger = Ctx(request_id=f"world-{tag}", ip=f"2001:db8::{tag[:4]}", user_agent=f"browser {tag}")
+    owner = (await identity.sign_in(stranger, email=owner_email, password=PASSWORD)).ctx
+    members = {role: await make_member_ctx(tenant_id, role=role) for role in MemberRole}
+    shop = _Shop(door, tag, owner)
+    await shop.open()
+    await shop.stock()
+    buyer, contact = await shop.register("buyer")
+    other, _ = await shop.register("other")
+    sold = await shop.sell(buyer)
+    await shop.sell_to_another(other)
+    guest = await shop.sell_to_a_guest()
+    machine = await shop.make_machine(None)
+    buyer_machine = await shop.make_machine(buyer)
+    await shop.invite(owner_email)
+    upload_id = await shop.leave_work_behind()
+    return World(
+        tag=tag, tenant_id=tenant_id, tenant_slug=tenant_slug, store_slug=shop.store_slug, owner=owner, members=members,
+        machine=machine, buyer=buyer, buyer_machine=buyer_machine, other_buyer=other, guest=guest, contact=contact,
+        order_id=sold.order_id, order_code=sold.order_code, other_order_code=shop.other_order_code,
+        guest_order_code=shop.guest_order_code, link_id=sold.link_id, link_secret=sold.link_secret, upload_id=upload_id,
+        pool=shop.pool,
+        secrets=shop.secrets,
+        private=(
+            f"Pool {tag}", f"origin {tag}", f"Legal {tag}", f"block {tag}", f"void {tag}",
+            f"reference {tag}", f"refund {tag}", f"Machine {tag}", f"Buyer {tag}", f"Owner {tag}", sold.order_code,
+        ),
+    )  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Sold:
+    order_id: OrderId
+    order_code: str
+    link_id: UUID
+    link_secret: str
+
+
+class _Shop:
+    """Makes the parts of a world, one after the other."""
+
+    store_slug: str
+    entitlement_id: UUID
+    listing: str
+    pool: MadePool
+    other_order_code: str
+    guest_order_code: str
+
+    def __init__(self, door: Door, tag: str, owner: Ctx) -> None:
+        self.door = door
+        self.tag = tag
+        self.owner = owner
+        self.secrets: dict[str, str] = {"password": PASSWORD.reveal()}
+
+    async def do(
+        self, mutation: str, input_: dict[str, Any], show: str = "", *, ctx: Ctx | None = None
+    ) -> dict[str, Any]:
+        """A mutation that must succeed."""
+        done = await self.door.do(mutation, input_, ctx=ctx or self.owner, show=show)
+        assert "code" not in done or done["__typename"] == "RevealedCode", (mutation, done)
+        return done
+
+    async def open(self) -> None:
+        """A store with a listing on sale and one that is not, and the merchant's profile."""
+        store = await make_store(self.owner, slug=f"store-{self.tag}", name=f"Store {self.tag}")
+        self.store_slug = store.slug
+        entitlement = await make_entitlement(sku=f"sku-{self.tag}")
+        self.entitlement_id = entitlement.id
+        listing = await make_listing(
+            self.owner, store_id=store.id, entitlement_id=entitlement.id, title=f"Title {self.tag}", low_stock_at=3
+        )
+        await make_listing(
+            self.owner, store_id=store.id, entitlement_id=entitlement.id, title=f"Draft {self.tag}", published=False
+        )
+        self.listing = node_id("Listing", listing.id)
+        self.pool = await make_pool(self.owner, entitlement_id=entitlement.id, name=f"Pool {self.tag}")
+        await make_source(self.owner, listing_id=listing.id, pool_id=self.pool.id)
+        profile = {
+            "version": 0, "displayName": f"Display {self.tag}", "legalName": f"Legal {self.tag}",
+            "supportContact": f"help-{self.tag}@example.com", "currency": "CNY",
+        }  # fmt: skip
+        await self.do("updateMerchantProfile", profile)
+
+    async def stock(self) -> None:
+        """Codes in the pool, with lines that were none, one quarantined and one void."""
+        texts = some_codes(12)
+        self.secrets |= {f"code {place}": text for place, text in enumerate(texts)}
+        given = {
+            "poolId": node_id("Pool", self.pool.id), "lines": [*texts, texts[0], "x" * 5_000],
+            "origin": f"origin {self.tag}", "unitCost": {"amount": "30.00", "currency": "CNY"},
+        }  # fmt: skip
+        await self.do("importCodes", given)
+        async with transaction(self.owner) as tx:
+            found = [code.id for code in await codes.list_codes(tx, self.owner, pool_id=self.pool.id)]
+        ids = [node_id("Code", id_) for id_ in found]
+        await self.do("quarantineCodes", {"ids": ids[-2:], "reason": f"block {self.tag}"})
+        await self.do("voidCodes", {"ids": ids[-1:], "reason": f"void {self.tag}"})
+
+    async def register(self, who: str) -> tuple[Ctx, str]:
+        """A buyer with an account, a session and money."""
+        contact = f"{who}-{self.tag}@example.com"
+        self.secrets[f"contact of {who}"] = contact
+        stranger = Ctx(
+            request_id=f"world-{self.tag}", ip=f"2001:db8::{uuid4().hex[:4]}", user_agent=f"phone {self.tag}"
+        )
+        signed_in = await customers.sign_up_customer(
+            stranger, store_slug=self.store_slug, contact=contact, password=PASSWORD, name=f"{who.title()} {self.tag}"
+        )
+        self.secrets[f"session of {who}"] = signed_in.session.token.reveal()
+        assert signed_in.ctx.customer_id is not None
+        await fund(self.owner.tenant, signed_in.ctx.customer_id, 1_000_000)
+        return signed_in.ctx, contact
+
+    async def place(self, ctx: Ctx | None, quantity: int, **more: Any) -> dict[str, Any]:
+        """An order."""
+        given = {"lines": [{"listingId": self.listing, "quantity": quantity}], "reference": f"reference {self.tag}"}
+        show = "... on PlaceOrderSuccess { guestToken order { id code allocations(first: 5) { nodes { id } } } }"
+        document = f'mutation ($i: PlaceOrderInput!) {{ result: placeOrder(input: $i, idempotencyKey: "{uuid4()}") {{ {show} }} }}'
+        done: dict[str, Any] = (await self.door.ask(document, {"i": given | more}, ctx=ctx))["result"]
+        return done
+
+    async def sell(self, buyer: Ctx) -> _Sold:
+        """Orders of one buyer: delivered and shown, refunded in part, cancelled, waiting to be paid; a link opened once."""
+        placed = (await self.place(buyer, 2, payBy="WALLET"))["order"]
+        await self.do("revealCode", {"allocationId": placed["allocations"]["nodes"][0]["id"]}, ctx=buyer)
+        made = await self.do(
+            "createDeliveryLink",
+            {"orderId": placed["id"], "opensMax": 3},
+            "... on CreateDeliveryLinkSuccess { link { id } url }",
+            ctx=buyer,
+        )
+        page, _, secret = made["url"].partition("#")
+        self.secrets["link"] = secret
+        link = key_of(made["link"]["id"])
+        answer = await self.door.send(f"{urlsplit(page).path}/open", headers=ASKED_BY_SCRIPT, json={"secret": secret})
+        assert answer.status_code == HTTPStatus.OK, answer.text
+        refunded = (await self.place(buyer, 2, payBy="WALLET"))["order"]
+        some = [refunded["allocations"]["nodes"][0]["id"]]
+        await self.do("refundOrder", {"orderId": refunded["id"], "reason": f"refund {self.tag}", "allocationIds": some})
+        cancelled = (await self.place(buyer, 1, payBy="LATER"))["order"]
+        await self.do("cancelOrder", {"orderId": cancelled["id"], "reason": f"cancel {self.tag}"}, ctx=buyer)
+        await self.place(buyer, 1, payBy="LATER")
+        return _Sold(OrderId(key_of(placed["id"])), placed["code"], link, secret)
+
+    async def sell_to_another(self, other: Ctx) -> None:
+        """An order of another buyer of the same store."""
+        placed = (await self.place(other, 1, payBy="WALLET"))["order"]
+        self.other_order_code = placed["code"]
+
+    async def sell_to_a_guest(self) -> Ctx:
+        """An order of a visitor without an account, who holds its token."""
+        contact = f"guest-{self.tag}@example.com"
+        placed = await self.place(None, 1, payBy="LATER", guest={"contact": contact})
+        self.guest_order_code = placed["order"]["code"]
+        self.secrets |= {"contact of guest": contact, "order token": placed["guestToken"]}
+        return await identity.authenticate_bearer(Secret(placed["guestToken"]), Ctx(request_id=uuid4().hex))
+
+    async def make_machine(self, buyer: Ctx | None) -> Ctx:
+        """A program with credentials and an access token, of the merchant or of one of its buyers."""
+        given: dict[str, Any] = {"name": f"Machine {self.tag}", "scopes": sorted(MERCHANT_PERMISSIONS)}
+        if buyer is not None:
+            assert buyer.customer_id is not None
+            given |= {
+                "scopes": sorted(identity.BUYER_PERMISSIONS),
+                "customerId": node_id("Customer", buyer.customer_id),
+            }
+        made = await self.do(
+            "createApiClient", given, "... on CreateApiClientSuccess { apiClient { clientId } secret }"
+        )
+        client = await identity.find_api_client(made["apiClient"]["clientId"])
+        assert client is not None
+        stranger = Ctx(request_id=uuid4().hex, ip="2001:db8::7")
+        started = await identity.start_access(stranger, client, scopes=client.scopes)
+        whose = "merchant" if buyer is None else "buyer"
+        self.secrets |= {f"secret of {whose}": made["secret"], f"access of {whose}": started.token.reveal()}
+        return await identity.authenticate_bearer(started.token, stranger)
+
+    async def invite(self, owner_email: str) -> None:
+        """Somebody who has not accepted yet, and a password that is about to be chosen anew."""
+        given = {"email": f"invited-{self.tag}@example.com", "name": f"Invited {self.tag}", "role": "SUPPORT"}
+        made = await self.do("inviteMember", given, "... on InviteMemberSuccess { invitationToken }")
+        self.secrets["invitation"] = made["invitationToken"]
+        admin = admin_ctx()
+        async with governing(admin) as tx:
+            _, reset = await identity.issue_password_reset(tx, admin, email=owner_email)
+        self.secrets["reset"] = reset.reveal()
+
+    async def leave_work_behind(self) -> UploadId:
+        """An import that was asked for, and an upload that nobody imported."""
+        lines = some_codes(2)
+        self.secrets |= {f"upload {place}": text for place, text in enumerate(lines)}
+        await make_requested_import(self.pool, "\n".join(lines).encode())
+        return await make_upload(self.owner, "\n".join(lines).encode())
+
+
+def node_id(kind: str, key: UUID) -> str:
+    """The opaque id of a row, as the schema writes it."""
+    return base64.b64encode(f"{kind}:{key}".encode()).decode()
+
+
+def key_of(text: str) -> UUID:
+    """The row's id behind an opaque id."""
+    return UUID(base64.b64decode(text).decode().partition(":")[2])
