@@ -10,7 +10,8 @@ USER_BY_EMAIL = "SELECT id, name, password_hash, platform_role, locale, disabled
 USER_BY_ID = "SELECT id, email, name, password_hash, platform_role, locale, disabled_at FROM user_account WHERE id = $1"
 SET_PASSWORD = "UPDATE user_account SET password_hash = $2 WHERE id = $1"  # noqa: S105 - a statement
 CHOOSE_PASSWORD = """
-UPDATE user_account SET password_hash = $2, name = coalesce($3, name) WHERE id = $1 AND password_hash IS NULL
+UPDATE user_account SET password_hash = $2, name = coalesce($3, name)
+WHERE id = $1 AND password_hash IS NULL AND platform_role IS NULL
 """  # noqa: S105
 
 ADD_RESET = """
@@ -60,7 +61,7 @@ ADD_INVITATION = """
 INSERT INTO invitation (id, token_hash, tenant_id, member_id, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
 """
 FIND_INVITATION = """
-SELECT i.id, i.tenant_id, i.member_id, i.user_id, u.password_hash
+SELECT i.id, i.tenant_id, i.member_id, i.user_id, u.password_hash, u.platform_role
 FROM invitation i JOIN user_account u ON u.id = i.user_id
 WHERE i.token_hash = $1 AND i.used_at IS NULL AND i.expires_at > $2 AND u.disabled_at IS NULL
 """

@@ -18,6 +18,7 @@ from fondaco_core.identity import (
     LastOwner,
     Member,
     MemberRole,
+    PlatformRole,
     RoleTooHigh,
     WeakPassword,
     WrongCredentials,
@@ -121,6 +122,31 @@ async def test_of_two_acceptances_at_once_one_counts() -> None:
 
     outcomes = await asyncio.gather(
         *(identity.accept_invitation(visitor(), token=token, password=PASSWORD) for _ in range(2)),
+        return_exceptions=True,
+    )
+
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["InvitationInvalid", "SignedIn"]
+
+
+async def test_a_merchant_chooses_no_password_for_the_platforms_people() -> None:
+    owner, email = await make_member_ctx(await make_tenant()), some_email()
+    await make_user(email=email, platform_role=PlatformRole.ADMIN)
+    _, token = await invite(owner, email=email)
+
+    with pytest.raises(InvitationInvalid):
+        await identity.accept_invitation(visitor(), token=token, password=PASSWORD)
+
+    with pytest.raises(WrongCredentials):
+        await identity.sign_in(visitor(), email=email, password=PASSWORD)
+
+
+async def test_of_two_merchants_invitations_at_once_one_chooses_the_password() -> None:
+    email = some_email()
+    owners = [await make_member_ctx(await make_tenant()) for _ in range(2)]
+    tokens = [(await invite(owner, email=email))[1] for owner in owners]
+
+    outcomes = await asyncio.gather(
+        *(identity.accept_invitation(visitor(), token=token, password=PASSWORD) for token in tokens),
         return_exceptions=True,
     )
 

@@ -97,7 +97,10 @@ async def accept_invitation(
         ):
             raise InvitationInvalid
         if new_hash is not None:
-            await tx.execute(store.CHOOSE_PASSWORD, user_id, new_hash, tenancy.checked_name(name) if name else None)
+            called = tenancy.checked_name(name) if name else None
+            # Somebody else's invitation may have given the account a password a moment ago.
+            if await tx.execute(store.CHOOSE_PASSWORD, user_id, new_hash, called) == 0:
+                raise InvitationInvalid
         standing = await tx.fetchrow(store.MEMBER_STANDING, member_id)
         assert standing is not None
         role = MemberRole(standing["role"])
@@ -164,6 +167,9 @@ async def _renew_hash(user: Any, password: Secret[str]) -> None:
 async def _proved_or_chosen(stranger: Ctx, found: Any, password: Secret[str]) -> str | None:
     """The hash of a password that was chosen now, or None when the account's own was given rightly."""
     if found["password_hash"] is None:
+        # Who invites holds the token, and chooses nothing for the platform's own people: they have a token of their own.
+        if found["platform_role"] is not None:
+            raise InvitationInvalid
         check_password(password.reveal())
         return await hash_password(password)
     attempt = await count_attempt(stranger, account=f"user {found['user_id']}")
