@@ -52,6 +52,8 @@ PERMISSIONS = {
 }
 
 BUYER_PERMISSIONS = frozenset(name for name in PERMISSIONS if name.startswith("buyer."))
+# What leads a buyer to plaintext.
+_SHOWING_CODES = frozenset({"buyer.reveal", "buyer.link"})
 # A guest's token opens one order: to look, to pay or cancel it, to see its codes.
 GUEST_PERMISSIONS = BUYER_PERMISSIONS
 PLATFORM_ADMIN_PERMISSIONS = frozenset(name for name in PERMISSIONS if name.startswith("platform.")) | {"audit.read"}
@@ -142,6 +144,13 @@ def permissions_in_state(permissions: frozenset[str], state: str) -> frozenset[s
 def may_grant(holding: frozenset[str], role: MemberRole) -> bool:
     """Whether somebody with these permissions may hand out, change or take away the role: never more than they hold."""
     return ROLE_PERMISSIONS[role] <= holding
+
+
+def may_hand_on(holding: frozenset[str], scope: str) -> bool:
+    """Whether somebody with these permissions may give a machine the scope: who makes it can be it."""
+    if scope in BUYER_PERMISSIONS:
+        return scope not in _SHOWING_CODES or "codes.reveal" in holding
+    return scope in holding
 
 
 def checked_scopes(scopes: Iterable[str], *, for_customer: bool) -> tuple[str, ...]:

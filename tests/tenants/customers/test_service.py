@@ -239,6 +239,16 @@ async def test_a_buyers_machine_acts_for_that_buyer() -> None:
     assert asked.permissions == {"buyer.order"}
 
 
+@pytest.mark.parametrize("scope", ["buyer.reveal", "buyer.link"])
+async def test_who_may_not_see_codes_makes_no_machine_that_may(scope: str) -> None:
+    tenant_id = await make_tenant()
+    manager, customer_id = await make_member_ctx(tenant_id, role=MemberRole.MANAGER), await make_customer(tenant_id)
+
+    with pytest.raises(identity.RoleTooHigh):
+        async with transaction(manager) as tx:
+            await customers.create_buyer_client(tx, manager, customer_id=customer_id, name="A shop", scopes=[scope])
+
+
 async def test_no_machine_acts_for_a_stranger_or_a_blocked_buyer() -> None:
     tenant_id = await make_tenant()
     owner, customer_id = await make_member_ctx(tenant_id), await make_customer(tenant_id)

@@ -13,7 +13,7 @@ from fondaco_core.errors import NotFound
 from fondaco_core.identity import store
 from fondaco_core.identity.errors import LimitReached, RoleTooHigh
 from fondaco_core.identity.events import ApiClientCreated, ApiClientRevoked
-from fondaco_core.identity.rules import checked_scopes
+from fondaco_core.identity.rules import checked_scopes, may_hand_on
 from fondaco_core.identity.service.sessions import end_sessions
 from fondaco_core.ids import ApiClientId, CustomerId, TenantId, new_id, new_public_code
 from fondaco_core.secret import Secret
@@ -44,15 +44,15 @@ async def create_api_client(
 ) -> tuple[ApiClient, Secret[str]]:
     """Makes a machine's credentials; the secret is shown once. Raises UnknownScope, RoleTooHigh, LimitReached.
 
-    A client that acts for the tenant gets no right that its maker lacks. One that acts for a buyer has a buyer's rights;
-    that the buyer exists is the caller's to see to, since buyers live above this floor (customers.create_buyer_client).
+    A client that acts for the tenant gets no right that its maker lacks. One that acts for a buyer has a buyer's rights, those
+    that show codes only when its maker may see codes, who holds its secret. That the buyer exists is the caller's to see to,
+    since buyers live above this floor (customers.create_buyer_client).
     """
     ctx.require("clients.edit")
     wanted = checked_scopes(scopes, for_customer=customer_id is not None)
-    if customer_id is None:
-        for scope in wanted:
-            if not ctx.has(scope):
-                raise RoleTooHigh(scope)
+    for scope in wanted:
+        if not may_hand_on(ctx.permissions, scope):
+            raise RoleTooHigh(scope)
     checked = tenancy.checked_name(name)
     if await tx.fetchval(store.COUNT_CLIENTS, customer_id) >= limits.API_CLIENTS_MAX:
         raise LimitReached(limits.API_CLIENTS_MAX)
