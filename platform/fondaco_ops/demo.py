@@ -38,7 +38,7 @@ BATCH = """query($id: ID!) { node(id: $id) { ... on CodeBatch { state lines acce
 BUY = """mutation($listing: ID!, $key: String!) { placeOrder(idempotencyKey: $key, input: {lines: [{listingId: $listing}]}) { __typename
   ... on PlaceOrderSuccess { order { id state allocations(first: 1) { nodes { id maskedCode } } } } ... on Failure { refused: code message } } }"""
 REVEAL = """mutation($unit: ID!) { revealCode(input: {allocationId: $unit}) { __typename
-  ... on RevealedCode { code pin maskedCode revealCount } ... on Failure { refused: code message } } }"""
+  ... on RevealCodeSuccess { code { plaintext pin maskedCode revealCount } } ... on Failure { refused: code message } } }"""
 REFUND = """mutation($order: ID!) { refundOrder(input: {orderId: $order, reason: "demo: bought by mistake"}) { __typename
   ... on RefundOrderSuccess { units amount { amount currency } order { state } } ... on Failure { refused: code message } } }"""
 
@@ -171,9 +171,7 @@ class _Play:
             title=f"Demo: {shape.title}", price={"amount": "10.00", "currency": "CNY"}, orderMax=100,
         )["listing"]  # fmt: skip
         self._do("addSource", "source { id }", listingId=listing["id"], poolId=pool)
-        self._do(
-            "publishListing", "listing { id }", kind="ListingVersionInput", id=listing["id"], version=listing["version"]
-        )
+        self._do("publishListing", "listing { id }", id=listing["id"], version=listing["version"])
         text, good, repeated, broken = plant(shape, count)
         with self._step(f"{count} lines uploaded and imported: {shape.title}"):
             batch = self._import(pool, text, shape)
@@ -184,13 +182,11 @@ class _Play:
         self._imported |= good
         return str(listing["id"])
 
-    def _do(
-        self, name: str, wanted: str, client: Client | None = None, /, *, kind: str = "", result: str = "", **given: Any
-    ) -> dict[str, Any]:
-        """A mutation of the back office that must succeed; its types are named after it unless said otherwise."""
+    def _do(self, name: str, wanted: str, client: Client | None = None, /, **given: Any) -> dict[str, Any]:
+        """A mutation of the back office that must succeed."""
         capital = name[0].upper() + name[1:]
         answer = (client or self._back_office)(
-            f"mutation($input: {kind or capital + 'Input'}!) {{ {name}(input: $input) {{ __typename ... on {result or capital + 'Success'} {{ {wanted} }} "
+            f"mutation($input: {capital}Input!) {{ {name}(input: $input) {{ __typename ... on {capital}Success {{ {wanted} }} "
             "... on Failure { refused: code message } } }", input=given,
         )  # fmt: skip
         if "message" in answer:
@@ -222,9 +218,7 @@ class _Play:
 
     def _make_buyer(self, office: Client) -> Client:
         contact = f"demo-{secrets.token_hex(8)}@demo.fondaco.example"
-        customer = self._do("createCustomer", "customer { id }", office, result="CustomerSuccess", contact=contact)[
-            "customer"
-        ]["id"]
+        customer = self._do("createCustomer", "customer { id }", office, contact=contact)["customer"]["id"]
         made = self._do(
             "createApiClient", "apiClient { clientId } secret", office, name="Demo buyer", customerId=customer,
             scopes=["buyer.order", "buyer.read", "buyer.reveal"],
@@ -256,8 +250,8 @@ class _Play:
         def reveal(pair: tuple[Client, str]) -> str:
             buyer, unit = pair
             answer = buyer(REVEAL, unit=unit)
-            expect(answer["__typename"], "RevealedCode", f"reveal ({answer.get('message')})")
-            return str(answer["code"])
+            expect(answer["__typename"], "RevealCodeSuccess", f"reveal ({answer.get('message')})")
+            return str(answer["code"]["plaintext"])
 
         with self._step(f"{len(bought)} codes revealed to their buyers"), ThreadPoolExecutor(len(bought)) as pool:
             seen = list(pool.map(reveal, bought))

@@ -21,7 +21,7 @@ from tests.support.factories.delivery import Sale, make_link, make_sale, opener,
 from tests.support.factories.identity import admin_ctx
 from tests.support.statements import counted
 
-CODE = "code pin maskedCode redemption restrictions revealCount allocationId title"
+CODE = "plaintext pin maskedCode redemption restrictions revealCount allocationId title"
 LINK = "link { id state opensMax opens viewerCanRevoke createdBy order { id } allocation { id } } url"
 CREATE = f"""
 mutation ($input: CreateDeliveryLinkInput!, $key: String) {{
@@ -49,14 +49,11 @@ def unit_id(sale: Sale, place: int = 0) -> str:
 
 
 async def reveal(door: Door, ctx: Ctx, allocation: str, *, locale: str = "en") -> dict[str, Any]:
-    show = f"... on RevealedCode {{ {CODE} }} ... on NotDelivered {{ pending }}"
-    return await door.do(
-        "revealCode",
-        {"allocationId": allocation},
-        ctx=ctx,
-        show=show.replace("code pin", "plaintext: code pin"),
-        locale=locale,
-    )
+    """What `revealCode` answers; of a shown code what is told of it."""
+    show = f"... on RevealCodeSuccess {{ code {{ {CODE} }} }} ... on NotDelivered {{ pending }}"
+    show = show.replace("on RevealCodeSuccess { code", "on RevealCodeSuccess { shown: code")
+    answer = await door.do("revealCode", {"allocationId": allocation}, ctx=ctx, show=show, locale=locale)
+    return answer | answer.pop("shown", {})
 
 
 async def create(door: Door, ctx: Ctx, key: str | None = None, **terms: Any) -> dict[str, Any]:
@@ -77,7 +74,7 @@ async def test_the_buyer_gets_the_code_in_their_language(door: Door) -> None:
 
     result = await reveal(door, sale.buyer, unit_id(sale), locale="zh-CN")
 
-    assert result["__typename"] == "RevealedCode"
+    assert result["__typename"] == "RevealCodeSuccess"
     assert (result["plaintext"], result["pin"], result["revealCount"]) == (sale.codes[0], "0042", 1)
     assert result["allocationId"] == unit_id(sale)
     assert result["redemption"].startswith("打开")
@@ -111,25 +108,25 @@ async def test_a_machine_gets_the_codes_of_a_whole_order(door: Door) -> None:
 
     result = await door.do(
         "revealOrder", {"orderId": order_id(sale)}, ctx=sale.machine,
-        show="... on RevealOrderSuccess { codes { allocationId code } }",
+        show="... on RevealOrderSuccess { codes { allocationId plaintext } }",
     )  # fmt: skip
 
     assert [each["allocationId"] for each in result["codes"]] == [unit_id(sale, place) for place in range(4)]
-    assert sorted(each["code"] for each in result["codes"]) == sorted(sale.codes)
+    assert sorted(each["plaintext"] for each in result["codes"]) == sorted(sale.codes)
 
 
 async def test_a_repeated_reveal_is_a_second_showing_and_nothing_of_it_is_kept(door: Door) -> None:
     sale = await make_sale()
     document = """
     mutation ($input: RevealCodeInput!, $key: String!) {
-      result: revealCode(input: $input, idempotencyKey: $key) { ... on RevealedCode { code revealCount } }
+      result: revealCode(input: $input, idempotencyKey: $key) { ... on RevealCodeSuccess { code { plaintext revealCount } } }
     }
     """
     given = {"input": {"allocationId": unit_id(sale)}, "key": uuid4().hex}
 
-    answers = [(await door.ask(document, given, ctx=sale.buyer))["result"] for _ in range(2)]
+    answers = [(await door.ask(document, given, ctx=sale.buyer))["result"]["code"] for _ in range(2)]
 
-    assert [(each["code"], each["revealCount"]) for each in answers] == [(sale.codes[0], 1), (sale.codes[0], 2)]
+    assert [(each["plaintext"], each["revealCount"]) for each in answers] == [(sale.codes[0], 1), (sale.codes[0], 2)]
     assert sale.codes[0] not in await kept_for_repetition(sale)
 
 

@@ -59,17 +59,11 @@ class Door:
         """The result of one mutation: its type's name, what `show` selects, and what every refusal tells."""
         kind = mutation[0].upper() + mutation[1:]
         document = (
-            f"mutation ($input: {INPUTS.get(mutation, kind + 'Input')}!) {{ result: {mutation}(input: $input) {{ "
+            f"mutation ($input: {kind}Input!) {{ result: {mutation}(input: $input) {{ "
             f"__typename {show} ... on Failure {{ code message path }} }} }}"
         )
         result: dict[str, Any] = (await self.ask(document, {"input": input_}, ctx=ctx, locale=locale))["result"]
         return result
-
-
-# Inputs that several mutations share.
-INPUTS = dict.fromkeys(("publishListing", "pauseListing", "archiveListing"), "ListingVersionInput") | {
-    "simulateOrder": "PlaceOrderInput",
-}
 
 
 @asynccontextmanager

@@ -11,10 +11,10 @@ from fondaco_api.graphql.enums import described
 from fondaco_api.graphql.node import Node, key_of
 from fondaco_api.graphql.paging import After, Connection, First, connect, read_page
 from fondaco_api.graphql.sessions import (
-    ChangePasswordInput,
-    ChangePasswordSuccess,
+    PasswordChange,
+    PasswordChanged,
     SessionCarrier,
-    SignInSuccess,
+    SignedIn,
     signed_in,
 )
 from fondaco_api.graphql.transaction import mutation
@@ -124,12 +124,22 @@ class CreateCustomerInput:
     name: str | None = strawberry.field(default=None, description="What to call them, at most 200 characters.")
 
 
-@strawberry.input(description="A buyer and a reason.")
-class BlockCustomerInput:
-    """What blockCustomer and unblockCustomer take."""
+@strawberry.input
+class _CustomerAndReason:
+    """A buyer and a reason."""
 
     customer_id: strawberry.ID = strawberry.field(description="The buyer's id.")
     reason: str = strawberry.field(description="Why, for the record, 1 to 2000 characters.")
+
+
+@strawberry.input(description="Which buyer to stop selling to, and why.")
+class BlockCustomerInput(_CustomerAndReason):
+    """What blockCustomer takes."""
+
+
+@strawberry.input(description="Which buyer to sell to again, and why.")
+class UnblockCustomerInput(_CustomerAndReason):
+    """What unblockCustomer takes."""
 
 
 @strawberry.input(description="A buyer who opens an account in a store.")
@@ -153,11 +163,46 @@ class SignInCustomerInput:
     carrier: SessionCarrier = strawberry.field(default=SessionCarrier.COOKIE, description="How the token travels.")
 
 
-@strawberry.type(description="The buyer as they are now.")
-class CustomerSuccess:
+@strawberry.input(description="A new password.")
+class ChangeCustomerPasswordInput(PasswordChange):
+    """What changeCustomerPassword takes."""
+
+
+@strawberry.type(description="You have an account, and are signed in.")
+class RegisterCustomerSuccess(SignedIn):
+    """What registerCustomer answers."""
+
+
+@strawberry.type(description="You are signed in.")
+class SignInCustomerSuccess(SignedIn):
+    """What signInCustomer answers."""
+
+
+@strawberry.type(description="The password is changed, and other sessions have ended.")
+class ChangeCustomerPasswordSuccess(PasswordChanged):
+    """What changeCustomerPassword answers."""
+
+
+@strawberry.type
+class _CustomerAsIs:
     """What changes of a buyer answer."""
 
-    customer: Customer = strawberry.field(description="The buyer.")
+    customer: Customer = strawberry.field(description="The buyer as they are now.")
+
+
+@strawberry.type(description="The buyer has an account.")
+class CreateCustomerSuccess(_CustomerAsIs):
+    """What createCustomer answers."""
+
+
+@strawberry.type(description="The merchant sells to the buyer no longer.")
+class BlockCustomerSuccess(_CustomerAsIs):
+    """What blockCustomer answers."""
+
+
+@strawberry.type(description="The merchant sells to the buyer again.")
+class UnblockCustomerSuccess(_CustomerAsIs):
+    """What unblockCustomer answers."""
 
 
 @strawberry.type
@@ -171,7 +216,7 @@ class Mutation:
         ],
         replays=False,
     )  # fmt: skip
-    async def register_customer(self, info: Info, input: RegisterCustomerInput) -> SignInSuccess:
+    async def register_customer(self, info: Info, input: RegisterCustomerInput) -> RegisterCustomerSuccess:
         """Opens a buyer's account in a store and signs in. What you bought there as a guest stays the guest's."""
         result = await customers.sign_up_customer(
             info.context.ctx,
@@ -180,40 +225,42 @@ class Mutation:
             password=Secret(input.password),
             name=input.name,
         )
-        return await signed_in(info, result, input.carrier)
+        return await signed_in(info, result, input.carrier, RegisterCustomerSuccess)
 
     @mutation(refusals=[identity.WrongCredentials, identity.TooManyAttempts, customers.CustomerBlocked], replays=False)
-    async def sign_in_customer(self, info: Info, input: SignInCustomerInput) -> SignInSuccess:
+    async def sign_in_customer(self, info: Info, input: SignInCustomerInput) -> SignInCustomerSuccess:
         """Signs a buyer in to a store. Whether an account exists is not told."""
         result = await customers.sign_in_customer(
             info.context.ctx, store_slug=input.store, contact=input.contact, password=Secret(input.password)
         )
-        return await signed_in(info, result, input.carrier)
+        return await signed_in(info, result, input.carrier, SignInCustomerSuccess)
 
     @mutation(refusals=[identity.WrongCredentials, identity.WeakPassword, identity.TooManyAttempts], replays=False)
-    async def change_customer_password(self, info: Info, input: ChangePasswordInput) -> ChangePasswordSuccess:
+    async def change_customer_password(
+        self, info: Info, input: ChangeCustomerPasswordInput
+    ) -> ChangeCustomerPasswordSuccess:
         """Changes your own password as a buyer and ends your other sessions."""
         await customers.change_customer_password(
             info.context.ctx, current=Secret(input.current), chosen=Secret(input.chosen)
         )
-        return ChangePasswordSuccess(changed=True)
+        return ChangeCustomerPasswordSuccess()
 
     @mutation(refusals=[customers.BadContact, customers.ContactTaken, tenancy.TenantNotActive])
-    async def create_customer(self, info: Info, tx: Tx, input: CreateCustomerInput) -> CustomerSuccess:
+    async def create_customer(self, info: Info, tx: Tx, input: CreateCustomerInput) -> CreateCustomerSuccess:
         """Opens an account for a buyer who is served by an API client. Needs the permission `customers.edit`."""
         row = await customers.create_customer(tx, info.context.ctx, contact=input.contact, name=input.name)
-        return CustomerSuccess(customer=Customer.of(row))
+        return CreateCustomerSuccess(customer=Customer.of(row))
 
     @mutation()
-    async def block_customer(self, info: Info, tx: Tx, input: BlockCustomerInput) -> CustomerSuccess:
+    async def block_customer(self, info: Info, tx: Tx, input: BlockCustomerInput) -> BlockCustomerSuccess:
         """Stops selling to a buyer and signs them out; what they bought stays theirs. Needs `customers.edit`."""
         id_ = CustomerId(key_of(input.customer_id, Customer, path=("customer_id",)))
         row = await customers.block_customer(tx, info.context.ctx, customer_id=id_, reason=input.reason)
-        return CustomerSuccess(customer=Customer.of(row))
+        return BlockCustomerSuccess(customer=Customer.of(row))
 
     @mutation()
-    async def unblock_customer(self, info: Info, tx: Tx, input: BlockCustomerInput) -> CustomerSuccess:
+    async def unblock_customer(self, info: Info, tx: Tx, input: UnblockCustomerInput) -> UnblockCustomerSuccess:
         """Sells to a buyer again. Needs the permission `customers.edit`."""
         id_ = CustomerId(key_of(input.customer_id, Customer, path=("customer_id",)))
         row = await customers.unblock_customer(tx, info.context.ctx, customer_id=id_, reason=input.reason)
-        return CustomerSuccess(customer=Customer.of(row))
+        return UnblockCustomerSuccess(customer=Customer.of(row))

@@ -1,7 +1,7 @@
 """Showing codes to their buyers, and links that do, in the schema.
 
-`RevealedCode` is the one type of the schema that holds a code; nothing of it is kept for repeated requests. Orders show
-their links and reveals through `OrderDelivery`, which the type Order inherits.
+`RevealedCode` is what shows a buyer's code; nothing of it is kept for repeated requests. (A merchant's own code is shown by
+`RevealOwnCodeSuccess`; there is no third.) Orders show their links and reveals through `OrderDelivery`, which Order inherits.
 """
 
 import base64
@@ -92,7 +92,7 @@ async def load_reveals(context: Context, ids: list[OrderId]) -> list[list[delive
 
 @strawberry.type(description="One code in the open. It is answered once, to its buyer, and kept nowhere else.")
 class RevealedCode:
-    """The one place of the schema with a plaintext; resolved from secrets, so that nothing prints it."""
+    """A buyer's code in plaintext; resolved from secrets, so that nothing prints it."""
 
     unit: strawberry.Private[delivery.RevealedUnit]
 
@@ -107,7 +107,7 @@ class RevealedCode:
         return self.unit.title
 
     @strawberry.field(description="The code itself: a card's number, a redemption link, or the content of a QR code.")
-    def code(self) -> str:
+    def plaintext(self) -> str:
         """The plaintext."""
         return self.unit.code.reveal()
 
@@ -141,6 +141,13 @@ class RevealedCode:
     def reveal_count(self) -> int:
         """The number of showings."""
         return self.unit.reveal_count
+
+
+@strawberry.type(description="The code of one unit, in the open.")
+class RevealCodeSuccess:
+    """One alone."""
+
+    code: RevealedCode = strawberry.field(description="The code, with what its buyer needs to use it.")
 
 
 @strawberry.type(description="The delivered codes of an order, in the open.")
@@ -353,14 +360,15 @@ class Mutation:
         info: Info,
         tx: Tx,
         input: Annotated[RevealCodeInput, strawberry.argument(description="Whose code to show.")],
-    ) -> RevealedCode:
+    ) -> RevealCodeSuccess:
         """Shows the code of one delivered unit to its buyer, and puts the showing on record with who, when and from where.
 
         From then on the unit is not refunded automatically. Asking again shows it again, on record again; nothing is
         kept for repeated requests.
         """
         allocation_id = AllocationId(_key(input.allocation_id, "Allocation", path="allocation_id"))
-        return RevealedCode(unit=await delivery.reveal_code(tx, info.context.ctx, allocation_id=allocation_id))
+        unit = await delivery.reveal_code(tx, info.context.ctx, allocation_id=allocation_id)
+        return RevealCodeSuccess(code=RevealedCode(unit=unit))
 
     @mutation(refusals=[delivery.NotDelivered], replays=False)
     async def reveal_order(

@@ -272,13 +272,23 @@ class IssuePasswordResetInput:
     email: str = strawberry.field(description="The account's e-mail address; see that it is really they who ask.")
 
 
-@strawberry.type(description="Somebody may choose a password.")
-class PasswordTokenSuccess:
+@strawberry.type
+class _PasswordToken:
     """What hands out a token for a password."""
 
     reset_token: str | None = strawberry.field(
-        description="What they choose it with (`resetPassword`); shown once, null when the request is repeated."
+        description="What they choose a password with (`resetPassword`); shown once, null when the request is repeated."
     )
+
+
+@strawberry.type(description="The account is there; its owner has to choose a password.")
+class InvitePlatformUserSuccess(_PasswordToken):
+    """What invitePlatformUser answers."""
+
+
+@strawberry.type(description="The account's owner may choose another password.")
+class IssuePasswordResetSuccess(_PasswordToken):
+    """What issuePasswordReset answers."""
 
 
 @strawberry.type(description="Somebody was asked in.")
@@ -291,11 +301,11 @@ class InviteMemberSuccess:
     )
 
 
-@strawberry.type(description="The member as they are now.")
-class MemberSuccess:
-    """What changes of a member answer."""
+@strawberry.type(description="The member has another role.")
+class ChangeMemberRoleSuccess:
+    """What changeMemberRole answers."""
 
-    member: Member = strawberry.field(description="The member.")
+    member: Member = strawberry.field(description="The member as they are now.")
 
 
 @strawberry.type(description="They work here no longer.")
@@ -315,11 +325,11 @@ class CreateApiClientSuccess:
     )
 
 
-@strawberry.type(description="The API client as it is now.")
-class ApiClientSuccess:
-    """What changes of an API client answer."""
+@strawberry.type(description="The machine may act no longer.")
+class RevokeApiClientSuccess:
+    """What revokeApiClient answers."""
 
-    api_client: ApiClient = strawberry.field(description="The API client.")
+    api_client: ApiClient = strawberry.field(description="The API client as it is now.")
 
 
 @strawberry.type
@@ -341,13 +351,13 @@ class Mutation:
         return InviteMemberSuccess(member=Member.of(member), invitation_token=token)
 
     @mutation(refusals=[identity.RoleTooHigh, identity.LastOwner, StaleVersion])
-    async def change_member_role(self, info: Info, tx: Tx, input: ChangeMemberRoleInput) -> MemberSuccess:
+    async def change_member_role(self, info: Info, tx: Tx, input: ChangeMemberRoleInput) -> ChangeMemberRoleSuccess:
         """Gives somebody another role. Needs the permission `members.edit`."""
         id_ = MemberId(key_of(input.member_id, Member, path=("member_id",)))
         row = await identity.change_member_role(
             tx, info.context.ctx, member_id=id_, role=input.role, version=input.version
         )
-        return MemberSuccess(member=Member.of(row))
+        return ChangeMemberRoleSuccess(member=Member.of(row))
 
     @mutation(refusals=[identity.RoleTooHigh, identity.LastOwner])
     async def remove_member(self, info: Info, tx: Tx, input: RemoveMemberInput) -> RemoveMemberSuccess:
@@ -378,16 +388,16 @@ class Mutation:
         return CreateApiClientSuccess(api_client=ApiClient.of(client), secret=secret)
 
     @mutation()
-    async def revoke_api_client(self, info: Info, tx: Tx, input: RevokeApiClientInput) -> ApiClientSuccess:
+    async def revoke_api_client(self, info: Info, tx: Tx, input: RevokeApiClientInput) -> RevokeApiClientSuccess:
         """Ends a machine's credentials and its access tokens, within seconds. Needs the permission `clients.edit`."""
         id_ = ApiClientId(key_of(input.api_client_id, ApiClient, path=("api_client_id",)))
         row = await identity.revoke_api_client(tx, info.context.ctx, api_client_id=id_)
-        return ApiClientSuccess(api_client=ApiClient.of(row))
+        return RevokeApiClientSuccess(api_client=ApiClient.of(row))
 
     @mutation(refusals=[identity.BadEmail, identity.EmailTaken], opens=governing)
     async def invite_platform_user(
         self, info: Info, tx: Tx, input: InvitePlatformUserInput, repeat: Repeat | None
-    ) -> PasswordTokenSuccess:
+    ) -> InvitePlatformUserSuccess:
         """Makes an account of one of the platform's own people. For the platform's admins."""
         ctx = info.context.ctx
 
@@ -395,12 +405,12 @@ class Mutation:
             return await identity.invite_platform_user(tx, ctx, email=input.email, name=input.name, role=input.role)
 
         _, token = await shown_once(tx, ctx, repeat, make)
-        return PasswordTokenSuccess(reset_token=token)
+        return InvitePlatformUserSuccess(reset_token=token)
 
     @mutation(refusals=[identity.BadEmail], opens=governing)
     async def issue_password_reset(
         self, info: Info, tx: Tx, input: IssuePasswordResetInput, repeat: Repeat | None
-    ) -> PasswordTokenSuccess:
+    ) -> IssuePasswordResetSuccess:
         """Lets somebody who forgot their password choose another one. For the platform's admins."""
         ctx = info.context.ctx
 
@@ -408,4 +418,4 @@ class Mutation:
             return await identity.issue_password_reset(tx, ctx, email=input.email)
 
         _, token = await shown_once(tx, ctx, repeat, make)
-        return PasswordTokenSuccess(reset_token=token)
+        return IssuePasswordResetSuccess(reset_token=token)

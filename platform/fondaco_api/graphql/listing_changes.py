@@ -76,12 +76,27 @@ class UpdateListingInput:
     position: int | None = strawberry.field(default=UNSET, description="Its place in the store; lower comes first.")
 
 
-@strawberry.input(description="A listing, as it was read.")
-class ListingVersionInput:
+@strawberry.input
+class _ListingAsRead:
     """A listing and its version."""
 
     id: strawberry.ID = strawberry.field(description="The listing.")
     version: int = strawberry.field(description="The version that was read; refused when it is not the latest.")
+
+
+@strawberry.input(description="Which listing to put on sale, as it was read.")
+class PublishListingInput(_ListingAsRead):
+    """What publishListing takes."""
+
+
+@strawberry.input(description="Which listing to take off sale for a while, as it was read.")
+class PauseListingInput(_ListingAsRead):
+    """What pauseListing takes."""
+
+
+@strawberry.input(description="Which listing to take off sale for ever, as it was read.")
+class ArchiveListingInput(_ListingAsRead):
+    """What archiveListing takes."""
 
 
 @strawberry.input(description="A new price for one listing.")
@@ -167,7 +182,7 @@ async def _shown(tx: Tx, ctx: Ctx, listing_id: ListingId) -> Listing:
 Move = Callable[..., Awaitable[catalog.Listing]]
 
 
-async def _move(tx: Tx, info: Info, move: Move, given_: ListingVersionInput) -> Listing:
+async def _move(tx: Tx, info: Info, move: Move, given_: _ListingAsRead) -> Listing:
     ctx = info.context.ctx
     moved = await move(tx, ctx, listing_id=ListingId(key_of(given_.id, Listing)), version=given_.version)
     return await _shown(tx, ctx, moved.id)
@@ -230,7 +245,7 @@ class Mutation:
         self,
         info: Info,
         tx: Tx,
-        input: Annotated[ListingVersionInput, strawberry.argument(description="Which one.")],
+        input: Annotated[PublishListingInput, strawberry.argument(description="Which one.")],
     ) -> PublishListingSuccess:
         """Puts a drafted or paused listing on sale."""
         return PublishListingSuccess(listing=await _move(tx, info, catalog.publish_listing, input))
@@ -240,7 +255,7 @@ class Mutation:
         self,
         info: Info,
         tx: Tx,
-        input: Annotated[ListingVersionInput, strawberry.argument(description="Which one.")],
+        input: Annotated[PauseListingInput, strawberry.argument(description="Which one.")],
     ) -> PauseListingSuccess:
         """Takes a listing off sale for a while; buyers do not see it, placed orders are not touched."""
         return PauseListingSuccess(listing=await _move(tx, info, catalog.pause_listing, input))
@@ -250,7 +265,7 @@ class Mutation:
         self,
         info: Info,
         tx: Tx,
-        input: Annotated[ListingVersionInput, strawberry.argument(description="Which one.")],
+        input: Annotated[ArchiveListingInput, strawberry.argument(description="Which one.")],
     ) -> ArchiveListingSuccess:
         """Takes a listing off sale for ever; placed orders are not touched."""
         return ArchiveListingSuccess(listing=await _move(tx, info, catalog.archive_listing, input))

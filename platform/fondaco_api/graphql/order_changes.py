@@ -144,6 +144,11 @@ class PlaceOrderInput:
     )
 
 
+@strawberry.input(description="What would be ordered: the same as `placeOrder` takes.")
+class SimulateOrderInput(PlaceOrderInput):
+    """What simulateOrder takes."""
+
+
 @strawberry.type(description="The order stands.")
 class PlaceOrderSuccess:
     """A placed order."""
@@ -219,9 +224,6 @@ class PlaceOrdersInput:
 
     orders: list[PlaceOrderInput] = strawberry.field(
         description=f"1 to {limits.ORDERS_PER_REQUEST_MAX} orders, without guests."
-    )
-    wait_ms: int = strawberry.field(
-        default=0, description="Not used by orders that are paid from a wallet; see `placeOrder`."
     )
 
 
@@ -458,7 +460,7 @@ class Mutation:
     async def simulate_order(
         self,
         info: Info,
-        input: Annotated[PlaceOrderInput, strawberry.argument(description="What would be ordered.")],
+        input: Annotated[SimulateOrderInput, strawberry.argument(description="What would be ordered.")],
     ) -> SimulateOrderSuccess:
         """Says what `placeOrder` would do now: price, availability, and the refusal it would meet. Changes nothing."""
         request = _request(input)

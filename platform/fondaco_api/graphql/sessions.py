@@ -3,6 +3,7 @@
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeVar
 from uuid import UUID
 
 import strawberry
@@ -90,9 +91,9 @@ class Session(Node):
         return self.row.id == info.context.ctx.session_id
 
 
-@strawberry.type(description="You are signed in.")
-class SignInSuccess:
-    """What signing in answers."""
+@strawberry.type
+class SignedIn:
+    """What every way of signing in answers."""
 
     token: str | None = strawberry.field(
         description="The bearer token, when the carrier is TOKEN; null when a cookie was set instead."
@@ -101,6 +102,19 @@ class SignInSuccess:
     tenant_slug: str | None = strawberry.field(
         description="The short name of the merchant you are signed in for; null for buyers and the platform's people."
     )
+
+
+@strawberry.type(description="You are signed in.")
+class SignInSuccess(SignedIn):
+    """What signIn answers."""
+
+
+@strawberry.type(description="You work for the merchant now, and are signed in.")
+class AcceptInvitationSuccess(SignedIn):
+    """What acceptInvitation answers."""
+
+
+SignedInT = TypeVar("SignedInT", bound=SignedIn)
 
 
 @strawberry.type(description="You are signed out.")
@@ -117,11 +131,21 @@ class RevokeSessionSuccess:
     revoked_session_id: strawberry.ID = strawberry.field(description="The id of the session that has ended.")
 
 
+@strawberry.type
+class PasswordChanged:
+    """What every change of a password answers."""
+
+    changed: bool = strawberry.field(default=True, description="Always true.")
+
+
 @strawberry.type(description="The password is changed, and other sessions have ended.")
-class ChangePasswordSuccess:
+class ChangePasswordSuccess(PasswordChanged):
     """What changePassword answers."""
 
-    changed: bool = strawberry.field(description="Always true.")
+
+@strawberry.type(description="The password is changed, and all sessions have ended.")
+class ResetPasswordSuccess(PasswordChanged):
+    """What resetPassword answers."""
 
 
 @strawberry.input(description="Credentials of somebody who works for a merchant or for the platform.")
@@ -163,15 +187,22 @@ class ResetPasswordInput:
     password: str = strawberry.field(description="The password you choose, 10 characters at least.")
 
 
-@strawberry.input(description="A new password.")
-class ChangePasswordInput:
-    """What changePassword takes."""
+@strawberry.input
+class PasswordChange:
+    """A password for another one."""
 
     current: str = strawberry.field(description="The password you have.")
     chosen: str = strawberry.field(description="The password you want, 10 characters at least.")
 
 
-async def signed_in(info: Info, result: identity.SignedIn, carrier: SessionCarrier) -> SignInSuccess:
+@strawberry.input(description="A new password.")
+class ChangePasswordInput(PasswordChange):
+    """What changePassword takes."""
+
+
+async def signed_in(
+    info: Info, result: identity.SignedIn, carrier: SessionCarrier, success: type[SignedInT]
+) -> SignedInT:
     """Hands the token over the way that was asked for; the rest of this request is asked by who signed in."""
     context = info.context
     if carrier is SessionCarrier.COOKIE:
@@ -182,7 +213,7 @@ async def signed_in(info: Info, result: identity.SignedIn, carrier: SessionCarri
         async with context.reading() as tx:
             slug = (await tenancy.get_tenant(tx, result.ctx)).slug
     token = result.session.token.reveal() if carrier is SessionCarrier.TOKEN else None
-    return SignInSuccess(token=token, expires_at=result.session.expires_at, tenant_slug=slug)
+    return success(token=token, expires_at=result.session.expires_at, tenant_slug=slug)
 
 
 def by_side(ctx: Ctx) -> AbstractAsyncContextManager[Tx]:
@@ -225,7 +256,7 @@ class Mutation:
         result = await identity.sign_in(
             info.context.ctx, email=input.email, password=Secret(input.password), tenant=input.tenant
         )
-        return await signed_in(info, result, input.carrier)
+        return await signed_in(info, result, input.carrier, SignInSuccess)
 
     @mutation(
         refusals=[
@@ -234,12 +265,12 @@ class Mutation:
         ],
         replays=False,
     )  # fmt: skip
-    async def accept_invitation(self, info: Info, input: AcceptInvitationInput) -> SignInSuccess:
+    async def accept_invitation(self, info: Info, input: AcceptInvitationInput) -> AcceptInvitationSuccess:
         """Accepts an invitation to work for a merchant, and signs in."""
         result = await identity.accept_invitation(
             info.context.ctx, token=Secret(input.token), password=Secret(input.password), name=input.name
         )
-        return await signed_in(info, result, input.carrier)
+        return await signed_in(info, result, input.carrier, AcceptInvitationSuccess)
 
     @mutation(replays=False)
     async def sign_out(self, info: Info) -> SignOutSuccess:
@@ -262,10 +293,10 @@ class Mutation:
     async def change_password(self, info: Info, input: ChangePasswordInput) -> ChangePasswordSuccess:
         """Changes your own password and ends your other sessions."""
         await identity.change_password(info.context.ctx, current=Secret(input.current), chosen=Secret(input.chosen))
-        return ChangePasswordSuccess(changed=True)
+        return ChangePasswordSuccess()
 
     @mutation(refusals=[identity.ResetInvalid, identity.WeakPassword], replays=False)
-    async def reset_password(self, info: Info, input: ResetPasswordInput) -> ChangePasswordSuccess:
+    async def reset_password(self, info: Info, input: ResetPasswordInput) -> ResetPasswordSuccess:
         """Chooses a password by a one-time token and ends all your sessions; sign in afterwards."""
         await identity.reset_password(info.context.ctx, token=Secret(input.token), password=Secret(input.password))
-        return ChangePasswordSuccess(changed=True)
+        return ResetPasswordSuccess()

@@ -155,7 +155,7 @@ class CreateTenantInput:
     owner_name: str = strawberry.field(description="That person's name, 1 to 200 characters.")
 
 
-@strawberry.input(description="A decision about a merchant.")
+@strawberry.input(description="Which company that applied may trade.")
 class ApproveTenantInput:
     """What approveTenant takes."""
 
@@ -163,12 +163,27 @@ class ApproveTenantInput:
     reason: str | None = strawberry.field(default=None, description="Why, for the record, at most 2000 characters.")
 
 
-@strawberry.input(description="A decision about a merchant that it will want to understand.")
-class DecideTenantInput:
-    """What suspendTenant, resumeTenant and closeTenant take."""
+@strawberry.input
+class _Decision:
+    """A decision about a merchant that it will want to understand."""
 
     tenant_id: strawberry.ID = strawberry.field(description="The merchant's id.")
     reason: str = strawberry.field(description="Why, for the record, 1 to 2000 characters.")
+
+
+@strawberry.input(description="Which merchant is not to trade for now, and why.")
+class SuspendTenantInput(_Decision):
+    """What suspendTenant takes."""
+
+
+@strawberry.input(description="Which suspended merchant may trade again, and why.")
+class ResumeTenantInput(_Decision):
+    """What resumeTenant takes."""
+
+
+@strawberry.input(description="Which merchant is to leave for good, and why.")
+class CloseTenantInput(_Decision):
+    """What closeTenant takes."""
 
 
 @strawberry.type(description="The company is entered, waits for approval, and its first owner is asked in.")
@@ -181,11 +196,31 @@ class CreateTenantSuccess:
     )
 
 
-@strawberry.type(description="It was decided.")
-class TenantDecided:
+@strawberry.type
+class _Decided:
     """What decisions answer."""
 
     tenant: Tenant = strawberry.field(description="The merchant as it is now.")
+
+
+@strawberry.type(description="The merchant may trade.")
+class ApproveTenantSuccess(_Decided):
+    """What approveTenant answers."""
+
+
+@strawberry.type(description="The merchant does not trade for now.")
+class SuspendTenantSuccess(_Decided):
+    """What suspendTenant answers."""
+
+
+@strawberry.type(description="The merchant may trade again.")
+class ResumeTenantSuccess(_Decided):
+    """What resumeTenant answers."""
+
+
+@strawberry.type(description="The merchant has left for good.")
+class CloseTenantSuccess(_Decided):
+    """What closeTenant answers."""
 
 
 @strawberry.type
@@ -211,29 +246,29 @@ class Mutation:
         return CreateTenantSuccess(tenant=Tenant.of(tenant), invitation_token=token)
 
     @mutation(refusals=[tenancy.WrongTenantState], opens=governing)
-    async def approve_tenant(self, info: Info, tx: Tx, input: ApproveTenantInput) -> TenantDecided:
+    async def approve_tenant(self, info: Info, tx: Tx, input: ApproveTenantInput) -> ApproveTenantSuccess:
         """Lets a company that applied trade. For the platform's admins."""
         id_ = TenantId(key_of(input.tenant_id, Tenant, path=("tenant_id",)))
         row = await tenancy.approve_tenant(tx, info.context.ctx, id_, reason=input.reason)
-        return TenantDecided(tenant=Tenant.of(row))
+        return ApproveTenantSuccess(tenant=Tenant.of(row))
 
     @mutation(refusals=[tenancy.WrongTenantState], opens=governing)
-    async def suspend_tenant(self, info: Info, tx: Tx, input: DecideTenantInput) -> TenantDecided:
+    async def suspend_tenant(self, info: Info, tx: Tx, input: SuspendTenantInput) -> SuspendTenantSuccess:
         """Stops a merchant from trading for now; its buyers keep what they bought. For the platform's admins."""
         id_ = TenantId(key_of(input.tenant_id, Tenant, path=("tenant_id",)))
         row = await tenancy.suspend_tenant(tx, info.context.ctx, id_, reason=input.reason)
-        return TenantDecided(tenant=Tenant.of(row))
+        return SuspendTenantSuccess(tenant=Tenant.of(row))
 
     @mutation(refusals=[tenancy.WrongTenantState], opens=governing)
-    async def resume_tenant(self, info: Info, tx: Tx, input: DecideTenantInput) -> TenantDecided:
+    async def resume_tenant(self, info: Info, tx: Tx, input: ResumeTenantInput) -> ResumeTenantSuccess:
         """Lets a suspended merchant trade again. For the platform's admins."""
         id_ = TenantId(key_of(input.tenant_id, Tenant, path=("tenant_id",)))
         row = await tenancy.resume_tenant(tx, info.context.ctx, id_, reason=input.reason)
-        return TenantDecided(tenant=Tenant.of(row))
+        return ResumeTenantSuccess(tenant=Tenant.of(row))
 
     @mutation(refusals=[tenancy.WrongTenantState], opens=governing)
-    async def close_tenant(self, info: Info, tx: Tx, input: DecideTenantInput) -> TenantDecided:
+    async def close_tenant(self, info: Info, tx: Tx, input: CloseTenantInput) -> CloseTenantSuccess:
         """Ends a merchant for good; its buyers keep what they bought. For the platform's admins."""
         id_ = TenantId(key_of(input.tenant_id, Tenant, path=("tenant_id",)))
         row = await tenancy.close_tenant(tx, info.context.ctx, id_, reason=input.reason)
-        return TenantDecided(tenant=Tenant.of(row))
+        return CloseTenantSuccess(tenant=Tenant.of(row))
