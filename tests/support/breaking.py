@@ -1,0 +1,191 @@
+"""How a test uses processes that die at a step (tests.support.crash), and clients that ask them from outside."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Self
+from uuid import UUID
+
+import httpx2
+
+from fondaco_core import identity
+from fondaco_core.config import Settings
+from fondaco_core.context import ActorKind, Ctx
+from fondaco_core.db import transaction
+from fondaco_core.identity import SessionKind
+from fondaco_core.ids import UserId
+from fondaco_ops.seed.world import global_id
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_S = 60.0
+
+__all__ = [
+    "PATIENCE_S",
+    "ROOT",
+    "Breakable",
+    "Client",
+    "breakable",
+    "environment_of",
+    "free_port",
+    "global_id",
+    "token_of",
+]
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def environment_of(settings: Settings, **more: str) -> dict[str, str]:
+    """These settings as the environment of a process."""
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "FONDACO_DATA": str(settings.data_dir),
+        "FONDACO_DATABASE_URL": settings.require_database_url().reveal(),
+        "FONDACO_REDIS_URL": settings.require_redis_url().reveal(),
+        "FONDACO_ROLE_SECRET": settings.require_role_secret().reveal(),
+        "FONDACO_MASTER_KEY_FILE": str(settings.master_key_file),
+        **more,
+    }
+
+
+class Breakable:
+    """One process at a time, which dies at the step that its plan says."""
+
+    def __init__(self, launcher: asyncio.subprocess.Process) -> None:
+        self._launcher = launcher
+
+    def start(self, **plan: int) -> None:
+        """Starts the next process; the one before has ended."""
+        assert self._launcher.stdin is not None
+        self._launcher.stdin.write(json.dumps(plan).encode() + b"\n")
+
+    async def told(self, fact: str) -> Any:
+        """The next fact that the process or its launcher tells; it must be this one."""
+        assert self._launcher.stdout is not None
+        async with asyncio.timeout(PATIENCE_S):
+            line = await self._launcher.stdout.readline()
+        found = json.loads(line)
+        assert fact in found, f"{fact} was waited for, {found} came"
+        return found[fact]
+
+    async def died(self) -> str:
+        """The step that the process was killed at, and it was killed."""
+        at: str = await self.told("dies")
+        assert await self.told("ended") == -signal.SIGKILL
+        return at
+
+    async def kill(self, pid: int) -> None:
+        """Ends a process that was not to die by itself."""
+        os.kill(pid, signal.SIGKILL)
+        assert await self.told("ended") == -signal.SIGKILL
+
+
+@asynccontextmanager
+async def breakable(kind: str, environment: dict[str, str], log: Path) -> AsyncGenerator[Breakable]:
+    """Processes of one kind (api, worker, relay), until the block ends."""
+    with log.open("ab") as written:
+        launcher = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.support.crash", kind,
+            env=environment, cwd=ROOT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=written,
+        )  # fmt: skip
+    try:
+        yield Breakable(launcher)
+    finally:
+        # Its child dies with it.
+        launcher.kill()
+        await launcher.wait()
+
+
+class Client:
+    """Somebody who asks over HTTP, as one of several front doors answers, with a credential or without."""
+
+    def __init__(self, ports: Sequence[int], token: str | None = None) -> None:
+        self._ports = ports
+        self._asked = 0
+        self.token = token
+        # A connection for every request: what died yesterday is not asked again today.
+        limits = httpx2.Limits(max_keepalive_connections=0)
+        self._http = httpx2.AsyncClient(timeout=PATIENCE_S, limits=limits, trust_env=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    async def send(
+        self, method: str, path: str, *, headers: dict[str, str] | None = None, **more: Any
+    ) -> httpx2.Response:
+        """One request, to each front door in turn; raises httpx2.TransportError when nobody answers."""
+        port = self._ports[self._asked % len(self._ports)]
+        self._asked += 1
+        sent = dict(headers or {})
+        if self.token is not None:
+            sent["authorization"] = f"Bearer {self.token}"
+        return await self._http.request(method, f"http://127.0.0.1:{port}{path}", headers=sent, **more)
+
+    async def post(
+        self, query: str, variables: dict[str, Any], *, key: str | None = None, marked: bool = False
+    ) -> dict[str, Any]:
+        """The whole answer to a document."""
+        headers = {"idempotency-key": key} if key is not None else {}
+        if marked:
+            headers["x-marked"] = "1"
+        answer = await self.send("POST", "/graphql", headers=headers, json={"query": query, "variables": variables})
+        body: dict[str, Any] = answer.json()
+        return body
+
+    async def ask(self, query: str, **variables: Any) -> Any:
+        """The data of an answer without errors."""
+        body = await self.post(query, variables)
+        assert "errors" not in body, body["errors"]
+        return body["data"]
+
+    async def do(
+        self, mutation: str, shown: str, *, key: str | None = None, marked: bool = False, kind: str | None = None,
+        **given: Any,
+    ) -> dict[str, Any]:  # fmt: skip
+        """What one mutation answers: the fields of `shown`, or those of its refusal."""
+        input_ = kind or mutation[0].upper() + mutation[1:] + "Input"
+        document = (
+            f"mutation($input: {input_}!) {{ result: {mutation}(input: $input) {{ __typename {shown} "
+            "... on Failure { refused: code message path } } }"
+        )
+        body = await self.post(document, {"input": given}, key=key, marked=marked)
+        assert "errors" not in body, body["errors"]
+        result: dict[str, Any] = body["data"]["result"]
+        return result
+
+
+async def token_of(ctx: Ctx) -> str:
+    """A real session of a member, a buyer or one of the platform's people, who must exist."""
+    async with transaction(ctx) as tx:
+        match ctx.actor:
+            case ActorKind.CUSTOMER:
+                started = await identity.start_session(
+                    tx, ctx, kind=SessionKind.CUSTOMER, tenant_id=ctx.tenant, customer_id=ctx.customer_id
+                )
+            case ActorKind.MEMBER:
+                member = await tx.fetchval("SELECT id FROM member WHERE user_id = $1", ctx.actor_id)
+                started = await identity.start_session(
+                    tx, ctx, kind=SessionKind.MEMBER, tenant_id=ctx.tenant, user_id=_user(ctx), member_id=member
+                )
+            case _:
+                started = await identity.start_session(tx, ctx, kind=SessionKind.PLATFORM_ADMIN, user_id=_user(ctx))
+    return started.token.reveal()
+
+
+def _user(ctx: Ctx) -> UserId:
+    assert isinstance(ctx.actor_id, UUID)
+    return UserId(ctx.actor_id)
