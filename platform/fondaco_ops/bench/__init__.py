@@ -13,7 +13,7 @@ from pathlib import Path
 import orjson
 
 from fondaco_core.errors import SettingError
-from fondaco_ops.bench import orders
+from fondaco_ops.bench import hot, imports, orders, rest
 from fondaco_ops.bench.bench import Bench
 from fondaco_ops.bench.report import Report
 from fondaco_ops.bench.system import running
@@ -24,7 +24,12 @@ CASES: dict[str, Case] = {
     "order": orders.order,
     "orders": orders.orders,
     "last one": orders.last_one,
+    "hot pool": hot.hot_pool,
     "bulk": orders.bulk,
+    "import": imports.small,
+    "big import": imports.big,
+    "storefront": rest.storefront,
+    "idle": rest.idle,
 }
 
 

@@ -1,0 +1,93 @@
+"""The case of one busy pool: does picking get slower with every code that was sold?"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from fondaco_core.db import trading
+from fondaco_core.errors import Refusal
+from fondaco_core.ids import ListingId
+from fondaco_ops.bench.bench import Bench
+from fondaco_ops.bench.report import Figure
+from fondaco_ops.bench.system import Broken, System
+from fondaco_ops.bench.watch import cpu_s
+from fondaco_ops.bench.world import Buyer, make_shelf, stock
+from fondaco_tenants import orders
+from fondaco_tenants.orders import OrderRequest
+
+ORDERS, WINDOW, CONNECTIONS, BATCH = 200_000, 10_000, 8, 50
+QUICK_ORDERS, QUICK_WINDOW = 6_000, 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What orders cost: seconds on the clock, and of processor time in the database's backends."""
+
+    wall_s: float
+    backends_s: float
+
+
+async def hot_pool(bench: Bench) -> None:
+    """200,000 orders through one pool, below HTTP; the first and the last 10,000 one by one, the others fifty at a time.
+
+    Autovacuum keeps away from the codes meanwhile: a design that needs it often would show here.
+    """
+    total, window = (QUICK_ORDERS, QUICK_WINDOW) if bench.quick else (ORDERS, WINDOW)
+    shelf = await make_shelf(bench.shop)
+    await stock(bench.system, bench.shop, shelf.pool_id, total + 2 * window)
+    buyers = await bench.buyers(CONNECTIONS)
+    await bench.system.settle()
+    async with bench.system.owner() as connection:
+        await connection.execute("ALTER TABLE code SET (autovacuum_enabled = false)")
+    try:
+        # Prepares what connections prepare once.
+        await _sell(bench.system, buyers, shelf.listing_id, count=200, batch=1)
+        first = await _sell(bench.system, buyers, shelf.listing_id, count=window, batch=1)
+        await _sell(bench.system, buyers, shelf.listing_id, count=total - 2 * window, batch=BATCH)
+        last = await _sell(bench.system, buyers, shelf.listing_id, count=window, batch=1)
+    finally:
+        async with bench.system.owner() as connection:
+            await connection.execute("ALTER TABLE code RESET (autovacuum_enabled)")
+    told = f"{last.backends_s / window * 1e6:.0f} to {first.backends_s / window * 1e6:.0f} us of the database's CPU an order"
+    bench.add(
+        Figure(
+            "hot pool", f"last {window} of {total} to first, CPU", last.backends_s / first.backends_s, told, most=1.3
+        )
+    )
+    told = (
+        f"{last.wall_s / window * 1e3:.2f} to {first.wall_s / window * 1e3:.2f} ms an order, {CONNECTIONS} connections"
+    )
+    bench.add(Figure("hot pool", "the same, time", last.wall_s / first.wall_s, told))
+    await bench.check("hot pool")
+
+
+async def _sell(system: System, buyers: list[Buyer], listing_id: ListingId, *, count: int, batch: int) -> Cost:
+    left = count
+    backends = await _backends(system)
+    before, began = cpu_s(backends), time.perf_counter()
+
+    async def sell(buyer: Buyer) -> None:
+        nonlocal left
+        while left > 0:
+            taken = min(batch, left)
+            left -= taken
+            requests = [OrderRequest(lines=((listing_id, 1),)) for _ in range(taken)]
+            async with trading(buyer.ctx) as tx:
+                done = await orders.place_orders(tx, buyer.ctx, customer_id=buyer.id, requests=requests)
+            refused = next((one for one in done if isinstance(one, Refusal)), None)
+            if refused is not None:
+                msg = f"An order of the hot pool was refused: {refused}"
+                raise Broken(msg)
+
+    await asyncio.gather(*(sell(buyer) for buyer in buyers))
+    wall_s = time.perf_counter() - began
+    # A backend that was started meanwhile began from nothing, so that what it has taken is of now.
+    return Cost(wall_s, cpu_s(set(backends) | set(await _backends(system))) - before)
+
+
+async def _backends(system: System) -> list[int]:
+    async with system.owner() as connection:
+        rows = await connection.fetch(
+            "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
+    return [row["pid"] for row in rows]
