@@ -34,7 +34,7 @@ class Visitor:
     """A program or a browser at an address of its own; it keeps cookies as browsers do."""
 
     def __init__(self, app: Starlette) -> None:
-        address = f"2001:db8::{uuid4().hex[:4]}:{uuid4().hex[:4]}"
+        address = f"2001:db8:{uuid4().hex[:4]}:{uuid4().hex[:4]}::1"
         transport = httpx2.ASGITransport(app=app, client=(address, 4711))
         self.http = httpx2.AsyncClient(transport=transport, base_url="http://shop.example")
         self.token: str | None = None

@@ -1,6 +1,5 @@
 """Wrong secrets, counted: by address at one link, and by address at all links. Valkey counts; while it is away, the process does."""
 
-import ipaddress
 import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING
 import redis.exceptions
 
 from fondaco_core import limits
+from fondaco_core.addresses import household
 from fondaco_core.logs import get_logger
 
 if TYPE_CHECKING:
@@ -68,14 +68,5 @@ class Misses:
 
 
 def _keys(ip: str | None, link: str) -> list[str]:
-    who = _network(ip)
+    who = household(ip)
     return [f"fondaco:link-misses:{who}:{link}", f"fondaco:link-misses:{who}"]
-
-
-def _network(ip: str | None) -> str:
-    """One household: an IPv4 address, or the 64 bits of an IPv6 address that a provider gives to one."""
-    try:
-        address = ipaddress.ip_address(ip or "")
-    except ValueError:
-        return "unknown"
-    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)  # noqa: PLR2004

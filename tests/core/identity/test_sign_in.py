@@ -33,7 +33,7 @@ WRONG = Secret("some other password")
 
 def visitor() -> Ctx:
     """Somebody at an address of their own, so that no test waits for another's wrong passwords."""
-    return Ctx(request_id=uuid4().hex, ip=f"2001:db8::{uuid4().hex[:4]}:{uuid4().hex[:4]}")
+    return Ctx(request_id=uuid4().hex, ip=f"2001:db8:{uuid4().hex[:4]}:{uuid4().hex[:4]}::1")
 
 
 async def make_person(*tenants: TenantId, role: MemberRole = MemberRole.OWNER) -> str:

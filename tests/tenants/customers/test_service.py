@@ -29,7 +29,7 @@ PASSWORD = Secret("a password of four words")
 
 
 def visitor() -> Ctx:
-    return Ctx(request_id=uuid4().hex, ip=f"2001:db8::{uuid4().hex[:4]}:{uuid4().hex[:4]}")
+    return Ctx(request_id=uuid4().hex, ip=f"2001:db8:{uuid4().hex[:4]}:{uuid4().hex[:4]}::1")
 
 
 async def guest(tenant_id: TenantId, contact: str) -> CustomerId:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from fondaco_core import clock, limits
+from fondaco_core.addresses import household
 from fondaco_core.context import Ctx
 from fondaco_core.crypto import keyed_hash
 from fondaco_core.db import transaction
@@ -32,7 +33,7 @@ class Attempt:
 
 async def count_attempt(stranger: Ctx, *, account: str) -> Attempt:
     """Counts an attempt for an account (any text that names one) from the asker's address; raises TooManyAttempts."""
-    address = stranger.ip or "nowhere"
+    address = household(stranger.ip)
     bounds = {
         _key(f"pair|{address}|{account}"): limits.SIGN_IN_ATTEMPTS_MAX,
         _key(f"account|{account}"): limits.SIGN_IN_ACCOUNT_ATTEMPTS_MAX,
