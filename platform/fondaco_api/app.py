@@ -1,6 +1,6 @@
 """The front door: create_app() puts routes, middleware and the life of the process together. Read this first."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -82,14 +82,14 @@ class Process:
 
     async def http_context(self, connection: HTTPConnection) -> Context:
         """What resolvers may use for one HTTP request."""
-        return self._context(await self.authenticate(connection), connection)
+        return await self._context(lambda: self.authenticate(connection), connection)
 
     async def socket_context(self, connection: HTTPConnection, parameters: dict[str, Any]) -> Context:
         """The same for one operation of a WebSocket, whose credentials may come with `connection_init`."""
-        return self._context(await self.authenticate(connection, parameters=parameters), connection)
+        return await self._context(lambda: self.authenticate(connection, parameters=parameters), connection)
 
-    def _context(self, ctx: Ctx, connection: HTTPConnection) -> Context:
-        return Context(ctx=ctx, settings=self.settings, request=connection, valkey=self.valkey)
+    async def _context(self, asker: Callable[[], Awaitable[Ctx]], connection: HTTPConnection) -> Context:
+        return Context(ctx=await asker(), settings=self.settings, request=connection, valkey=self.valkey, asker=asker)
 
     async def check_valkey(self) -> None:
         """Readiness: Valkey answers."""

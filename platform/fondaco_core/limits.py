@@ -122,6 +122,14 @@ DOCUMENT_DEPTH_MAX = 16
 # The most aliases and directives of one document: more than forms and tables need, too few to multiply work with.
 DOCUMENT_ALIASES_MAX = 60
 DOCUMENT_DIRECTIVES_MAX = 60
+# The longest document, in characters, spaces and comments included: some three times the most tokens of the usual length.
+DOCUMENT_CHARS_MAX = 100_000
+# How many characters of a document that is not known yet cost a point: reading and validating it takes that much time.
+DOCUMENT_CHARS_PER_POINT = 20
+# The most fragments one document spreads, and the most fields that stand a second time in a selection: validation compares
+# them in pairs.
+DOCUMENT_SPREADS_MAX = 60
+DOCUMENT_REPEATS_MAX = 50
 # The most fields one operation asks for at its root; mutations among them run one after the other.
 ROOT_FIELDS_MAX = 20
 # The most fields of an operation once its fragments are spread out: fragments in fragments multiply.
@@ -157,6 +165,11 @@ SOCKET_MESSAGE_BYTES_MAX = 256 * 1024
 STREAM_BEAT_S = 15.0
 # How many different operation names the metrics tell apart; names are the client's, memory is ours.
 OPERATION_NAMES_MAX = 300
+# How many streams one client follows at once: by address for strangers and guests, by account or client for others.
+STRANGER_STREAMS_MAX = 20
+CLIENT_STREAMS_MAX = 500
+# How long a stream may go on before it is asked again who follows it, in seconds: so long a right that was taken away still shows.
+STREAM_ASKER_S = 60.0
 # How long the process finishes what it has begun when it is told to stop, in seconds.
 SHUTDOWN_S = 15
 # The most ids of one `nodes(ids:)`.

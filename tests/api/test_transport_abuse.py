@@ -1,6 +1,7 @@
 """Documents and requests that no honest client sends."""
 
 import asyncio
+import hashlib
 import socket
 from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
@@ -9,8 +10,13 @@ from time import monotonic
 import httpx2
 import pytest
 
+from fondaco_api.graphql.budget import Budgets
+from fondaco_api.graphql.context import Context
+from fondaco_api.graphql.execution import Asked, Engine
 from fondaco_core import limits
 from fondaco_core.config import Settings
+from fondaco_core.context import Ctx
+from fondaco_core.errors import Unauthenticated
 from fondaco_core.secret import Secret
 from tests.api.conftest import Ask, client_for
 from tests.support.servers import TestServers
@@ -41,6 +47,15 @@ def doubling(levels: int) -> str:
     )
 
 
+@pytest.fixture
+async def engine() -> AsyncIterator[Engine]:
+    """What runs operations, by itself."""
+    app = stage_app(Settings())
+    await app.state.process.open()
+    yield app.state.process.engine
+    await app.state.process.close()
+
+
 BOMBS = {
     "aliases": "{ " + " ".join(f"a{n}: who" for n in range(limits.DOCUMENT_ALIASES_MAX + 1)) + " }",
     "directives": "{ who " + "@include(if: true) " * (limits.DOCUMENT_DIRECTIVES_MAX + 1) + "}",
@@ -56,6 +71,14 @@ BOMBS = {
     "a long chain of fragments": "{ ...F0 } "
     + " ".join(f"fragment F{n} on Query {{ ...F{n + 1} }}" for n in range(700))
     + " fragment F700 on Query { who }",
+    "fields to compare": "{ players { "
+    + "nodes { followers { nodes { id } } } " * (limits.DOCUMENT_REPEATS_MAX + 2)
+    + "} }",
+    "fields to compare behind fragments": "{ " + "... on Query { who } " * (limits.DOCUMENT_REPEATS_MAX + 2) + "}",
+    "fragments to compare": "{ players { nodes { "
+    + "...F " * (limits.DOCUMENT_SPREADS_MAX + 1)
+    + "} } } fragment F on Player { id }",
+    "comments": "{ who } #" + "a" * limits.DOCUMENT_CHARS_MAX,
     "introspection in circles": "{ __schema { types { fields { type { fields { type { fields { type { fields { name } } } } } } } } } }",
     "nothing": " ",
     "only a fragment": "fragment F on Query { who }",
@@ -206,9 +229,82 @@ async def test_who_asks_too_much_is_told_when_to_come_back(production: httpx2.As
 
     assert [answer.status_code for answer in answers] == [200, 429, 429]
     assert answers[1].json()["errors"][0]["extensions"]["code"] == "THROTTLED"
-    assert 15 <= int(answers[1].headers["retry-after"]) <= 20
+    assert 15 <= int(answers[1].headers["retry-after"]) <= 25
     somebody_else = await production.post("/graphql", json=dear, headers={"authorization": f"Bearer {TOKEN}"})
     assert somebody_else.status_code == 200
+
+
+async def test_what_is_refused_has_cost_its_reading(
+    production: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "DOCUMENT_CHARS_PER_POINT", 1)
+
+    answers = [await production.post("/graphql", json={"query": f"{{ nothing{n} }}"}) for n in range(9)]
+
+    assert answers[0].status_code == 200
+    assert answers[0].json()["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
+    assert answers[-1].status_code == 429
+
+
+async def test_a_strangers_document_is_kept_in_this_process_alone(
+    servers: TestServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "STRANGER_POINTS_MAX", 100_000)
+    query = "query Kept { who }"
+    digest = hashlib.sha256(query.encode()).hexdigest()
+    named = {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": digest}}}
+    known = {"authorization": f"Bearer {TOKEN}"}
+    first, second = (stage_app(Settings(redis_url=Secret(servers.redis_url))) for _ in range(2))
+    await first.state.process.open()
+    await second.state.process.open()
+
+    async with client_for(first) as here, client_for(second) as there:
+        await here.post("/graphql", json=named | {"query": query})
+        before = (await there.post("/graphql", json=named)).json()
+        await there.post("/graphql", json=named | {"query": query}, headers=known)
+    await second.state.process.close()
+    third = stage_app(Settings(redis_url=Secret(servers.redis_url)))
+    await third.state.process.open()
+    async with client_for(third) as elsewhere:
+        after = (await elsewhere.post("/graphql", json=named)).json()
+    await third.state.process.close()
+    await first.state.process.close()
+
+    assert before["errors"][0]["message"] == "PersistedQueryNotFound"
+    assert after["data"] == {"who": "ANONYMOUS"}
+
+
+async def test_a_client_follows_so_many_streams_at_once(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "STRANGER_STREAMS_MAX", 2)
+    engine.budgets = Budgets(None, "production")
+    asked, context = Asked("subscription { count(to: 2) }"), Context(Ctx(ip="192.0.2.1"), Settings())
+    following = [engine.stream(asked, context) for _ in range(2)]
+    firsts = [await anext(stream) for stream in following]
+
+    refused = await anext(engine.stream(asked, context))
+    elsewhere = await anext(engine.stream(asked, Context(Ctx(ip="192.0.2.2"), Settings())))
+    for stream in following:
+        await stream.aclose()
+    again = await anext(engine.stream(asked, context))
+
+    assert [first.body["data"]["count"] for first in firsts] == [1, 1]
+    assert refused.code == "THROTTLED"
+    assert elsewhere.body["data"] == again.body["data"] == {"count": 1}
+
+
+async def test_a_stream_ends_with_the_credentials_it_began_with(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "STREAM_ASKER_S", 0.0)
+
+    async def nobody() -> Ctx:
+        raise Unauthenticated
+
+    context = Context(Ctx(), Settings(), asker=nobody)
+
+    answers = [answer async for answer in engine.stream(Asked("subscription { silence }"), context)]
+
+    assert [answer.code for answer in answers] == ["UNAUTHENTICATED"]
 
 
 async def test_an_allowed_page_of_another_site_may_ask(production: httpx2.AsyncClient) -> None:
@@ -222,6 +318,14 @@ async def test_an_allowed_page_of_another_site_may_ask(production: httpx2.AsyncC
     assert (preflight.status_code, answer.status_code, stranger.status_code) == (204, 200, 403)
     assert answer.headers["access-control-allow-origin"] == "https://console.example"
     assert answer.headers["vary"] == "origin"
+
+
+def test_addresses_of_one_household_share_a_bucket() -> None:
+    budgets = Budgets(None, "production")
+
+    keys = {budgets.allowance(Ctx(ip=ip)).key for ip in ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:3::1")}
+
+    assert len(keys) == 2
 
 
 async def test_a_bucket_is_shared_by_all_processes(servers: TestServers, monkeypatch: pytest.MonkeyPatch) -> None:

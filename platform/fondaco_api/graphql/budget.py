@@ -4,13 +4,16 @@ While Valkey is away each process counts for itself, which is more generous and 
 """
 
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import redis.exceptions
 
 from fondaco_core import limits
+from fondaco_core.addresses import household
 from fondaco_core.config import Profile
 from fondaco_core.context import ActorKind, Ctx
 from fondaco_core.logs import get_logger
@@ -38,11 +41,12 @@ return {given, math.floor(points)}
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """How much one client may save up, and how fast it comes back."""
+    """How much one client may save up, how fast it comes back, and how many streams it may follow at once."""
 
     key: str
     capacity: int
     rate: int
+    streams: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +58,12 @@ class Taken:
     retry_after_s: int
 
 
+class TooManyStreams(Exception):
+    """The client follows as many streams as one may at once."""
+
+
 class Budgets:
-    """Everybody's points."""
+    """Everybody's points, and the streams that clients of this process follow."""
 
     def __init__(self, valkey: "Redis | None", profile: Profile) -> None:
         self._valkey = valkey
@@ -65,17 +73,39 @@ class Budgets:
         # Points that answers turned out not to have cost; given back with the client's next request.
         self._owed: dict[str, int] = {}
         self._away_until = 0.0
+        self._streams: Counter[str] = Counter()
 
     def allowance(self, ctx: Ctx) -> Allowance:
-        """Whose bucket a request draws on: the account's or the client's, a stranger's by address."""
-        if ctx.actor in {ActorKind.ANONYMOUS, ActorKind.GUEST} or ctx.actor_id is None:
-            who = f"address:{ctx.ip}" if ctx.customer_id is None else f"customer:{ctx.customer_id}"
-            return Allowance(
-                who, limits.STRANGER_POINTS_MAX * self._factor, limits.STRANGER_POINTS_PER_S * self._factor
+        """Whose bucket a request draws on: the account's or the client's, a stranger's by address.
+
+        A buyer's account has no more than a stranger, since anybody may open one.
+        """
+        capacity, rate, streams = limits.CLIENT_POINTS_MAX, limits.CLIENT_POINTS_PER_S, limits.CLIENT_STREAMS_MAX
+        if ctx.actor in {ActorKind.ANONYMOUS, ActorKind.GUEST, ActorKind.CUSTOMER} or ctx.actor_id is None:
+            capacity, rate, streams = (
+                limits.STRANGER_POINTS_MAX,
+                limits.STRANGER_POINTS_PER_S,
+                limits.STRANGER_STREAMS_MAX,
             )
-        return Allowance(
-            f"actor:{ctx.actor_id}", limits.CLIENT_POINTS_MAX * self._factor, limits.CLIENT_POINTS_PER_S * self._factor
-        )
+        if ctx.actor in {ActorKind.ANONYMOUS, ActorKind.GUEST} or ctx.actor_id is None:
+            who = f"address:{household(ctx.ip)}" if ctx.customer_id is None else f"customer:{ctx.customer_id}"
+        else:
+            who = f"actor:{ctx.actor_id}"
+        return Allowance(who, capacity * self._factor, rate * self._factor, streams * self._factor)
+
+    @contextmanager
+    def stream(self, allowance: Allowance, kind: str) -> Iterator[None]:
+        """Counts a stream of a kind (a socket, an operation) while it is open; TooManyStreams when the client has enough."""
+        key = f"{kind} {allowance.key}"
+        if self._streams[key] >= allowance.streams:
+            raise TooManyStreams
+        self._streams[key] += 1
+        try:
+            yield
+        finally:
+            self._streams[key] -= 1
+            if not self._streams[key]:
+                del self._streams[key]
 
     async def take(self, allowance: Allowance, points: int) -> Taken:
         """Takes points out of a bucket, all or none."""

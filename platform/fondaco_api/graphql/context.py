@@ -1,5 +1,6 @@
 """What a resolver may use: `info.context`."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,8 @@ class Context:
     # The header Idempotency-Key, when the document has exactly one mutation field; see transaction.py.
     idempotency_key: str | None = None
     caching: bool = True
+    # Finds out again who asks, for what lasts longer than a request.
+    asker: Callable[[], Awaitable[Ctx]] | None = None
     # What resolvers and http/sessions.py leave for the transport: headers of the answer, such as Set-Cookie.
     response_headers: list[tuple[str, str]] = field(default_factory=list)
     # The mutations that refused, with their codes; the transport counts them.
@@ -43,6 +46,11 @@ class Context:
     def locale(self) -> str:
         """The viewer's language: `zh-CN` or `en`."""
         return self.ctx.locale
+
+    async def renew(self) -> None:
+        """Looks again who asks and what they may do by now; raises Unauthenticated when their credentials have ended."""
+        if self.asker is not None:
+            self.ctx = await self.asker()
 
     @property
     def db(self) -> Database:

@@ -86,6 +86,10 @@ class Documents:
         self._known: OrderedDict[str, Document] = OrderedDict()
         self._chars = 0
 
+    def knows(self, text: str) -> bool:
+        """Whether the document of a text is at hand, so that it costs nothing to get."""
+        return text in self._known
+
     def get(self, text: str, *, hide_suggestions: bool) -> Document:
         """The document of a text; raises Rejected with what is wrong with it."""
         known = self._known.get(text)
@@ -101,6 +105,8 @@ class Documents:
         return made
 
     def _make(self, text: str, *, hide_suggestions: bool) -> Document:
+        if len(text) > limits.DOCUMENT_CHARS_MAX:
+            raise Rejected([ApiError(f"A document has at most {limits.DOCUMENT_CHARS_MAX} characters.")])
         try:
             node = parse(text, max_tokens=limits.DOCUMENT_TOKENS_MAX)
             check_bounds(node)
@@ -167,14 +173,14 @@ class Persisted:
         self._remember(digest, text)
         return text
 
-    async def register(self, digest: str, text: str) -> None:
-        """Keeps a valid document under its hash."""
+    async def register(self, digest: str, text: str, *, shared: bool) -> None:
+        """Keeps a valid document under its hash; a stranger's, not `shared`, in this process alone, whose memory is bounded."""
         if digest in self._texts:
             return
         if hashlib.sha256(text.encode()).hexdigest() != digest:
             raise Rejected([ApiError("The hash is not the document's SHA-256.")])
         self._remember(digest, text)
-        if self._valkey is not None:
+        if self._valkey is not None and shared:
             try:
                 await self._valkey.set(_key(digest), text, ex=limits.DOCUMENT_KEPT_S)
             except (redis.exceptions.RedisError, OSError) as error:

@@ -1,14 +1,16 @@
 """Runs operations: document, budget, execution, errors, cost. What HTTP, sockets and event streams have in common."""
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import strawberry
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType, execute, subscribe
 
-from fondaco_api.graphql.budget import Allowance, Budgets, Taken
+from fondaco_api.graphql.budget import Allowance, Budgets, Taken, TooManyStreams
 from fondaco_api.graphql.context import Context
 from fondaco_api.graphql.documents import Document, Documents, Operation, Persisted, Rejected
 from fondaco_api.graphql.errors import ApiError, ErrorCode, format_errors
@@ -20,6 +22,8 @@ from fondaco_core import limits
 from fondaco_core.context import ActorKind
 
 PREFIX = "sha256:"
+# Who did not make themselves up: what they register is kept for all processes.
+KNOWN = frozenset({ActorKind.MEMBER, ActorKind.PLATFORM_ADMIN, ActorKind.API_CLIENT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +114,22 @@ class Engine:
             if operation.kind is not OperationType.SUBSCRIPTION:
                 yield await self.run(asked, context)
                 return
-            await self._admit(operation, asked, context)
+            allowance, _, _ = await self._admit(operation, asked, context)
         except Rejected as rejected:
             yield _refused(rejected.errors, context)
             return
+        try:
+            with self.budgets.stream(allowance, "operation"):
+                async with aclosing(self._follow(document, operation, asked, context)) as answers:
+                    async for answer in answers:
+                        yield answer
+        except TooManyStreams:
+            told = f"At most {allowance.streams} subscriptions at once."
+            yield _refused([ApiError(told, code=ErrorCode.THROTTLED)], context)
+
+    async def _follow(
+        self, document: Document, operation: Operation, asked: Asked, context: Context
+    ) -> AsyncGenerator[Answer]:
         source: Any = subscribe(
             self.core,
             document.node,
@@ -131,8 +147,9 @@ class Engine:
             return
         metrics.observe_operation(metrics.operation_label(operation.name), "subscription", "OK", 0.0)
         try:
-            async for result in source:
-                yield self._answer(result, context)
+            async with aclosing(_renewing(source, context)) as results:
+                async for result in results:
+                    yield self._answer(result, context)
         except Exception as error:  # noqa: BLE001 - an edge: what ends a stream is told, or masked, as an error of a field is
             located = (
                 error
@@ -152,9 +169,12 @@ class Engine:
             text = await self.persisted.find(digest)
             if text is None:
                 raise Rejected([ApiError("PersistedQueryNotFound", persisted="PERSISTED_QUERY_NOT_FOUND")])
+        if not self.documents.knows(text):
+            # A document that is refused has cost its reading, too.
+            await self._take(context, 1 + len(text) // limits.DOCUMENT_CHARS_PER_POINT)
         document = self.documents.get(text, hide_suggestions=_is_stranger(context))
         if registering and digest is not None and asked.query is not None:
-            await self.persisted.register(digest, text)
+            await self.persisted.register(digest, text, shared=context.ctx.actor in KNOWN)
         return document
 
     async def _admit(self, operation: Operation, asked: Asked, context: Context) -> tuple[Allowance, int, Taken]:
@@ -172,13 +192,18 @@ class Engine:
             check_cost(points)
         except ApiError as error:
             raise Rejected([error]) from None
+        allowance, taken = await self._take(context, points)
+        return allowance, points, taken
+
+    async def _take(self, context: Context, points: int) -> tuple[Allowance, Taken]:
+        """Takes points of the asker's budget, or refuses."""
         allowance = self.budgets.allowance(context.ctx)
         taken = await self.budgets.take(allowance, points)
         if not taken.given:
             context.response_headers.append(("retry-after", str(taken.retry_after_s)))
             message = f"Too much at once; ask again in {taken.retry_after_s} seconds."
             raise Rejected([ApiError(message, code=ErrorCode.THROTTLED, retryAfterS=taken.retry_after_s)])
-        return allowance, points, taken
+        return allowance, taken
 
     async def _remembered(
         self, document: Document, operation: Operation, asked: Asked, context: Context
@@ -223,6 +248,30 @@ class Engine:
         if result.data is None and all(error.path is None for error in errors):
             return Answer({"errors": shown}, ran=False, code=code, headers=context.response_headers)
         return Answer({"data": result.data, "errors": shown}, ran=True, code=code, headers=context.response_headers)
+
+
+async def _renewing(source: AsyncGenerator[ExecutionResult], context: Context) -> AsyncGenerator[ExecutionResult]:
+    """What a subscription yields, by the rights that its asker has by then."""
+    upcoming: asyncio.Future[ExecutionResult] | None = None
+    asked_at = time.monotonic()
+    try:
+        while True:
+            upcoming = upcoming or asyncio.ensure_future(anext(source))
+            await asyncio.wait({upcoming}, timeout=max(0.0, asked_at + limits.STREAM_ASKER_S - time.monotonic()))
+            if time.monotonic() - asked_at >= limits.STREAM_ASKER_S:
+                await context.renew()
+                asked_at = time.monotonic()
+            if upcoming.done():
+                try:
+                    result = upcoming.result()
+                except StopAsyncIteration:
+                    return
+                upcoming = None
+                yield result
+    finally:
+        if upcoming is not None:
+            upcoming.cancel()
+            await asyncio.gather(upcoming, return_exceptions=True)
 
 
 def _refused(errors: list[GraphQLError], context: Context) -> Answer:

@@ -98,20 +98,23 @@ class _Walk:
         self.open: set[str] = set()
         self.aliases = 0
         self.directives = 0
+        self.spreads = 0
+        self.repeats = 0
 
     def count_directives(self, directives: tuple[DirectiveNode, ...] | None) -> None:
         self.directives += len(directives or ())
         if self.directives > limits.DOCUMENT_DIRECTIVES_MAX:
             _refuse(f"A document has at most {limits.DOCUMENT_DIRECTIVES_MAX} directives.")
 
-    def fields_of(self, selections: SelectionSetNode, level: int) -> tuple[int, int]:
-        """How many fields a selection has with its fragments spread out, and how many levels."""
+    def fields_of(self, selections: SelectionSetNode, level: int, names: set[str] | None = None) -> tuple[int, int]:
+        """How many fields a selection has with its fragments spread out, and how many levels; `names` are those it has already."""
+        names = set() if names is None else names
         if level > limits.DOCUMENT_DEPTH_MAX:
             _refuse(f"A document is at most {limits.DOCUMENT_DEPTH_MAX} fields deep.")
         count, height = 0, 1
         for node in selections.selections:
             self.count_directives(node.directives)
-            below = self._below(node, level)
+            below = self._below(node, level, names)
             count += below[0]
             height = max(height, below[1])
         if count > limits.DOCUMENT_FIELDS_MAX:
@@ -120,9 +123,10 @@ class _Walk:
             _refuse(f"A document is at most {limits.DOCUMENT_DEPTH_MAX} fields deep.")
         return count, height
 
-    def _below(self, node: object, level: int) -> tuple[int, int]:
+    def _below(self, node: object, level: int, names: set[str]) -> tuple[int, int]:
         match node:
             case FieldNode():
+                self._name(node.name.value if node.alias is None else node.alias.value, names)
                 if node.alias is not None:
                     self.aliases += 1
                     if self.aliases > limits.DOCUMENT_ALIASES_MAX:
@@ -133,11 +137,21 @@ class _Walk:
                 count, height = self.fields_of(node.selection_set, level + 1)
                 return count + 1, height + 1
             case InlineFragmentNode():
-                return self.fields_of(node.selection_set, level)
+                return self.fields_of(node.selection_set, level, names)
             case FragmentSpreadNode():
+                self.spreads += 1
+                if self.spreads > limits.DOCUMENT_SPREADS_MAX:
+                    _refuse(f"A document spreads at most {limits.DOCUMENT_SPREADS_MAX} fragments.")
                 return self._spread(node.name.value)
             case _:
                 return 0, 0
+
+    def _name(self, name: str, names: set[str]) -> None:
+        if name in names:
+            self.repeats += 1
+            if self.repeats > limits.DOCUMENT_REPEATS_MAX:
+                _refuse(f"A document asks for a field again at most {limits.DOCUMENT_REPEATS_MAX} times.")
+        names.add(name)
 
     def _spread(self, name: str) -> tuple[int, int]:
         known = self.measured.get(name)

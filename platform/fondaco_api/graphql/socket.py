@@ -2,11 +2,12 @@
 
 Close codes: 4400 not a message of the protocol, 4401 subscribed before the acknowledgement, 4403 the credentials of
 `connection_init` are not valid, 4406 another sub-protocol, 4408 no `connection_init` in time, 4409 an id that is in use,
-4429 a second `connection_init`.
+4429 a second `connection_init`, 1013 as many conversations as one client may have.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from typing import Any
 
 import orjson
@@ -14,6 +15,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from fondaco_api.graphql.budget import TooManyStreams
 from fondaco_api.graphql.context import Context
 from fondaco_api.graphql.execution import Asked, Engine
 from fondaco_api.graphql.view import Malformed, dumps, read_parameters
@@ -71,6 +73,8 @@ class Conversation:
         self.parameters: dict[str, Any] | None = None
         self.acknowledged = False
         self.running: dict[str, asyncio.Task[None]] = {}
+        # The place among the client's sockets, given back at the end.
+        self.place = ExitStack()
         self.ends = asyncio.get_running_loop().time() + limits.SOCKET_MAX_S
         self.begins = asyncio.get_running_loop().time() + limits.SOCKET_INIT_S
 
@@ -88,6 +92,7 @@ class Conversation:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self.place.close()
 
     async def _next(self) -> dict[str, Any]:
         try:
@@ -134,9 +139,12 @@ class Conversation:
             raise Closed(4400, "Invalid message")
         self.parameters = payload or {}
         try:
-            await self.make_context(self.socket, self.parameters)
+            context = await self.make_context(self.socket, self.parameters)
+            self.place.enter_context(self.engine.budgets.stream(self.engine.budgets.allowance(context.ctx), "socket"))
         except Unauthenticated:
             raise Closed(4403, "Forbidden") from None
+        except TooManyStreams:
+            raise Closed(1013, "Too many conversations at once; try again later") from None
         await self._send({"type": "connection_ack"})
         self.acknowledged = True
 
