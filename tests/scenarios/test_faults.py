@@ -32,11 +32,10 @@ pytestmark = pytest.mark.usefixtures("database")
 
 SYSTEM = system_ctx("faults", permissions=frozenset({"system.run"}))
 FUNDS = 100_000
-PLACED = "... on PlaceOrderSuccess { order { id state total { amount } allocations(first: 5) { nodes { state } } } }"
-PAID = "... on PayOrderSuccess { order { id state } }"
-CANCELLED = "... on CancelOrderSuccess { order { id state } }"
-REFUNDED = "... on RefundOrderSuccess { units order { id state } }"
-REVEALED = "... on RevealCodeSuccess { shown: code { plaintext revealCount } }"
+PLACED = "order { id state total { amount } allocations(first: 5) { nodes { state } } }"
+PAID = CANCELLED = "order { id state }"
+REFUNDED = "units order { id state }"
+REVEALED = "shown: code { plaintext revealCount }"
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,11 +215,12 @@ async def test_a_front_door_that_is_killed_at_any_step_shows_a_code_and_says_so(
         return Case(buyer, await token_of(buyer), "revealCode", REVEALED, given, uuid4().hex)
 
     async def check(case: Case, answer: dict[str, Any]) -> None:
-        assert len(answer["shown"]["plaintext"]) == 16, answer
+        shown = answer["shown"]
+        assert len(shown["plaintext"]) == 16
         # What a killed process had committed may have been seen: it is on record, and so is the second look.
-        assert answer["revealCount"] in {1, 2}
+        assert shown["revealCount"] in {1, 2}
         reveals = 'SELECT count(*) FROM code_reveal r JOIN "order" o ON o.id = r.order_id WHERE o.customer_id = $1 '
-        assert await read(reveals, case.buyer.customer_id) == answer["revealCount"]
+        assert await read(reveals, case.buyer.customer_id) == shown["revealCount"]
         assert await codes_of(case.buyer) == ["DELIVERED"]
 
     assert "COMMITTED" in await kill_at_every_step(door, prepare, check)

@@ -21,6 +21,7 @@ from fondaco_core.db import transaction
 from fondaco_core.identity import SessionKind
 from fondaco_core.ids import UserId
 from fondaco_ops.seed.world import global_id
+from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 60.0
@@ -122,7 +123,24 @@ class Client:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Hangs up."""
         await self._http.aclose()
+
+    async def welcome(self) -> None:
+        """Waits until every front door is ready."""
+        for _ in self._ports:
+            await until(self._is_ready)
+
+    async def _is_ready(self) -> bool:
+        try:
+            return (await self.send("GET", "/readyz")).is_success
+        except httpx2.TransportError:
+            # The next try must be at the same door.
+            self._asked -= 1
+            return False
 
     async def send(
         self, method: str, path: str, *, headers: dict[str, str] | None = None, **more: Any
@@ -153,18 +171,23 @@ class Client:
         return body["data"]
 
     async def do(
-        self, mutation: str, shown: str, *, key: str | None = None, marked: bool = False, kind: str | None = None,
-        **given: Any,
-    ) -> dict[str, Any]:  # fmt: skip
+        self, mutation: str, shown: str, *, key: str | None = None, marked: bool = False, **given: Any
+    ) -> dict[str, Any]:
         """What one mutation answers: the fields of `shown`, or those of its refusal."""
-        input_ = kind or mutation[0].upper() + mutation[1:] + "Input"
+        name = mutation[0].upper() + mutation[1:]
         document = (
-            f"mutation($input: {input_}!) {{ result: {mutation}(input: $input) {{ __typename {shown} "
-            "... on Failure { refused: code message path } } }"
+            f"mutation($input: {name}Input!) {{ result: {mutation}(input: $input) {{ __typename "
+            f"... on {name}Success {{ {shown} }} ... on Failure {{ refused: code message path }} }} }}"
         )
         body = await self.post(document, {"input": given}, key=key, marked=marked)
         assert "errors" not in body, body["errors"]
         result: dict[str, Any] = body["data"]["result"]
+        return result
+
+    async def done(self, mutation: str, shown: str, **given: Any) -> dict[str, Any]:
+        """The same of a mutation that is not refused."""
+        result = await self.do(mutation, shown, **given)
+        assert "refused" not in result, result
         return result
 
 
