@@ -29,7 +29,6 @@ TABLES = (
 
 def metadata() -> MetaData:
     """Every table of the system."""
-    assert TABLES
     return Base.metadata
 
 

@@ -76,7 +76,8 @@ async def test_migrated_policies_and_rights_are_those_that_the_tables_declare(
         for table in metadata().sorted_tables:
             for statement in statements_for(table):
                 await connection.exec_driver_sql(statement)
-    wanted, found = [], []
+    wanted: list[list[tuple[object, ...]]] = []
+    found: list[list[tuple[object, ...]]] = []
     for engine, into in ((declared, wanted), (migrated, found)):
         async with engine.connect() as connection:
             for query in (POLICIES, GRANTS, COLUMN_GRANTS):

@@ -9,7 +9,6 @@ import pytest
 from fondaco_core import identity
 from fondaco_core.config import Settings
 from fondaco_core.context import Ctx
-from fondaco_core.db import Database
 from fondaco_core.secret import Secret
 from tests.support.factories.identity import some_email
 
@@ -27,13 +26,13 @@ def admit(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[st
         "FONDACO_MASTER_KEY_FILE": str(settings.master_key_file),
         "FONDACO_DATA": str(settings.data_dir),
     }
-    return subprocess.run(  # noqa: S603
+    return subprocess.run(
         [sys.executable, "-m", "fondaco_ops", "admin", *arguments],
         env=environment, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
 
-async def test_an_admin_chooses_a_password_with_the_token_and_signs_in(settings: Settings, database: Database) -> None:
+async def test_an_admin_chooses_a_password_with_the_token_and_signs_in(settings: Settings) -> None:
     email = some_email()
     said = admit(settings, email, "--name", "Ada")
     token = re.search(r'token: "([^"]+)"', said.stdout)

@@ -1,6 +1,6 @@
 """A clock that jumps, and comes back."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -8,7 +8,7 @@ from fondaco_core import clock
 
 
 @contextmanager
-def later(**by: float) -> Iterator[None]:
+def later(**by: float) -> Generator[None]:
     """The time `by` so much later (the arguments of timedelta), for as long as the block lasts."""
     moment = clock.now() + timedelta(**by)
     clock.use(lambda: moment)

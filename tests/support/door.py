@@ -1,7 +1,7 @@
 """The real front door with the real schema, asked in the same event loop as the pools, as whoever a test says."""
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -67,7 +67,7 @@ class Door:
 
 
 @asynccontextmanager
-async def open_door(settings: Settings) -> AsyncIterator[Door]:
+async def open_door(settings: Settings) -> AsyncGenerator[Door]:
     """The front door of a process whose pools and keys are open already."""
     askers: dict[str, Ctx] = {}
 

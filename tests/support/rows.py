@@ -1,6 +1,6 @@
 """Every row of a merchant as the tables' owner sees it: the ground truth that a stranger's view is held against."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,7 @@ FROM "{table}" t WHERE {mine}"""
 
 
 @asynccontextmanager
-async def as_owner(settings: Settings) -> AsyncIterator["asyncpg.Connection[Any]"]:
+async def as_owner(settings: Settings) -> AsyncGenerator["asyncpg.Connection[Any]"]:
     """A connection as the owner of the tables, who sees every row and the columns that nobody else does."""
     connection = await asyncpg.connect(settings.require_database_url().reveal())
     try:

@@ -1,6 +1,6 @@
 """Counts the SQL statements that a block sends, without what begins and ends transactions."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,7 +10,7 @@ from fondaco_core.db import Tx
 
 
 @contextmanager
-def counted() -> Iterator[list[str]]:
+def counted() -> Generator[list[str]]:
     """The statements that transactions of this process send while the block lasts, in their order."""
     sent: list[str] = []
     with pytest.MonkeyPatch.context() as patch:

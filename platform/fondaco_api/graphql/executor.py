@@ -207,9 +207,10 @@ def _reader(definition: Any) -> Callable[[Any], Any] | None:
     if definition.is_basic_field:
         return attrgetter(definition.python_name)
     resolver = definition.base_resolver
+    if resolver is None:
+        return None
     alone = (
-        resolver is not None
-        and not resolver.is_async
+        not resolver.is_async
         and resolver.self_parameter is not None
         and len(resolver.signature.parameters) == 1
         and not definition.permission_classes

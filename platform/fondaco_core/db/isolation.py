@@ -53,7 +53,7 @@ def isolation_of(table: Table) -> Isolation:
 
 
 def guarded(**kwargs: object) -> dict[str, object]:
-    """What a table passes as `__table_args__` info: `{"info": guarded(kind="owned", trade=True)}`."""
+    """The info of a table, as its `__table_args__` take it; the arguments are those of Isolation."""
     return {"isolation": Isolation(**kwargs)}  # type: ignore[arg-type]
 
 

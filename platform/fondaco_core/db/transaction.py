@@ -11,7 +11,7 @@ of the block. Writes whose outcome nobody waits for (`later`) travel together, b
 
 import re
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -80,7 +80,8 @@ class Tx:
     async def fetch(self, sql: str, *args: object) -> list[Any]:
         """Every row of a statement, as asyncpg records."""
         await self.flush()
-        return await self._driver.fetch(sql, *args)
+        rows: list[Any] = await self._driver.fetch(sql, *args)
+        return rows
 
     async def fetchrow(self, sql: str, *args: object) -> Any | None:
         """The first row of a statement, or None."""
@@ -176,7 +177,7 @@ async def _open(connection: AsyncConnection, begin: str) -> "asyncpg.Connection[
 
 
 @asynccontextmanager
-async def _begin(role: Role, ctx: Ctx, *, read_only: bool = False) -> AsyncIterator[Tx]:
+async def _begin(role: Role, ctx: Ctx, *, read_only: bool = False) -> AsyncGenerator[Tx]:
     # A UUID's text is hexadecimal digits and dashes, so that it may stand in the statement itself.
     tenant = str(UUID(str(ctx.tenant_id))) if ctx.tenant_id is not None else ""
     user = str(UUID(str(ctx.actor_id))) if ctx.actor_id is not None else ""
@@ -215,28 +216,28 @@ def written_since(moment: float, tenants: Iterable[UUID]) -> bool:
 
 
 @asynccontextmanager
-async def transaction(ctx: Ctx) -> AsyncIterator[Tx]:
+async def transaction(ctx: Ctx) -> AsyncGenerator[Tx]:
     """Reads and writes within the asker's tenant; commits at the end of the block, rolls back on any exception."""
     async with _begin(Role.TENANT, ctx) as tx:
         yield tx
 
 
 @asynccontextmanager
-async def reading(ctx: Ctx) -> AsyncIterator[Tx]:
+async def reading(ctx: Ctx) -> AsyncGenerator[Tx]:
     """Reads within the asker's tenant; short, one for each batch of a loader."""
     async with _begin(Role.TENANT, ctx, read_only=True) as tx:
         yield tx
 
 
 @asynccontextmanager
-async def trading(ctx: Ctx) -> AsyncIterator[Tx]:
+async def trading(ctx: Ctx) -> AsyncGenerator[Tx]:
     """Holds, pays and settles over a chain of tenants; only routing, orders, settlement and aftersales come here."""
     async with _begin(Role.TRADE, ctx) as tx:
         yield tx
 
 
 @asynccontextmanager
-async def governing(ctx: Ctx) -> AsyncIterator[Tx]:
+async def governing(ctx: Ctx) -> AsyncGenerator[Tx]:
     """Acts over tenants for a platform admin or a platform-wide job; never sees a code's ciphertext."""
     async with _begin(Role.PLATFORM, ctx) as tx:
         yield tx

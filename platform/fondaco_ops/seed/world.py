@@ -183,7 +183,7 @@ class _World:
         goods = [good for good in GOODS if good.sku in merchant.skus]
         goods.sort(key=lambda good: merchant.skus.index(good.sku))
         listings = [
-            await self._listing(owner, merchant, store.id, good, entitlements[good.sku], n)
+            await self._listing(owner, merchant, store.id, good, entitlements[good.sku], position=n)
             for n, good in enumerate(goods)
         ]
         buyers = [await self._buyer(owner, merchant, who) for who in ("mei", "tom", "agent")]
@@ -214,7 +214,7 @@ class _World:
         return members, owner
 
     async def _listing(
-        self, owner: Ctx, merchant: Merchant, store_id: Any, good: Good, entitlement_id: EntitlementId, position: int
+        self, owner: Ctx, merchant: Merchant, store_id: Any, good: Good, entitlement_id: EntitlementId, *, position: int
     ) -> dict[str, Any]:
         title = good.name_zh if merchant.locale == "zh-CN" else good.name
         price = Money(good.price_minor * merchant.price_percent // 100, "CNY")

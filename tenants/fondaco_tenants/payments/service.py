@@ -32,7 +32,7 @@ async def record_deposit(tx: Tx, ctx: Ctx, *, tenant_id: TenantId, amount: Money
     wallet = Owner(tenant_id, None, AccountKind.WALLET, amount.currency)
     clearing = Owner(None, None, AccountKind.GATEWAY_CLEARING, amount.currency)
     await ledger.post(tx, [NewTransfer(clearing, wallet, amount.amount_minor, Purpose.TOP_UP, new_id())])
-    await _on_record(tx, ctx, tenant_id, None, amount, reason)
+    await _on_record(tx, ctx, tenant_id, None, amount=amount, reason=reason)
 
 
 async def credit_customer_wallet(tx: Tx, ctx: Ctx, *, customer_id: CustomerId, amount: Money, reason: str) -> None:
@@ -49,11 +49,11 @@ async def credit_customer_wallet(tx: Tx, ctx: Ctx, *, customer_id: CustomerId, a
     if available[own] < amount.amount_minor:
         raise InsufficientFunds(asked=amount, available=Money(available[own], amount.currency))
     await ledger.post(tx, [NewTransfer(own, theirs, amount.amount_minor, Purpose.GRANT, new_id())])
-    await _on_record(tx, ctx, ctx.tenant, customer_id, amount, reason)
+    await _on_record(tx, ctx, ctx.tenant, customer_id, amount=amount, reason=reason)
 
 
 async def _on_record(
-    tx: Tx, ctx: Ctx, tenant_id: TenantId, customer_id: CustomerId | None, amount: Money, reason: str
+    tx: Tx, ctx: Ctx, tenant_id: TenantId, customer_id: CustomerId | None, *, amount: Money, reason: str
 ) -> None:
     await audit.record(
         tx, ctx, "wallet.credited", subject_kind="customer" if customer_id else "tenant", subject_id=customer_id or tenant_id,
