@@ -286,7 +286,7 @@ async def test_support_refunds_what_nobody_saw_and_each_refusal_has_its_name(doo
     placed = await place(shop, buyer, 2)
     async with transaction(buyer) as tx:
         seen, unseen = [unit.id for unit in await orders.list_allocations(tx, buyer, order_id=placed.order_id)]
-        await orders.mark_revealed(tx, buyer, allocation_ids=[seen])
+        await orders.mark_revealed(tx, allocation_ids=[seen])
     given = {"orderId": global_id(Order, placed.order_id), "reason": "by mistake"}
     show = "... on RefundOrderSuccess { units amount { minorUnits } order { state viewerCanRefund } }"
 
@@ -311,14 +311,14 @@ async def test_support_refunds_what_nobody_saw_and_each_refusal_has_its_name(doo
 async def test_a_simulation_tells_the_refusal_that_placing_would_meet(door: Door) -> None:
     shop = await make_shop(stock=1)
     buyer = await make_buyer(shop)
-    show = "... on SimulateOrderSuccess { wouldBePlaced refusalCode total { minorUnits } lines { available quantity } }"
+    show = "... on SimulateOrderSuccess { wouldBePlaced failure { code } total { minorUnits } lines { available quantity } }"
 
     fits = await door.do("simulateOrder", {"lines": [line(shop, 1)]}, ctx=buyer, show=show)
     short = await door.do("simulateOrder", {"lines": [line(shop, 2)]}, ctx=buyer, show=show)
     nonsense = await door.do("simulateOrder", {"lines": []}, ctx=buyer, show=show)
 
-    assert (fits["wouldBePlaced"], fits["refusalCode"], fits["total"]) == (True, None, {"minorUnits": str(PRICE)})
-    assert (short["wouldBePlaced"], short["refusalCode"]) == (False, "OUT_OF_STOCK")
+    assert (fits["wouldBePlaced"], fits["failure"], fits["total"]) == (True, None, {"minorUnits": str(PRICE)})
+    assert (short["wouldBePlaced"], short["failure"]) == (False, {"code": "OUT_OF_STOCK"})
     assert nonsense["code"] == "INVALID_ORDER"
     assert await codes_by_state(shop) == {"AVAILABLE": 1}
 

@@ -14,7 +14,6 @@ OPEN = {
     "audit.record": "writes down what another use case has done",
     "audit.record_many": "writes down what another use case has done",
     "codes.reveal_codes": "by the door one comes through; whose order it is, delivery and orders have seen to",
-    "orders.mark_revealed": "notes what revealing has done, in its transaction",
     "identity.find_own_name": "one's own name, and nobody else's",
     "identity.find_session": "one's own sessions; machines, guests and strangers are refused",
     "identity.list_sessions": "one's own sessions; machines, guests and strangers are refused",

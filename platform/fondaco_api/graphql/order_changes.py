@@ -1,90 +1,34 @@
-"""Orders: quoted, placed, paid, cancelled, refunded."""
+"""What happens to an order after it was placed: paid, cancelled, refunded."""
 
-import asyncio
-import dataclasses
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Union
-from uuid import UUID
+from typing import Annotated, Any
 
 import strawberry
 
 from fondaco_api.graphql.context import Context, Info
-from fondaco_api.graphql.enums import described
 from fondaco_api.graphql.errors import Failure, failure
-from fondaco_api.graphql.listings import Listing
 from fondaco_api.graphql.node import global_id, key_of, keys_of
 from fondaco_api.graphql.orders import Allocation, Order
-from fondaco_api.graphql.replay import Repeat, fingerprint
-from fondaco_api.graphql.scalars import Money, MoneyInput
-from fondaco_api.graphql.transaction import mutation, refusal_of, retried
-from fondaco_api.graphql.wallets import InsufficientFunds
-from fondaco_core import limits
-from fondaco_core.context import ActorKind, Ctx
-from fondaco_core.db import Tx, reading, trading
-from fondaco_core.db.idempotency import checked_key, claim, claim_many, free
-from fondaco_core.errors import NotFound, Refusal, Unauthenticated
-from fondaco_core.identity import GUEST_PERMISSIONS, new_order_token
-from fondaco_core.ids import AllocationId, ListingId, OrderId
-from fondaco_tenants import customers, orders, storefront
+from fondaco_api.graphql.scalars import Money
+from fondaco_api.graphql.transaction import mutation
+from fondaco_api.graphql.wallets import InsufficientFunds as _InsufficientFunds  # noqa: F401 - declares its type
+from fondaco_core.db import Tx, trading
+from fondaco_core.ids import AllocationId, OrderId
+from fondaco_tenants import orders
 from fondaco_tenants.customers import CustomerBlocked
-from fondaco_tenants.orders import OrderRequest, OrderState, OrderView, PayBy
-
-described(
-    PayBy,
-    "How an order is paid.",
-    WALLET="From the buyer's wallet at this merchant, at once; fulfilled in the same moment.",
-    LATER="Later, with `payOrder`; the stock is held until then, or until the hold runs out.",
-)
-
-
-@failure(orders.OutOfStock)
-class OutOfStock(Failure):
-    """Fewer units than asked for can be had now, from any source."""
-
-    asked: int = strawberry.field(description="How many were asked for.")
-    available: int = strawberry.field(description="How many of them can be had now.")
-    listing_id: strawberry.ID = strawberry.field(description="The listing that is short.")
-
-    @classmethod
-    def data(cls, refusal: Any, context: Context) -> dict[str, Any]:
-        """The listing as its global id."""
-        return {
-            "asked": refusal.asked,
-            "available": refusal.available,
-            "listing_id": global_id(Listing, refusal.listing_id),
-        }
-
-
-@failure(orders.PriceChanged)
-class PriceChanged(Failure):
-    """The total is not the one that was agreed to."""
-
-    total: Money = strawberry.field(description="The total now; agree to it to go on.")
-
-    @classmethod
-    def data(cls, refusal: Any, context: Context) -> dict[str, Any]:
-        """The new total."""
-        return {"total": Money.of(refusal.total)}
-
-
-@failure(orders.LimitExceeded)
-class LimitExceeded(Failure):
-    """More than the listing allows in one order, or to one customer."""
-
-    limit: int = strawberry.field(description="How many are allowed.")
-    remaining: int = strawberry.field(description="How many may still be bought.")
-    period_days: int | None = strawberry.field(
-        description="Within how many days; null for ever, or when it is a limit per order."
-    )
-    per_order: bool = strawberry.field(description="Whether it is the limit of one order rather than of one customer.")
+from fondaco_tenants.orders import OrderState
 
 
 @failure(orders.OrderNotOpen)
 class OrderNotOpen(Failure):
     """The order is in a state that does not allow this."""
 
-    state: str = strawberry.field(description="The state it is in.")
+    state: OrderState = strawberry.field(description="The state it is in.")
+
+    @classmethod
+    def data(cls, refusal: Any, context: Context) -> dict[str, Any]:
+        """The state as the schema's."""
+        return {"state": OrderState(refusal.state)}
 
 
 @failure(orders.HoldExpired)
@@ -104,67 +48,6 @@ class CodeAlreadyRevealed(Failure):
     def data(cls, refusal: Any, context: Context) -> dict[str, Any]:
         """The units as global ids."""
         return {"allocation_ids": [global_id(Allocation, each) for each in refusal.allocation_ids]}
-
-
-PLACE_REFUSALS = (
-    orders.OutOfStock, orders.PriceChanged, orders.LimitExceeded, orders.InsufficientFunds, orders.InvalidOrder,
-    orders.GuestsNotServed, CustomerBlocked, customers.BadContact,
-)  # fmt: skip
-
-
-@strawberry.input(description="A listing and how many of it.")
-class OrderLineInput:
-    """One line that is asked for."""
-
-    listing_id: strawberry.ID = strawberry.field(description="The listing.")
-    quantity: int = strawberry.field(default=1, description=f"How many, from 1 to {limits.HOLD_CODES_MAX}.")
-
-
-@strawberry.input(description="Who buys without an account.")
-class GuestInput:
-    """A guest."""
-
-    contact: str = strawberry.field(description="An e-mail address, or a phone number with its country code (+86…).")
-
-
-@strawberry.input(description="What to order.")
-class PlaceOrderInput:
-    """What is asked for."""
-
-    lines: list[OrderLineInput] = strawberry.field(
-        description=f"1 to {limits.ORDER_LINES_MAX} lines, each listing once."
-    )
-    pay_by: PayBy = strawberry.field(default=PayBy.WALLET, description="How to pay.")
-    expected_total: MoneyInput | None = strawberry.field(
-        default=None, description="The total you agreed to; at any other the order is refused with PriceChanged."
-    )
-    reference: str | None = strawberry.field(default=None, description="A reference of your own, up to 200 characters.")
-    guest: GuestInput | None = strawberry.field(
-        default=None, description="Who you are when you have no account here; else leave it out."
-    )
-
-
-@strawberry.input(description="What would be ordered: the same as `placeOrder` takes.")
-class SimulateOrderInput(PlaceOrderInput):
-    """What simulateOrder takes."""
-
-
-@strawberry.type(description="The order stands.")
-class PlaceOrderSuccess:
-    """A placed order."""
-
-    order: Order = strawberry.field(description="The order, fulfilled already when it was paid from a wallet.")
-
-    @strawberry.field(
-        description="For a guest: the token that opens this order and nothing else, to be sent as a Bearer token. "
-        "Whoever has it has the codes. Null for buyers with an account."
-    )
-    def guest_token(self, info: Info) -> str | None:
-        """Made anew each time; it is kept nowhere."""
-        view = self.order.view
-        if info.context.ctx.actor is not ActorKind.GUEST:
-            return None
-        return new_order_token(tenant_id=view.tenant_id, order_id=view.id, version=view.token_version).reveal()
 
 
 @strawberry.type(description="The order is paid and fulfilled.")
@@ -218,207 +101,9 @@ class RefundOrderInput:
     )
 
 
-@strawberry.input(description="Orders that are independent of each other.")
-class PlaceOrdersInput:
-    """Many orders."""
-
-    orders: list[PlaceOrderInput] = strawberry.field(
-        description=f"1 to {limits.ORDERS_PER_REQUEST_MAX} orders, without guests."
-    )
-
-
-def _lines(lines: Sequence[OrderLineInput], *prefix: str) -> tuple[tuple[ListingId, int], ...]:
-    return tuple(
-        (ListingId(key_of(line.listing_id, Listing, path=(*prefix, "lines", str(n), "listing_id"))), line.quantity)
-        for n, line in enumerate(lines)
-    )
-
-
-def _request(given: PlaceOrderInput, *prefix: str) -> OrderRequest:
-    agreed = given.expected_total
-    if given.reference is not None and len(given.reference) > limits.NAME_MAX:
-        raise orders.InvalidOrder(
-            f"A reference has at most {limits.NAME_MAX} characters.",
-            zh=f"参考号最多 {limits.NAME_MAX} 个字符。",
-            path=(*prefix, "reference"),
-        )
-    return OrderRequest(
-        lines=_lines(given.lines, *prefix),
-        pay_by=given.pay_by,
-        agreed=None if agreed is None else agreed.read(path=(*prefix, "expected_total")),
-        reference=given.reference,
-    )
-
-
-async def _buyer(context: Context, given: PlaceOrderInput, lines: Sequence[tuple[ListingId, int]]) -> Ctx:
-    """Who orders: a buyer as they are, or a stranger as a guest of the store that lists what they want."""
-    ctx = context.ctx
-    if ctx.customer_id is not None or ctx.actor is not ActorKind.ANONYMOUS:
-        ctx.require("buyer.order")
-        if ctx.customer_id is None:
-            raise orders.InvalidOrder(
-                "Only buyers order: use credentials of a buyer, or none and `guest`.",
-                zh="仅买家可下单:请使用买家凭证,或以访客身份下单。",
-            )
-        return ctx
-    if given.guest is None:
-        raise Unauthenticated
-    listing_id = next((listing for listing, _ in lines), None)
-    async with reading(Ctx()) as tx:
-        found = await storefront.tenants_of_listings(tx, [] if listing_id is None else [listing_id])
-    if listing_id is None or listing_id not in found:
-        raise NotFound("listing", path=("lines", "0", "listing_id"))
-    return dataclasses.replace(ctx, tenant_id=found[listing_id], permissions=frozenset({"buyer.order"}))
-
-
-async def _place(
-    context: Context, ctx: Ctx, given: PlaceOrderInput, request: OrderRequest, repeat: Repeat | None
-) -> OrderView:
-    async with trading(ctx) as tx:
-        order_id = request.order_id
-        if repeat is not None:
-            kept = await claim(
-                tx,
-                ctx,
-                key=repeat.key,
-                operation=repeat.operation,
-                input_hash=repeat.input_hash,
-                answer={"order": str(order_id)},
-            )
-            if kept is not None:
-                return await _placed(tx, ctx, OrderId(UUID(kept["order"])))
-        customer_id = ctx.customer_id
-        if customer_id is None:
-            assert given.guest is not None
-            customer_id = await customers.find_or_create_guest(tx, ctx, contact=given.guest.contact)
-        return (await orders.place_order(tx, ctx, customer_id=customer_id, request=request)).order
-
-
-async def _placed(tx: Tx, ctx: Ctx, order_id: OrderId) -> OrderView:
-    """The order of an earlier request as whoever placed it may see it; a guest does so by the key that is repeated."""
-    reader = ctx if ctx.customer_id is not None else _guest(ctx, order_id)
-    return await orders.get_order(tx, reader, order_id)
-
-
-def _guest(ctx: Ctx, order_id: OrderId) -> Ctx:
-    return dataclasses.replace(
-        ctx, actor=ActorKind.GUEST, order_id=order_id, order_token_version=1, permissions=GUEST_PERMISSIONS
-    )
-
-
-async def _wait(context: Context, order: OrderView, wait_ms: int) -> OrderView:
-    """Waits until an order no longer waits for anything, at most so long; holds no transaction meanwhile."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + min(max(wait_ms, 0), limits.WAIT_MAX_MS) / 1000
-    while order.state in {OrderState.PENDING_PAYMENT, OrderState.PAID} and loop.time() < deadline:
-        await asyncio.sleep(min(limits.FOLLOW_POLL_S, max(0.0, deadline - loop.time())))
-        async with context.reading() as tx:
-            order = await orders.get_order(tx, context.ctx, order.id)
-    return order
-
-
-PlacedItem = Annotated[
-    Union[PlaceOrderSuccess, OutOfStock, PriceChanged, LimitExceeded, InsufficientFunds, "OrderRefused"],
-    strawberry.union("PlaceOrdersItem", description="What became of one order of `placeOrders`."),
-]
-
-
-@strawberry.type(description="One order of several was refused, for a reason that needs no data to go on.")
-class OrderRefused(Failure):
-    """Any other refusal of one item."""
-
-
-@strawberry.type(description="What became of each order, in the order they were asked for.")
-class PlaceOrdersSuccess:
-    """The outcome of many orders."""
-
-    results: list[PlacedItem] = strawberry.field(
-        description="One for each order that was asked for: it stands, or why not."
-    )
-
-
-@strawberry.type(description="What one line would cost, and from where its units would come.")
-class SimulatedLine:
-    """One line of a simulation."""
-
-    title: str = strawberry.field(description="The listing's title.")
-    quantity: int = strawberry.field(description="How many were asked for.")
-    unit_price: Money = strawberry.field(description="The price of one unit now.")
-    subtotal: Money = strawberry.field(description="The price of all units now.")
-    available: int = strawberry.field(description="How many of the units asked for can be had now.")
-    sources_tried: int = strawberry.field(description="From how many sources they would come.")
-
-
-@strawberry.type(description="What `placeOrder` would do now.")
-class SimulateOrderSuccess:
-    """A simulation."""
-
-    lines: list[SimulatedLine] = strawberry.field(description="One for each line that was asked for.")
-    total: Money = strawberry.field(description="What the order would cost.")
-    would_be_placed: bool = strawberry.field(description="Whether it would stand.")
-    refusal_code: str | None = strawberry.field(description="The code of the refusal it would meet, else null.")
-    refusal_message: str | None = strawberry.field(description="The refusal in words, else null.")
-
-
 @strawberry.type
 class Mutation:
     """What can be done with orders."""
-
-    @mutation(refusals=PLACE_REFUSALS)
-    async def place_order(
-        self,
-        info: Info,
-        input: Annotated[PlaceOrderInput, strawberry.argument(description="What to order.")],
-        repeat: Repeat | None,
-        wait_ms: Annotated[
-            int,
-            strawberry.argument(
-                description=f"How long the answer may wait for an order that is not paid at once, up to {limits.WAIT_MAX_MS} ms."
-            ),
-        ] = 0,
-    ) -> PlaceOrderSuccess:
-        """Places an order: prices it, holds a code for every unit, and, paid from a wallet, fulfils it in the same moment.
-
-        All of it stands, or nothing does. Send an `idempotencyKey`: a repeated request gets the same order.
-        """
-        request = _request(input)
-        ctx = await _buyer(info.context, input, request.lines)
-        placed = await retried(lambda: _place(info.context, ctx, input, request, repeat), info, "placeOrder")
-        if ctx.customer_id is None:
-            info.context.ctx = _guest(ctx, placed.id)
-        if wait_ms:
-            placed = await _wait(info.context, placed, wait_ms)
-        return PlaceOrderSuccess(order=Order.of(placed))
-
-    @mutation()
-    async def place_orders(
-        self,
-        info: Info,
-        input: Annotated[PlaceOrdersInput, strawberry.argument(description="The orders.")],
-        repeat: Repeat | None,
-    ) -> PlaceOrdersSuccess:
-        """Places many independent orders of one buyer at once; says for each what became of it.
-
-        With an `idempotencyKey`, a repeated request gets the orders that stand, and tries those that were refused again.
-        """
-        ctx = info.context.ctx
-        ctx.require("buyer.order")
-        if ctx.customer_id is None or not 1 <= len(input.orders) <= limits.ORDERS_PER_REQUEST_MAX:
-            raise orders.InvalidOrder(
-                f"A buyer places 1 to {limits.ORDERS_PER_REQUEST_MAX} orders at once.",
-                zh=f"买家每次可提交 1 至 {limits.ORDERS_PER_REQUEST_MAX} 个订单。", path=("orders",),
-            )  # fmt: skip
-        requests = [_request(each, "orders", str(n)) for n, each in enumerate(input.orders)]
-        outcomes = await retried(lambda: _place_many(ctx, input, requests, repeat), info, "placeOrders")
-        results: list[Any] = [
-            PlaceOrderSuccess(order=Order.of(outcome))
-            if isinstance(outcome, OrderView)
-            else refusal_of(
-                outcome, info.context, (OutOfStock, PriceChanged, LimitExceeded, InsufficientFunds), OrderRefused
-            )
-            for outcome in outcomes
-        ]
-        return PlaceOrdersSuccess(results=results)
 
     @mutation(
         refusals=[orders.OrderNotOpen, orders.HoldExpired, orders.InsufficientFunds, CustomerBlocked], opens=trading
@@ -455,60 +140,3 @@ class Mutation:
         done = await orders.refund_order(tx, ctx, order_id=order_id, reason=input.reason, allocation_ids=chosen)
         order = await orders.get_order(tx, ctx, order_id)
         return RefundOrderSuccess(order=Order.of(order), units=done.units, amount=Money.of(done.amount))
-
-    @mutation(refusals=[orders.InvalidOrder], replays=False)
-    async def simulate_order(
-        self,
-        info: Info,
-        input: Annotated[SimulateOrderInput, strawberry.argument(description="What would be ordered.")],
-    ) -> SimulateOrderSuccess:
-        """Says what `placeOrder` would do now: price, availability, and the refusal it would meet. Changes nothing."""
-        request = _request(input)
-        ctx = await _buyer(info.context, input, request.lines)
-        async with reading(ctx) as tx:
-            found = await orders.simulate_order(
-                tx, ctx, customer_id=ctx.customer_id, lines=request.lines, from_wallet=request.pay_by is PayBy.WALLET
-            )
-        refusal = found.refusal
-        return SimulateOrderSuccess(
-            lines=[
-                SimulatedLine(
-                    title=line.title, quantity=line.quantity, unit_price=Money.of(line.unit_price),
-                    subtotal=Money.of(line.subtotal), available=line.available, sources_tried=len(line.route),
-                )
-                for line in found.lines
-            ],
-            total=Money.of(found.total),
-            would_be_placed=refusal is None,
-            refusal_code=None if refusal is None else refusal.code,
-            refusal_message=None if refusal is None else (refusal.message_zh if ctx.locale == "zh-CN" else refusal.message),
-        )  # fmt: skip
-
-
-async def _place_many(
-    ctx: Ctx, given: PlaceOrdersInput, requests: Sequence[OrderRequest], repeat: Repeat | None
-) -> list[OrderView | Refusal]:
-    assert ctx.customer_id is not None
-    async with trading(ctx) as tx:
-        before: list[dict[str, Any] | None] = [None] * len(requests)
-        keys: list[str] = []
-        if repeat is not None:
-            keys = [checked_key(f"{repeat.key}:{n}") for n in range(len(requests))]
-            before = await claim_many(tx, ctx, operation=repeat.operation, claims=[
-                (key, fingerprint(repeat.operation, {"order": each}), {"order": str(request.order_id)})
-                for key, each, request in zip(keys, given.orders, requests, strict=True)
-            ])  # fmt: skip
-        fresh = [n for n, kept in enumerate(before) if kept is None]
-        placed = (
-            await orders.place_orders(tx, ctx, customer_id=ctx.customer_id, requests=[requests[n] for n in fresh])
-            if fresh
-            else []
-        )
-        outcomes = {n: one if isinstance(one, Refusal) else one.order for n, one in zip(fresh, placed, strict=True)}
-        if keys:
-            await free(tx, ctx, keys=[keys[n] for n, one in outcomes.items() if isinstance(one, Refusal)])
-        earlier = {n: OrderId(UUID(kept["order"])) for n, kept in enumerate(before) if kept is not None}
-        if earlier:
-            found = await orders.find_orders(tx, ctx, list(earlier.values()))
-            outcomes |= {n: found[order_id] for n, order_id in earlier.items()}
-        return [outcomes[n] for n in range(len(requests))]

@@ -254,6 +254,7 @@ class Order(Node, OrderDelivery):
 
 async def _page_of_orders(
     info: Info,
+    *,
     states: list[OrderState] | None,
     first: int | None,
     after: str | None,
@@ -282,6 +283,7 @@ class MerchantFields:
     async def orders(
         self,
         info: Info,
+        *,
         states: _States = None,
         first: First = None,
         after: After = None,
@@ -290,7 +292,7 @@ class MerchantFields:
     ) -> Connection[Order]:
         """The merchant's orders."""
         info.context.ctx.require("orders.read")
-        return await _page_of_orders(info, states, first, after, last, before)
+        return await _page_of_orders(info, states=states, first=first, after=after, last=last, before=before)
 
 
 @strawberry.type
@@ -303,6 +305,7 @@ class ViewerFields:
     async def orders(
         self,
         info: Info,
+        *,
         states: _States = None,
         first: First = None,
         after: After = None,
@@ -311,7 +314,7 @@ class ViewerFields:
     ) -> Connection[Order]:
         """The buyer's orders."""
         info.context.ctx.require("buyer.read")
-        return await _page_of_orders(info, states, first, after, last, before)
+        return await _page_of_orders(info, states=states, first=first, after=after, last=last, before=before)
 
 
 @strawberry.type

@@ -312,7 +312,7 @@ async def _show(
         link_id=link_id,
         reason=None,
     )
-    await orders.mark_revealed(tx, ctx, allocation_ids=allocation_ids)
+    await orders.mark_revealed(tx, allocation_ids=allocation_ids)
     shown = {each.code_id: each for each in opened}
     counts = {row["code_id"]: row for row in await tx.fetch(store.COUNT_REVEALS, code_ids)}
     return [_unit(row, shown[row["code_id"]], counts[row["code_id"]]) for row in ready]

@@ -27,7 +27,8 @@ from fondaco_tenants.orders.service.change import (
     pay_order,
     refund_order,
 )
-from fondaco_tenants.orders.service.place import OrderRequest, PayBy, Placed, place_order, place_orders
+from fondaco_tenants.orders.service.place import Placed, place_order, place_orders
+from fondaco_tenants.orders.service.quote import OrderRequest, PayBy
 from fondaco_tenants.orders.service.read import (
     AllocationView,
     LineView,

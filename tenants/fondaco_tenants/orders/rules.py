@@ -87,7 +87,6 @@ class Quote:
 class PricedOrder:
     """An order as it can be placed: one store, one currency, lines with their price."""
 
-    customer_id: CustomerId
     lines: tuple[Quote, ...]
 
     @property
@@ -130,9 +129,7 @@ def check_lines(lines: Sequence[tuple[ListingId, int]]) -> None:
         )
 
 
-def price_order(
-    customer_id: CustomerId, quotes: Sequence[Quote], *, agreed: Money | None, guest: bool = False
-) -> PricedOrder:
+def price_order(quotes: Sequence[Quote], *, agreed: Money | None, guest: bool) -> PricedOrder:
     """The order at today's prices; refuses what the listings do not allow, or a total that the buyer did not agree to."""
     assert quotes
     if guest and not quotes[0].guest_checkout:
@@ -149,7 +146,7 @@ def price_order(
                 zh="订单各行须属于同一店铺与同一货币。",
                 path=("lines",),
             )
-    priced = PricedOrder(customer_id, tuple(quotes))
+    priced = PricedOrder(tuple(quotes))
     if agreed is not None and agreed != priced.total:
         raise PriceChanged(agreed=agreed, total=priced.total)
     if priced.total.amount_minor > limits.AMOUNT_MAX_MINOR:

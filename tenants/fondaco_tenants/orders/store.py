@@ -158,6 +158,9 @@ MARK_REVEALED = """
 UPDATE allocation SET revealed_at = coalesce(revealed_at, $2), changed_at = $2 WHERE id = ANY($1::uuid[]) AND state = 'FULFILLED'
 RETURNING id
 """
+ORDER_OF = (
+    'SELECT o.id, o.state FROM allocation a JOIN "order" o ON o.id = a.order_id WHERE a.id = ANY($1::uuid[]) LIMIT 1'
+)
 
 OVERDUE = """
 SELECT id, tenant_id FROM "order" WHERE state = 'PENDING_PAYMENT' AND hold_expires_at <= $1

@@ -43,7 +43,7 @@ async def refund(shop: Shop, order_id: OrderId, units: list[AllocationId] | None
 
 async def reveal(buyer: Ctx, units: list[AllocationId]) -> None:
     async with transaction(buyer) as tx:
-        await orders.mark_revealed(tx, buyer, allocation_ids=units)
+        await orders.mark_revealed(tx, allocation_ids=units)
 
 
 async def units_of(buyer: Ctx, order_id: OrderId) -> list[AllocationId]:

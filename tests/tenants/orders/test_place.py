@@ -253,7 +253,7 @@ async def test_a_simulation_says_what_placing_would_do_and_changes_nothing() -> 
     async with reading(buyer) as tx:
         fits, short, poor = [
             await orders.simulate_order(
-                tx, buyer, customer_id=buyer.customer_id, lines=((shop.listing_id, quantity),), from_wallet=True
+                tx, buyer, customer_id=buyer.customer_id, request=OrderRequest(lines=((shop.listing_id, quantity),))
             )
             for quantity in (1, 3, 2)
         ]

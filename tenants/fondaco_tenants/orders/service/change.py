@@ -134,7 +134,7 @@ async def refund_order(
     order = await _locked(tx, ctx, order_id)
     if order.state not in rules.SETTLED:
         raise OrderNotOpen(order_id, state=order.state.value)
-    chosen = await _refundable(tx, order_id, allocation_ids)
+    chosen = await _refundable(tx, order, allocation_ids)
     refund_id, now = new_id(), clock.now()
     transfers = await _refund_transfers(tx, order, chosen, refund_id)
     if await tx.execute(store.REFUND_ALLOCATIONS, [allocation for allocation, _, _ in chosen], now) != len(chosen):
@@ -143,20 +143,20 @@ async def refund_order(
     await codes.release_codes(tx, [allocation for allocation, _, _ in chosen])
     await tx.execute(store.LOWER_LINES, [line for _, line, _ in chosen])
     await ledger.post(tx, transfers)
-    amount_minor = await _finish_refund(tx, ctx, order, refund_id, len(chosen), transfers, reason)
+    amount_minor = await _finish_refund(tx, ctx, order, chosen, transfers, refund_id=refund_id, reason=reason)
     return Refunded(order_id, len(chosen), Money(amount_minor, order.total.currency))
 
 
 async def _refundable(
-    tx: Tx, order_id: OrderId, allocation_ids: Sequence[AllocationId] | None
+    tx: Tx, order: OrderView, allocation_ids: Sequence[AllocationId] | None
 ) -> list[tuple[AllocationId, OrderLineId, SourceId]]:
     wanted = None if allocation_ids is None else list(dict.fromkeys(allocation_ids))
-    rows = await tx.fetch(store.LOCK_ALLOCATIONS, order_id, wanted)
+    rows = await tx.fetch(store.LOCK_ALLOCATIONS, order.id, wanted)
     if wanted is not None and len(rows) != len(wanted):
         raise NotFound("allocation", path=("allocationIds",))
     live = [row for row in rows if row["state"] == AllocationState.FULFILLED.value]
     if not live or (wanted is not None and len(live) != len(rows)):
-        raise OrderNotOpen(order_id, state="REFUNDED")
+        raise OrderNotOpen(order.id, state=order.state.value)
     seen = [AllocationId(row["id"]) for row in live if row["revealed_at"] is not None]
     if seen:
         raise CodeAlreadyRevealed(seen)
@@ -188,9 +188,16 @@ async def _refund_transfers(
 
 
 async def _finish_refund(
-    tx: Tx, ctx: Ctx, order: OrderView, refund_id: UUID, units: int, transfers: Sequence[NewTransfer], reason: str
+    tx: Tx,
+    ctx: Ctx,
+    order: OrderView,
+    chosen: Sequence[tuple[AllocationId, OrderLineId, SourceId]],
+    transfers: Sequence[NewTransfer],
+    *,
+    refund_id: UUID,
+    reason: str,
 ) -> int:
-    now = clock.now()
+    now, units = clock.now(), len(chosen)
     amount_minor = sum(t.amount_minor for t in transfers if t.credit.customer_id == order.customer_id)
     rows = await tx.fetch(store.LINES, [order.id])
     state = rules.state_after_refund(units_live=sum(row["live_quantity"] for row in rows))
@@ -209,20 +216,22 @@ async def _finish_refund(
     )
     await audit.record(
         tx, ctx, "order.refunded", subject_kind="order", subject_id=order.id, tenant_id=order.tenant_id, reason=reason,
-        detail={"units": units, "amount_minor": amount_minor},
+        detail={"units": units, "amount_minor": amount_minor, "allocations": [str(unit) for unit, _, _ in chosen]},
     )  # fmt: skip
     await outbox.announce(tx, (order.tenant_id, OrderRefunded(str(order.id), str(refund_id), units)))
     return amount_minor
 
 
-async def mark_revealed(tx: Tx, ctx: Ctx, *, allocation_ids: Sequence[AllocationId]) -> None:
+async def mark_revealed(tx: Tx, *, allocation_ids: Sequence[AllocationId]) -> None:
     """Notes that codes are shown, in the transaction that shows them: from here on no refund takes them back to stock.
 
     Raises OrderNotOpen when a unit is not fulfilled, or was refunded a moment before.
     """
     assert allocation_ids
-    assert ctx.request_id is not None
-    rows = await tx.fetch(store.MARK_REVEALED, list(allocation_ids), clock.now())
-    if len(rows) != len(set(allocation_ids)):
-        missing = set(allocation_ids) - {row["id"] for row in rows}
-        raise OrderNotOpen(OrderId(next(iter(missing))), state="RELEASED")
+    marked = {row["id"] for row in await tx.fetch(store.MARK_REVEALED, list(allocation_ids), clock.now())}
+    missing = set(allocation_ids) - marked
+    if missing:
+        order = await tx.fetchrow(store.ORDER_OF, list(missing))
+        if order is None:
+            raise NotFound("allocation")
+        raise OrderNotOpen(OrderId(order["id"]), state=order["state"])

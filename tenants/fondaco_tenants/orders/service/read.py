@@ -206,8 +206,8 @@ async def timeline_of(tx: Tx, ctx: Ctx, order_id: OrderId) -> list[TimelineEntry
         entries.append(TimelineEntry("PAID", order.paid_at, amount=order.total))
     if order.fulfilled_at is not None:
         entries.append(TimelineEntry("FULFILLED", order.fulfilled_at))
-    for row in await tx.fetch(store.REVEALS, order_id, limits.PAGE_MAX):
-        entries.append(TimelineEntry("REVEALED", row["revealed_at"], units=row["units"]))
+    reveals = await tx.fetch(store.REVEALS, order_id, limits.PAGE_MAX)
+    entries += [TimelineEntry("REVEALED", row["revealed_at"], units=row["units"]) for row in reveals]
     for row in await tx.fetch(store.REFUNDS, [order_id]):
         amount = Money(row["amount_minor"], order.total.currency)
         entries.append(TimelineEntry("REFUNDED", row["refunded_at"], units=row["units"], amount=amount))

@@ -11,11 +11,18 @@ from fondaco_core.ids import CustomerId, ListingId, PoolId
 from fondaco_core.ledger import InsufficientFunds
 from fondaco_core.money import Money
 from fondaco_core.postings import AccountKind
-from fondaco_tenants import codes
+from fondaco_tenants import codes, customers
 from fondaco_tenants.orders import rules
 from fondaco_tenants.orders.errors import OutOfStock
-from fondaco_tenants.orders.rules import Quote, SourceOffer
-from fondaco_tenants.orders.service.place import bought_before, quote_lines
+from fondaco_tenants.orders.rules import PricedOrder, Quote, SourceOffer
+from fondaco_tenants.orders.service.quote import (
+    OrderRequest,
+    PayBy,
+    as_guest,
+    bought_before,
+    quotes_of,
+    read_listings,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +47,21 @@ class Simulated:
     refusal: Refusal | None
 
 
-async def simulate_order(
-    tx: Tx, ctx: Ctx, *, customer_id: CustomerId | None, lines: Sequence[tuple[ListingId, int]], from_wallet: bool
-) -> Simulated:
-    """Prices, checks and routes an order as placing it would, and changes nothing.
+async def simulate_order(tx: Tx, ctx: Ctx, *, customer_id: CustomerId | None, request: OrderRequest) -> Simulated:
+    """Prices, checks and routes an order as placing it would, and changes nothing; `customer_id` is None for a new guest.
 
     Raises only what makes the question itself senseless: no lines, no such listing. Any other refusal is the answer.
     """
     ctx.require("buyer.order")
-    rules.check_lines(lines)
-    quotes = await quote_lines(tx, lines)
+    rules.check_lines(request.lines)
+    quotes = quotes_of(await read_listings(tx, None, {listing for listing, _ in request.lines}), request.lines)
     total = sum((quote.unit_price_minor * quote.quantity for quote in quotes), 0)
     stock = await codes.stock_of_pools(
         tx,
         sorted({s.pool_id for quote in quotes for s in quote.sources}),
         up_to=sum(quote.quantity for quote in quotes),
     )
-    refusal = await _refusal(tx, customer_id, quotes, stock, from_wallet=from_wallet)
+    refusal = await _refusal(tx, ctx, request, quotes, stock, customer_id=customer_id)
     left = dict(stock)
     simulated: list[SimulatedLine] = []
     for quote in quotes:
@@ -80,10 +85,18 @@ async def simulate_order(
 
 
 async def _refusal(
-    tx: Tx, customer_id: CustomerId | None, quotes: Sequence[Quote], stock: dict[PoolId, int], *, from_wallet: bool
+    tx: Tx,
+    ctx: Ctx,
+    request: OrderRequest,
+    quotes: Sequence[Quote],
+    stock: dict[PoolId, int],
+    *,
+    customer_id: CustomerId | None,
 ) -> Refusal | None:
     try:
-        priced = rules.price_order(customer_id or CustomerId(quotes[0].store_id), quotes, agreed=None)
+        if customer_id is not None:
+            await customers.require_welcome(tx, customer_id)
+        priced = rules.price_order(quotes, agreed=request.agreed, guest=as_guest(ctx))
         if customer_id is not None:
             bought = await bought_before(
                 tx, customer_id, [q for q in quotes if q.customer_max is not None], clock.now()
@@ -94,15 +107,18 @@ async def _refusal(
             raise OutOfStock(
                 line.listing_id, asked=line.quantity, available=line.quantity - missing, path=("lines", str(line.line))
             )
-        if from_wallet and customer_id is not None:
-            await _require_affordable(tx, priced)
+        if request.pay_by is PayBy.WALLET and priced.total.amount_minor:
+            await _require_affordable(tx, customer_id, priced)
     except Refusal as refusal:
         return refusal
     return None
 
 
-async def _require_affordable(tx: Tx, priced: rules.PricedOrder) -> None:
-    found = await ledger.balances(tx, tenant_id=priced.seller_id, customer_id=priced.customer_id)
+async def _require_affordable(tx: Tx, customer_id: CustomerId | None, priced: PricedOrder) -> None:
+    # Somebody new has no wallet yet; without a customer the ledger would answer with the merchant's own.
+    found = (
+        [] if customer_id is None else await ledger.balances(tx, tenant_id=priced.seller_id, customer_id=customer_id)
+    )
     currency = priced.total.currency
     available = next((b.available_minor for b in found if b.kind is AccountKind.WALLET and b.currency == currency), 0)
     if available < priced.total.amount_minor:

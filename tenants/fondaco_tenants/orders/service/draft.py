@@ -1,0 +1,127 @@
+"""An order on its way through the decisions, and as it is written when all of them are made."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from fondaco_core.ids import AllocationId, CustomerId, HopId, OrderLineId, new_id
+from fondaco_core.money import Money
+from fondaco_core.postings import NewTransfer
+from fondaco_tenants.codes import Picked
+from fondaco_tenants.orders.rules import AllocationState, HopPlan, OrderState, PricedOrder, SourceOffer
+from fondaco_tenants.orders.service.quote import OrderRequest, PayBy
+from fondaco_tenants.orders.service.read import OrderView
+
+
+@dataclass(slots=True)
+class Unit:
+    """One unit bound to a code."""
+
+    allocation_id: AllocationId
+    source: SourceOffer
+    picked: Picked
+
+
+@dataclass(slots=True)
+class Draft:
+    """An order on its way through the decisions."""
+
+    customer_id: CustomerId
+    request: OrderRequest
+    priced: PricedOrder
+    units: dict[int, list[Unit]] = field(default_factory=dict)
+    hops: list[HopPlan] = field(default_factory=list)
+    payments: list[NewTransfer] = field(default_factory=list)
+
+    @property
+    def fulfilled(self) -> bool:
+        """Whether it is paid, and so fulfilled, in the transaction that places it."""
+        return self.request.pay_by is PayBy.WALLET
+
+    @property
+    def state(self) -> OrderState:
+        """The state it is placed in."""
+        return OrderState.FULFILLED if self.fulfilled else OrderState.PENDING_PAYMENT
+
+    @property
+    def all_units(self) -> list[Unit]:
+        """The units of all lines."""
+        return [unit for units in self.units.values() for unit in units]
+
+
+def view_of(draft: Draft, code: str, now: datetime) -> OrderView:
+    """The order as it would be read again."""
+    done = now if draft.fulfilled else None
+    first = draft.priced.lines[0]
+    return OrderView(
+        id=draft.request.order_id, tenant_id=first.seller_id, code=code, store_id=first.store_id,
+        customer_id=draft.customer_id, state=draft.state, total=draft.priced.total,
+        refunded=Money(0, first.currency), channel=draft.request.channel, reference=draft.request.reference,
+        hold_expires_at=_held_until(draft, now), placed_at=now, paid_at=done, fulfilled_at=done, closed_at=None, reason=None,
+        token_version=1, version=1,
+    )  # fmt: skip
+
+
+def _held_until(draft: Draft, now: datetime) -> datetime | None:
+    return None if draft.fulfilled else now + timedelta(seconds=draft.priced.lines[0].hold_s)
+
+
+def order_columns(drafts: Sequence[Draft], public: Sequence[str], now: datetime) -> tuple[list[object], ...]:
+    """All orders as the columns of the WRITE statement."""
+    return (
+        [d.request.order_id for d in drafts],
+        list(public),
+        [d.priced.lines[0].store_id for d in drafts],
+        [d.state.value for d in drafts],
+        [d.priced.total.currency for d in drafts],
+        [d.priced.total.amount_minor for d in drafts],
+        [d.request.channel for d in drafts],
+        [d.request.reference for d in drafts],
+        [_held_until(d, now) for d in drafts],
+    )
+
+
+def unit_columns(drafts: Sequence[Draft]) -> list[list[object]]:
+    """Lines, allocations and hops of all orders, as the columns of the WRITE statement."""
+    lines: list[tuple[object, ...]] = []
+    allocations: list[tuple[object, ...]] = []
+    hops: list[tuple[object, ...]] = []
+    for draft in drafts:
+        order_id = draft.request.order_id
+        state = AllocationState.FULFILLED if draft.fulfilled else AllocationState.HELD
+        line_ids: dict[int, OrderLineId] = {}
+        for line in draft.priced.lines:
+            line_id = line_ids[line.line] = OrderLineId(new_id())
+            lines.append(
+                (
+                    line_id,
+                    order_id,
+                    line.listing_id,
+                    line.entitlement_id,
+                    line.line,
+                    line.title,
+                    line.quantity,
+                    line.unit_price_minor,
+                )
+            )
+            allocations += [
+                (
+                    u.allocation_id,
+                    u.picked.owner_id,
+                    order_id,
+                    line_id,
+                    n,
+                    u.source.source_id,
+                    u.picked.code_id,
+                    state.value,
+                )
+                for n, u in enumerate(draft.units[line.line], start=1)
+            ]
+        hops += [
+            (
+                HopId(new_id()), order_id, line_ids[h.line], h.source_id, h.depth, h.seller_id, h.buyer_id, h.quantity,
+                h.unit_price_minor, h.fee_minor,
+            )
+            for h in draft.hops
+        ]  # fmt: skip
+    return [list(column) for rows in (lines, allocations, hops) for column in zip(*rows, strict=True)]

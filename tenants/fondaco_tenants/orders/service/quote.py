@@ -1,0 +1,91 @@
+"""What is asked for, and what it costs now: read in one statement, whether it is placed or only simulated."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from fondaco_core.context import ActorKind, Ctx
+from fondaco_core.db import Tx
+from fondaco_core.errors import NotFound
+from fondaco_core.ids import CustomerId, ListingId, OrderId, new_id
+from fondaco_core.money import Money
+from fondaco_tenants import customers
+from fondaco_tenants.orders import store
+from fondaco_tenants.orders.rules import Quote, SourceOffer
+
+# Before anything was sold here.
+_EVER = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class PayBy(StrEnum):
+    """How an order is paid: from the buyer's wallet in the same transaction, or later, until its hold expires."""
+
+    WALLET = "WALLET"
+    LATER = "LATER"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """What a buyer asks for. `agreed` is the total the buyer saw, if the order shall stand at no other price."""
+
+    lines: tuple[tuple[ListingId, int], ...]
+    pay_by: PayBy = PayBy.WALLET
+    agreed: Money | None = None
+    reference: str | None = None
+    channel: str = "API"
+    order_id: OrderId = field(default_factory=lambda: OrderId(new_id()))
+
+
+def as_guest(ctx: Ctx) -> bool:
+    """Whether the asker buys without an account."""
+    return ctx.actor in {ActorKind.GUEST, ActorKind.ANONYMOUS}
+
+
+async def read_listings(
+    tx: Tx, customer_id: CustomerId | None, listing_ids: set[ListingId]
+) -> dict[ListingId, Mapping[str, Any]]:
+    """What is on sale, as read together with whether the merchant sells to this buyer; refuses when it does not."""
+    rows = await tx.fetch(store.QUOTE, list(listing_ids), customer_id)
+    # Who is unknown or blocked is refused by customers; without a row nobody has looked yet.
+    if customer_id is not None and not (rows and rows[0]["known"] and not rows[0]["blocked"]):
+        await customers.require_welcome(tx, customer_id)
+    return {ListingId(row["listing_id"]): row for row in rows}
+
+
+def quotes_of(rows: Mapping[ListingId, Mapping[str, Any]], lines: Sequence[tuple[ListingId, int]]) -> list[Quote]:
+    """What each line costs and where it can come from; NotFound for a listing that is not on sale here."""
+    quotes: list[Quote] = []
+    for number, (listing_id, quantity) in enumerate(lines):
+        row: Mapping[str, Any] | None = rows.get(listing_id)
+        if row is None:
+            raise NotFound("listing", path=("lines", str(number), "listingId"))
+        quotes.append(_quote_of(row, quantity=quantity, line=number))
+    return quotes
+
+
+def _quote_of(row: Mapping[str, Any], *, quantity: int, line: int) -> Quote:
+    fields = {name: value for name, value in row.items() if name not in {"known", "blocked"}}
+    fields["unit_price_minor"] = fields.pop("price_minor")
+    sources = zip(fields.pop("source_ids") or (), fields.pop("pool_ids") or (), strict=True)
+    return Quote(**fields, sources=tuple(SourceOffer(*pair) for pair in sources), quantity=quantity, line=line)
+
+
+async def bought_before(tx: Tx, customer_id: CustomerId, lines: Sequence[Quote], now: datetime) -> dict[ListingId, int]:
+    """How many units of limited listings a customer has already, within each listing's period."""
+    if not lines:
+        return {}
+    since = [
+        _EVER if line.customer_period_days is None else now - timedelta(days=line.customer_period_days)
+        for line in lines
+    ]
+    rows = await tx.fetch(store.BOUGHT, [line.listing_id for line in lines], since, customer_id)
+    return {ListingId(row["listing_id"]): int(row["units"]) for row in rows}
+
+
+def limit_key(listing_id: ListingId, customer_id: CustomerId) -> int:
+    """The advisory lock under which one customer's orders of one limited listing go one after the other."""
+    digest = hashlib.blake2b(listing_id.bytes + customer_id.bytes, digest_size=8, person=b"limit").digest()
+    return int.from_bytes(digest, "big", signed=True)
