@@ -33,6 +33,10 @@ def sqlalchemy_url(dsn: Secret[str]) -> URL:
     return url.set(drivername="postgresql+asyncpg")
 
 
+def _pool_size(settings: Settings, role: Role) -> int:
+    return settings.database_pool if role is not Role.PLATFORM else max(2, settings.database_pool // 4)
+
+
 class Database:
     """The pools of one process. `await close()` at its end."""
 
@@ -44,7 +48,7 @@ class Database:
                 owner.set(username=role.value, password=role_password(secret, role.value).reveal()),
                 # Transactions are begun and ended by transaction.py in one round trip each; the pool must not add its own.
                 isolation_level="AUTOCOMMIT",
-                pool_size=settings.database_pool if role is not Role.PLATFORM else max(2, settings.database_pool // 4),
+                pool_size=_pool_size(settings, role),
                 max_overflow=0,
                 pool_timeout=limits.LOCK_TIMEOUT_MS / 1000,
                 pool_reset_on_return=None,
@@ -63,12 +67,17 @@ class Database:
             for role in Role
         }
 
+        self._sizes = {role: _pool_size(settings, role) for role in Role}
         # Committed facts that never change, such as the id of an account, remembered by this process (Tx.remember).
         self.known: dict[object, Any] = {}
 
     def engine(self, role: Role) -> AsyncEngine:
         """The pool of one role."""
         return self._engines[role]
+
+    def pool_size(self, role: Role) -> int:
+        """How many connections the pool of one role holds at most."""
+        return self._sizes[role]
 
     async def close(self) -> None:
         """Closes every pool."""

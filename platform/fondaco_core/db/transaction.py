@@ -157,19 +157,20 @@ class Tx:
 
 # What a connection that died while it lay in the pool says when it is used again.
 _DEAD = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.AdminShutdownError, OSError)
-_CONNECT_ATTEMPTS_MAX = 3
 
 
-async def _open(connection: AsyncConnection, begin: str) -> "asyncpg.Connection[Any]":
+async def _open(role: Role, connection: AsyncConnection, begin: str) -> "asyncpg.Connection[Any]":
     """Begins on a live connection: one that died in the pool (a restarted server) is thrown away and another taken."""
-    for attempt in range(_CONNECT_ATTEMPTS_MAX):
+    # A server that was restarted left nothing but dead connections: one more than the pool holds is a new one.
+    attempts = database().pool_size(role) + 1
+    for attempt in range(attempts):
         raw = await connection.get_raw_connection()
         driver: Any = raw.driver_connection
         try:
             await driver.execute(begin)
         except _DEAD:
             await connection.invalidate()
-            if attempt == _CONNECT_ATTEMPTS_MAX - 1:
+            if attempt == attempts - 1:
                 raise
         else:
             return cast("asyncpg.Connection[Any]", driver)
@@ -186,7 +187,7 @@ async def _begin(role: Role, ctx: Ctx, *, read_only: bool = False) -> AsyncGener
         f"BEGIN{mode}; SELECT set_config('app.tenant_id', '{tenant}', true), set_config('app.user_id', '{user}', true)"
     )
     async with database().engine(role).connect() as connection:
-        driver = await _open(connection, begin)
+        driver = await _open(role, connection, begin)
         try:
             tx = Tx(connection, driver, role, ctx.tenant_id)
             yield tx
