@@ -83,12 +83,16 @@ class Code(TenantOwned):
         CheckConstraint(
             "state IN ('AVAILABLE', 'HELD', 'DELIVERED', 'REDEEMED', 'VOID', 'EXPIRED', 'QUARANTINED')", name="state"
         ),
-        CheckConstraint("(state IN ('HELD', 'DELIVERED', 'REDEEMED')) = (allocation_id IS NOT NULL)", name="allocation"),
+        CheckConstraint(
+            "(state IN ('HELD', 'DELIVERED', 'REDEEMED')) = (allocation_id IS NOT NULL)", name="allocation"
+        ),
         CheckConstraint("original OR state IN ('VOID', 'QUARANTINED')", name="original"),
         # Invariant 1: over the whole platform a fingerprint is in at most one code that is or was for sale.
         Index("uq_code_fingerprint", "fingerprint", unique=True, postgresql_where=text("original")),
         # Invariant 1: a code is in at most one live allocation.
-        Index("uq_code_allocation_id", "allocation_id", unique=True, postgresql_where=text("allocation_id IS NOT NULL")),
+        Index(
+            "uq_code_allocation_id", "allocation_id", unique=True, postgresql_where=text("allocation_id IS NOT NULL")
+        ),
         Index("ix_code_pick", "pool_id", "expires_at", "position", postgresql_where=text("state = 'AVAILABLE'")),
         Index("ix_code_batch_id", "batch_id", "position"),
         # Newcomers that collided, and codes voided unsold: few, and looked for by the next import of the same code.

@@ -132,7 +132,9 @@ def checked_terms(origin: str, unit_cost: Money, expires_at: datetime | None) ->
     said = " ".join(origin.split())
     if len(said) > limits.NAME_MAX or "\0" in said:
         raise Invalid(
-            f"An origin has at most {limits.NAME_MAX} characters.", zh=f"来源不能超过 {limits.NAME_MAX} 个字符。", path=("origin",)
+            f"An origin has at most {limits.NAME_MAX} characters.",
+            zh=f"来源不能超过 {limits.NAME_MAX} 个字符。",
+            path=("origin",),
         )
     if not 0 <= unit_cost.amount_minor <= limits.AMOUNT_MAX_MINOR:
         raise Invalid("A unit cost is not negative.", zh="单位成本不能为负数。", path=("unit_cost",))
@@ -253,7 +255,12 @@ async def finish_batch(tx: Tx, ctx: Ctx, batch_id: BatchId) -> Batch:
     assert batch.state is BatchState.READY
     counts = {"accepted": batch.accepted, "duplicates": batch.duplicates, "rejected": batch.rejected}
     await audit.record(
-        tx, ctx, "batch.imported", subject_kind="batch", subject_id=batch_id, detail={"pool_id": batch.pool_id, **counts}
+        tx,
+        ctx,
+        "batch.imported",
+        subject_kind="batch",
+        subject_id=batch_id,
+        detail={"pool_id": batch.pool_id, **counts},
     )
     await outbox.announce(tx, (ctx.tenant, BatchImported(batch_id, batch.pool_id, **counts)))
     return batch

@@ -108,7 +108,9 @@ async def list_pools(
     return [_pool(row) for row in await tx.fetch(statement, after, entitlement_id, archived, count)]
 
 
-async def stock_of_pools(tx: Tx, pool_ids: Sequence[PoolId], *, up_to: int = limits.STOCK_COUNTED_MAX) -> dict[PoolId, int]:
+async def stock_of_pools(
+    tx: Tx, pool_ids: Sequence[PoolId], *, up_to: int = limits.STOCK_COUNTED_MAX
+) -> dict[PoolId, int]:
     """How many codes each pool can sell now, exact up to `up_to` and counted no further.
 
     Whoever may see a shop may ask whether there is stock; how much of it is told is the caller's business.

@@ -137,7 +137,15 @@ async def request_import(
 
     batch_id = BatchId(new_id())
     await add_batch(
-        tx, ctx, batch_id, pool_id, terms=terms, form=format, digest=taken["digest"], size=taken["size"], upload_id=upload_id
+        tx,
+        ctx,
+        batch_id,
+        pool_id,
+        terms=terms,
+        form=format,
+        digest=taken["digest"],
+        size=taken["size"],
+        upload_id=upload_id,
     )
     await outbox.announce(tx, (ctx.tenant, ImportRequested(batch_id, pool_id)))
     row = await tx.fetchrow(import_store.LOCK_BATCH, batch_id)

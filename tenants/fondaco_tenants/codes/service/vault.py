@@ -93,7 +93,9 @@ async def find_codes(tx: Tx, ctx: Ctx, *, text: Secret[str]) -> list[Code]:
 async def quarantine_codes(tx: Tx, ctx: Ctx, *, code_ids: Sequence[CodeId], reason: str) -> list[Code]:
     """Takes available codes out of sale until somebody has looked into them; all or none."""
     ctx.require("codes.edit")
-    return await _move(tx, ctx, code_ids, CodeState.QUARANTINED, statement=store.QUARANTINE, action="code.quarantined", reason=reason)
+    return await _move(
+        tx, ctx, code_ids, CodeState.QUARANTINED, statement=store.QUARANTINE, action="code.quarantined", reason=reason
+    )
 
 
 async def release_quarantined(tx: Tx, ctx: Ctx, *, code_ids: Sequence[CodeId], reason: str) -> list[Code]:
@@ -159,7 +161,9 @@ async def _move(
     ids = list(dict.fromkeys(code_ids))
     if not 0 < len(ids) <= limits.CODES_PER_CHANGE_MAX:
         raise Invalid(
-            f"Name 1 to {limits.CODES_PER_CHANGE_MAX} codes.", zh=f"请指定 1 至 {limits.CODES_PER_CHANGE_MAX} 个卡密。", path=("ids",)
+            f"Name 1 to {limits.CODES_PER_CHANGE_MAX} codes.",
+            zh=f"请指定 1 至 {limits.CODES_PER_CHANGE_MAX} 个卡密。",
+            path=("ids",),
         )
     rows = await tx.fetch(store.LOCK_CODES, ids)
     if len(rows) != len(ids):
