@@ -21,18 +21,16 @@ async def sign_up_customer(
     """Makes a buyer's account in a store and signs them in.
 
     That a contact has an account shows, since no message proves whose it is; so the tries are counted as those of signing
-    in are. Raises NotFound, BadContact, WeakPassword, ContactTaken, TenantNotActive, TooManyAttempts.
+    in are, and stay counted: one address opens so many accounts and no more. Raises NotFound, BadContact, WeakPassword, ContactTaken, TenantNotActive, TooManyAttempts.
     """
     identity.check_password(password.reveal())
     address = normalised_contact(contact)
     ctx = stranger.visiting(await _tenant_of(store_slug))
-    attempt = await identity.count_attempt(stranger, account=f"new buyer {ctx.tenant} {address}")
+    await identity.count_attempt(stranger, account=f"new buyer {ctx.tenant} {address}")
     hashed = await hash_password(password)
     async with transaction(ctx) as tx:
         customer_id = await register_customer(tx, ctx, contact=address, name=name, password_hash=hashed)
-        signed_in = await _begin(tx, ctx, customer_id)
-    await attempt.forgive()
-    return signed_in
+        return await _begin(tx, ctx, customer_id)
 
 
 async def sign_in_customer(stranger: Ctx, *, store_slug: str, contact: str, password: Secret[str]) -> SignedIn:

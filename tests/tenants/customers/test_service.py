@@ -320,6 +320,16 @@ async def test_signing_in_to_a_store_does_not_tell_who_has_an_account() -> None:
     assert len(messages) == 1
 
 
+async def test_one_address_opens_so_many_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SIGN_IN_ADDRESS_ATTEMPTS_MAX", 2)
+    store, crowd = await make_store(await make_member_ctx(await make_tenant())), visitor()
+    for _ in range(2):
+        await customers.sign_up_customer(crowd, store_slug=store.slug, contact=some_email(), password=PASSWORD)
+
+    with pytest.raises(TooManyAttempts):
+        await customers.sign_up_customer(crowd, store_slug=store.slug, contact=some_email(), password=PASSWORD)
+
+
 async def test_guessing_a_buyers_password_is_stopped() -> None:
     owner = await make_member_ctx(await make_tenant())
     store, guesser, contact = await make_store(owner), visitor(), some_email()
