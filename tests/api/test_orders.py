@@ -454,3 +454,13 @@ async def test_a_paused_listing_is_not_sold(door: Door) -> None:
         await catalog.pause_listing(tx, shop.owner, listing_id=shop.listing_id, version=2)
 
     assert (await buy(door, buyer, shop))["code"] == "NOT_FOUND"
+
+
+async def test_a_character_that_no_text_can_hold_is_the_askers_mistake(door: Door) -> None:
+    shop = await make_shop(stock=1)
+
+    answer = await door.post(
+        "query ($code: String!) { order(code: $code) { id } }", {"code": "FD\0"}, ctx=await make_buyer(shop)
+    )
+
+    assert answer["errors"][0]["extensions"]["code"] == "BAD_REQUEST"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import asyncpg
 import strawberry
 from graphql import GraphQLError
 from strawberry.types.enum import EnumValue
@@ -225,6 +226,10 @@ def _format_error(error: GraphQLError, context: "Context | None") -> dict[str, A
             return _shape(error, original.message_zh if chinese else original.message, {"code": "FORBIDDEN"})
         case Refusal():
             return _shape(error, original.message_zh if chinese else original.message, {"code": "BAD_REQUEST"})
+        case asyncpg.CharacterNotInRepertoireError():
+            # The one character that JSON has and PostgreSQL's text has not.
+            text = "文本不能包含字符 U+0000。" if chinese else "A text cannot hold the character U+0000."
+            return _shape(error, text, {"code": "BAD_REQUEST"})
         case _ if error.path is None and (original is None or isinstance(original, GraphQLError | ValueError)):
             # Before anything ran: syntax, validation, variables. The text speaks of the client's own document.
             return _shape(error, error.message, {"code": "BAD_REQUEST"})

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from fondaco_api.http import pages
+from fondaco_api.http.body import BodyError, read_body
 from fondaco_api.http.middleware import stranger
 from fondaco_api.http.misses import Misses
 from fondaco_api.http.origins import is_foreign
@@ -125,10 +126,9 @@ def _status(refusal: Refusal) -> int:
 async def _body(request: Request) -> dict[str, Any]:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise Invalid("The body is JSON.", zh="请求体须为 JSON。")
-    raw = await request.body()
     try:
-        read = orjson.loads(raw) if len(raw) <= _BODY_BYTES_MAX else None
-    except orjson.JSONDecodeError:
+        read = orjson.loads(await read_body(request.scope, request.receive, most=_BODY_BYTES_MAX))
+    except (BodyError, orjson.JSONDecodeError):
         read = None
     if not isinstance(read, dict):
         raise Invalid("The body is a small JSON object.", zh="请求体须为一个较小的 JSON 对象。")
