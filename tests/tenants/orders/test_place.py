@@ -240,9 +240,10 @@ async def test_a_merchants_own_people_do_not_order_as_buyers() -> None:
     buyer = await make_buyer(shop)
     assert buyer.customer_id is not None
 
-    with pytest.raises(NotAllowed):
-        async with trading(shop.owner) as tx:
-            request = OrderRequest(lines=((shop.listing_id, 1),))
+    request = OrderRequest(lines=((shop.listing_id, 1),))
+
+    async with trading(shop.owner) as tx:
+        with pytest.raises(NotAllowed):
             await orders.place_order(tx, shop.owner, customer_id=buyer.customer_id, request=request)
 
 
