@@ -11,4 +11,4 @@ async def assert_invariants() -> None:
 
     breaches = await find_breaches(ctx, registry.invariants())
 
-    assert breaches == []
+    assert breaches == [], [(b.invariant.promise, b.rows) for b in breaches]

@@ -40,7 +40,11 @@ INVARIANTS = {
     "what was refunded of an order is what its refunds say and what its buyer got": """
         SELECT o.id FROM "order" o LEFT JOIN (
           SELECT r.order_id, sum(r.amount_minor) AS said, sum(coalesce(t.amount_minor, 0)) AS moved FROM refund r
-          LEFT JOIN ledger_transfer t ON t.reference_id = r.id AND t.purpose = 'REFUND' AND t.state = 'POSTED' GROUP BY r.order_id
+          LEFT JOIN (
+            -- One refund moves money once for every route that its units came by.
+            SELECT reference_id, sum(amount_minor) AS amount_minor FROM ledger_transfer
+            WHERE purpose = 'REFUND' AND state = 'POSTED' GROUP BY reference_id
+          ) t ON t.reference_id = r.id GROUP BY r.order_id
         ) r ON r.order_id = o.id
         WHERE o.refunded_minor <> coalesce(r.said, 0) OR o.refunded_minor <> coalesce(r.moved, 0)
     """,

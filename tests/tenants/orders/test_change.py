@@ -229,3 +229,15 @@ async def test_the_timeline_tells_what_happened() -> None:
         entries = await orders.timeline_of(tx, buyer, placed.order_id)
 
     assert [entry.kind for entry in entries] == ["PLACED", "PAID", "FULFILLED", "REVEALED", "REFUNDED"]
+
+
+async def test_one_refund_of_units_from_two_pools_keeps_every_promise() -> None:
+    shop = await make_shop(stock=(1, 1), fee_bps=150)
+    buyer = await make_buyer(shop, funds_minor=2 * PRICE)
+    placed = await place(shop, buyer, 2)
+
+    refunded = await refund(shop, placed.order_id)
+
+    assert (refunded.units, refunded.amount.amount_minor) == (2, 2 * PRICE)
+    assert await balance(shop.tenant_id, buyer.customer_id, AccountKind.WALLET) == 2 * PRICE
+    await assert_invariants()
