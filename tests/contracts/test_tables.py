@@ -132,7 +132,7 @@ async def test_a_stranger_changes_and_deletes_no_row(
             with suppress(asyncpg.InsufficientPrivilegeError):
                 touched[sql] = await undone(opens, ctx, partial(_execute, f"{sql} WHERE {mine(table)}", a.tenant_id))
 
-    assert len(touched) > 5, "the role may write something"
+    assert touched, "the role may write something"
     assert {sql: count for sql, count in touched.items() if count} == {}
 
 

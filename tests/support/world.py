@@ -107,8 +107,7 @@ async def _make_world(door: Door) -> World:
         pool=shop.pool,
         secrets=shop.secrets,
         private=(
-            f"Pool {tag}", f"origin {tag}", f"Legal {tag}", f"block {tag}", f"void {tag}",
-            f"reference {tag}", f"refund {tag}", f"Machine {tag}", f"Buyer {tag}", f"Owner {tag}", sold.order_code,
+            f"Pool {tag}", f"origin {tag}", f"Legal {tag}", f"reference {tag}", f"Machine {tag}", f"Buyer {tag}", f"Owner {tag}", sold.order_code,
         ),
     )  # fmt: skip
 

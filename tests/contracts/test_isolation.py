@@ -1,0 +1,159 @@
+"""Every field of the schema, asked for with another's ids: nobody learns what is not theirs.
+
+The documents are made from the schema and the ids from the tables, so that what is new is asked for as well, or a test
+fails and says what is missing.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from graphql import GraphQLObjectType
+
+from fondaco_api.graphql.schema import core_schema
+from fondaco_core.config import Settings
+from fondaco_core.context import Ctx
+from fondaco_core.db import Database
+from fondaco_core.identity import MERCHANT_PERMISSIONS, MemberRole
+from tests.support.documents import Documents
+from tests.support.door import Door, open_door
+from tests.support.rows import as_owner
+from tests.support.strangers import NODES, PUBLIC_NODES, STRANGERS, TABLES, Known, everything, leaked, meet
+
+# The permission that one of the merchant's people needs to see a node; a session is its bearer's alone.
+NODE_PERMISSIONS = {
+    "Allocation": "orders.read",
+    "ApiClient": "clients.read",
+    "Code": "codes.read",
+    "CodeBatch": "codes.read",
+    "Customer": "customers.read",
+    "DeliveryLink": "orders.read",
+    "Member": "members.read",
+    "Order": "orders.read",
+    "Pool": "codes.read",
+    "Source": "catalog.read",
+    "Upload": "codes.import",
+}
+# The permission that each list of a merchant needs; None for what all of its people may see.
+LIST_PERMISSIONS = {
+    "accounts": "wallets.read",
+    "apiClients": "clients.read",
+    "auditLog": "audit.read",
+    "customerWallets": "wallets.read",
+    "customers": "customers.read",
+    "listings": "catalog.read",
+    "members": "members.read",
+    "orders": "orders.read",
+    "pool": "codes.read",
+    "pools": "codes.read",
+    "profile": "merchant.read",
+    "stores": "merchant.read",
+    "tenant": None,
+}
+
+
+@pytest.fixture(scope="module")
+async def door(settings: Settings, database: Database) -> AsyncIterator[Door]:
+    assert database
+    async with open_door(settings) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+async def known(settings: Settings, door: Door) -> tuple[Known, Known]:
+    """Two merchants who have nothing to do with each other."""
+    async with as_owner(settings) as owner:
+        return await meet(door, owner)
+
+
+@pytest.fixture(params=STRANGERS)
+def stranger(request: pytest.FixtureRequest, known: tuple[Known, Known]) -> Ctx | None:
+    """Somebody who must not learn what only the first merchant's people may."""
+    found: Ctx | None = STRANGERS[request.param](known[0].world, known[1].world)
+    return found
+
+
+def test_every_type_of_node_has_its_table_and_every_list_its_permission() -> None:
+    documents = Documents(core_schema(), lambda *_: "x")
+    merchant = core_schema().type_map["Merchant"]
+    assert isinstance(merchant, GraphQLObjectType)
+
+    nodes = {kind.name for kind in documents.nodes()}
+
+    assert set(TABLES) == nodes
+    assert set(NODE_PERMISSIONS) | PUBLIC_NODES | {"Session", "Tenant"} == nodes
+    assert set(LIST_PERMISSIONS) == set(merchant.fields)
+
+
+def test_the_documents_ask_for_every_field_of_the_schema() -> None:
+    documents = Documents(core_schema(), lambda *_: "x")
+    schema = core_schema()
+    assert schema.mutation_type is not None
+    assert schema.subscription_type is not None
+
+    written = [document for _, document in documents.queries()]
+    written += [documents.node(kind) for kind in documents.nodes()]
+    written += [documents.mutation(name) for name in schema.mutation_type.fields]
+    written += [documents.subscription(name) for name in schema.subscription_type.fields]
+
+    assert documents.all_fields() - documents.visited == set()
+    assert len(written) > 100
+
+
+async def test_its_own_people_are_told_what_strangers_must_not_be(known: tuple[Known, Known]) -> None:
+    a, _ = known
+
+    assert set(a.world.private) <= a.told, "the owner and the buyer see it, so that the documents do ask for it"
+    assert set(a.world.private) <= a.marks, "it is what strangers are searched for"
+    assert a.public.isdisjoint(a.world.private)
+
+
+async def test_a_stranger_is_told_nothing(door: Door, known: tuple[Known, Known], stranger: Ctx | None) -> None:
+    a, _ = known
+    forbidden = a.marks - a.may_know(stranger)
+
+    answers = await everything(door, a, stranger)
+
+    found = {name: leaks for name, answer in answers.items() if (leaks := leaked(answer, forbidden))}
+    assert found == {}
+
+
+async def test_a_stranger_finds_no_node(door: Door, known: tuple[Known, Known], stranger: Ctx | None) -> None:
+    a, _ = known
+    seen: dict[str, list[str]] = {}
+
+    for kind in set(TABLES) - PUBLIC_NODES:
+        answer = await door.ask(NODES, {"ids": a.ids(kind)[:100]}, ctx=stranger)
+        seen[kind] = [node["id"] for node in answer["nodes"] if node is not None]
+
+    assert {kind: found for kind, found in seen.items() if found and not set(found) <= a.nodes_of(stranger)} == {}
+
+
+@pytest.mark.parametrize("kind", sorted(NODE_PERMISSIONS))
+async def test_a_node_is_for_who_has_its_permission(door: Door, known: tuple[Known, Known], kind: str) -> None:
+    a, _ = known
+    needed = NODE_PERMISSIONS[kind]
+    without = replace(a.world.members[MemberRole.OWNER], permissions=MERCHANT_PERMISSIONS - {needed})
+    only = replace(without, permissions=frozenset({needed}))
+
+    refused = await door.ask(NODES, {"ids": a.ids(kind)[:100]}, ctx=without)
+    shown = await door.ask(NODES, {"ids": a.ids(kind)[:100]}, ctx=only)
+
+    assert [node for node in refused["nodes"] if node is not None] == []
+    assert all(node is not None for node in shown["nodes"])
+
+
+@pytest.mark.parametrize("name", sorted(name for name, needed in LIST_PERMISSIONS.items() if needed))
+async def test_a_list_is_for_who_has_its_permission(door: Door, known: tuple[Known, Known], name: str) -> None:
+    a, _ = known
+    needed = LIST_PERMISSIONS[name]
+    assert needed is not None
+    document = dict(a.documents().queries())[f"Merchant.{name}"]
+    without = replace(a.world.members[MemberRole.OWNER], permissions=MERCHANT_PERMISSIONS - {needed})
+
+    refused = await door.post(document, ctx=without)
+    shown = await door.post(document, ctx=replace(without, permissions=frozenset({needed})))
+
+    assert leaked(refused, a.marks) == []
+    assert leaked(shown, a.marks) != [] or shown["data"]["merchant"][name]

@@ -1,0 +1,187 @@
+"""Two worlds, who is a stranger to the first, and what no stranger may be told of it."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID
+
+from graphql import GraphQLArgument, get_named_type
+
+from fondaco_api.graphql.schema import core_schema
+from fondaco_core.context import Ctx
+from fondaco_core.identity import PERMISSIONS
+from tests.support.documents import Documents, told, words_of
+from tests.support.door import Door
+from tests.support.rows import rows_of, texts_in
+from tests.support.world import World, make_worlds, node_id
+
+# The table behind each type of node.
+TABLES = {
+    "Allocation": "allocation",
+    "ApiClient": "api_client",
+    "Code": "code",
+    "CodeBatch": "code_batch",
+    "Customer": "customer",
+    "DeliveryLink": "delivery_link",
+    "Entitlement": "entitlement",
+    "Listing": "listing",
+    "Member": "member",
+    "Order": "order",
+    "Pool": "code_pool",
+    "Session": "session",
+    "Source": "source",
+    "Store": "store",
+    "Tenant": "tenant",
+    "Upload": "upload",
+}
+# What a field is asked with when its argument is an id: the type that it is of.
+ID_ARGUMENTS = {
+    ("Merchant", "customerWallets", "customerId"): "Customer",
+    ("Merchant", "listings", "storeId"): "Store",
+    ("Merchant", "pool", "id"): "Pool",
+    ("Merchant", "pools", "entitlementId"): "Entitlement",
+    ("Platform", "tenant", "id"): "Tenant",
+    ("Pool", "codes", "batchId"): "CodeBatch",
+    ("Query", "codeBatch", "id"): "CodeBatch",
+    ("Query", "listing", "id"): "Listing",
+    ("Subscription", "importProgress", "batchId"): "CodeBatch",
+    ("Subscription", "orderChanged", "id"): "Order",
+}
+# What a visitor of the store may see: the nodes that are public, and the questions by which they are found.
+PUBLIC_NODES = {"Entitlement", "Listing", "Store"}
+PUBLIC_QUERIES = ("Query.store", "Query.listing", "Query.entitlements")
+# The nodes that a buyer may see when they are the buyer's own, and the merchant.
+NODES_OF_BUYERS = {"Allocation", "Customer", "DeliveryLink", "Order", "Session", "Tenant"}
+# The rows of a merchant that its own buyers may see beside their own.
+SHOWN_TO_BUYERS = {"tenant", "merchant_profile", "store", "listing"}
+# What the people of two worlds have in common without a row that says so: the name of made up members, masked addresses,
+# the names of an audit entry's details.
+COINCIDENCES = {"Some person", "192.0.*.*", "2001:0db8:0000:***", "currency", "customer_id", "total_minor"}
+# A mark that is shorter may stand in any answer by chance.
+MARK_CHARS = 8
+# Moments, amounts and lists of permissions are alike everywhere.
+PLAIN = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+\d\d:\d\d)?|-?infinity|-?\d+\.\d\d|\['[a-z.', ]+'\]")
+
+
+@dataclass(slots=True)
+class Known:
+    """A world with everything that is in it: the rows, and the id of one row for each type of node."""
+
+    world: World
+    rows: list[tuple[str, dict[str, Any]]]
+    # What its own people are told, what its visitors are told, and what nobody but its own people may be told.
+    told: set[str] = field(default_factory=set)
+    public: set[str] = field(default_factory=set)
+    marks: set[str] = field(default_factory=set)
+
+    def ids(self, kind: str) -> list[str]:
+        """Every node of a type, those around the buyer's delivered order first."""
+        if kind == "Entitlement":
+            return [node_id(kind, self.world.pool.entitlement_id)]
+        around = {str(self.world.order_id), str(self.world.buyer.customer_id), str(self.world.link_id)}
+        rows = [row for table, row in self.rows if table == TABLES[kind]]
+        rows.sort(key=lambda row: around.isdisjoint(texts_in(row)))
+        return [node_id(kind, UUID(row["id"])) for row in rows]
+
+    def fill(self, kind: str, field: str, argument: str, given: GraphQLArgument) -> Any:
+        """What a field is asked with."""
+        if get_named_type(given.type).name == "ID":
+            return self.ids(ID_ARGUMENTS[kind, field, argument])[0]
+        named = {
+            ("Query", "store", "slug"): self.world.store_slug,
+            ("Query", "order", "code"): self.world.order_code,
+            ("Merchant", "customers", "contact"): self.world.contact,
+        }
+        return named.get((kind, field, argument), False if str(given.type) == "Boolean!" else None)
+
+    def documents(self) -> Documents:
+        """Documents that ask for this world."""
+        return Documents(core_schema(), self.fill)
+
+    def texts(self) -> set[str]:
+        """Every text of every row."""
+        return set(texts_in([row for _, row in self.rows]))
+
+    def rows_of_buyer(self, ctx: Ctx) -> list[tuple[str, dict[str, Any]]]:
+        """The rows that are a buyer's own, or a guest's, and those that every buyer of the merchant may see."""
+        mine = {str(ctx.customer_id or ctx.order_id)}
+        if ctx.order_id is not None:
+            mine |= {row["customer_id"] for table, row in self.rows if table == "order" and row["id"] in mine}
+        for tables in (("order", "ledger_account"), ("order_line", "allocation", "delivery_link"), ("code",)):
+            found = [row for table, row in self.rows if table in tables and not mine.isdisjoint(texts_in(row))]
+            mine |= {row["id"] for row in found} | {row["code_id"] for row in found if row.get("code_id")}
+        return [
+            (table, row) for table, row in self.rows if table in SHOWN_TO_BUYERS or not mine.isdisjoint(texts_in(row))
+        ]
+
+    def nodes_of(self, ctx: Ctx | None) -> set[str]:
+        """The nodes that are an asker's own at this merchant, and the merchant itself."""
+        if ctx is None or ctx.tenant_id != self.world.tenant_id:
+            return set()
+        own = self.rows_of_buyer(ctx)
+        return {
+            node_id(kind, UUID(row["id"]))
+            for kind, behind in TABLES.items()
+            for table, row in own
+            if table == behind and (kind in NODES_OF_BUYERS)
+        }
+
+    def may_know(self, ctx: Ctx | None) -> set[str]:
+        """The texts of the rows that an asker may be told of: a buyer's own at this merchant, nothing to others."""
+        if ctx is None or ctx.tenant_id != self.world.tenant_id:
+            return set()
+        return set(texts_in([row for _, row in self.rows_of_buyer(ctx)]))
+
+
+async def meet(door: Door, owner: Any) -> tuple[Known, Known]:
+    """Two merchants who have nothing to do with each other, and what only the first one's people may be told."""
+    a, b = [Known(world, await rows_of(owner, world.tenant_id)) for world in await make_worlds(door)]
+    for asker in (a.world.owner, a.world.buyer, a.world.other_buyer, a.world.guest, a.world.machine):
+        a.told |= told([answer["data"] for answer in (await everything(door, a, asker)).values()])
+    for name, document in a.documents().queries():
+        if name in PUBLIC_QUERIES:
+            a.public |= told(await door.post(document))
+    common = b.texts() | words_of(core_schema()) | set(PERMISSIONS) | a.public | COINCIDENCES
+    texts = (a.told | a.texts()) - common
+    a.marks = {text for text in texts if len(text) >= MARK_CHARS and not PLAIN.fullmatch(text)}
+    return a, b
+
+
+NODES = "query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }"
+
+
+async def everything(door: Door, known: Known, ctx: Ctx | None) -> dict[str, Any]:
+    """The answers to every query about a world, by what was asked."""
+    documents = known.documents()
+    answers = {name: await door.post(text, ctx=ctx) for name, text in documents.queries()}
+    for kind in documents.nodes():
+        ids = known.ids(kind.name)
+        answers[f"node {kind.name}"] = await door.post(documents.node(kind), {"id": ids[0]}, ctx=ctx)
+        answers[f"nodes {kind.name}"] = await door.post(NODES, {"ids": ids[:100]}, ctx=ctx)
+    return answers
+
+
+def leaked(answer: Any, forbidden: set[str]) -> list[str]:
+    """The marks that an answer holds, in whatever text."""
+    text = "\n".join(told(answer))
+    return sorted(mark for mark in forbidden if mark in text)
+
+
+GOVERNING = frozenset(name for name in PERMISSIONS if name.startswith(("platform.", "system.")))
+# Who must not learn what only the first merchant's people may: made of the first world and the second.
+STRANGERS: dict[str, Callable[[World, World], Ctx | None]] = {
+    "nobody": lambda _a, _b: None,
+    "another merchant's owner": lambda _a, b: b.owner,
+    "another merchant's machine": lambda _a, b: b.machine,
+    "another merchant's buyer": lambda _a, b: b.buyer,
+    "another merchant's buyer's machine": lambda _a, b: b.buyer_machine,
+    "another merchant's guest": lambda _a, b: b.guest,
+    "somebody with every right elsewhere": lambda _a, b: replace(
+        b.owner, customer_id=b.buyer.customer_id, permissions=frozenset(PERMISSIONS) - GOVERNING
+    ),
+    "the same merchant's buyer": lambda a, _b: a.buyer,
+    "another buyer of the same merchant": lambda a, _b: a.other_buyer,
+    "a guest of the same merchant": lambda a, _b: a.guest,
+    "a buyer's machine of the same merchant": lambda a, _b: a.buyer_machine,
+}
