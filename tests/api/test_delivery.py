@@ -53,7 +53,8 @@ async def reveal(door: Door, ctx: Ctx, allocation: str, *, locale: str = "en") -
     show = f"... on RevealCodeSuccess {{ code {{ {CODE} }} }} ... on NotDelivered {{ pending }}"
     show = show.replace("on RevealCodeSuccess { code", "on RevealCodeSuccess { shown: code")
     answer = await door.do("revealCode", {"allocationId": allocation}, ctx=ctx, show=show, locale=locale)
-    return answer | answer.pop("shown", {})
+    shown: dict[str, Any] = answer.pop("shown", {})
+    return answer | shown
 
 
 async def create(door: Door, ctx: Ctx, key: str | None = None, **terms: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ While Valkey is away each process counts for itself, which is more generous and 
 
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -94,7 +94,7 @@ class Budgets:
         return Allowance(who, capacity * self._factor, rate * self._factor, streams * self._factor)
 
     @contextmanager
-    def stream(self, allowance: Allowance, kind: str) -> Iterator[None]:
+    def stream(self, allowance: Allowance, kind: str) -> Generator[None]:
         """Counts a stream of a kind (a socket, an operation) while it is open; TooManyStreams when the client has enough."""
         key = f"{kind} {allowance.key}"
         if self._streams[key] >= allowance.streams:

@@ -218,27 +218,25 @@ def _format_error(error: GraphQLError, context: "Context | None") -> dict[str, A
     extensions = error.extensions or {}
     match original:
         case _ if extensions.get("code") in ErrorCode.__members__:
-            return _shape(error, error.message, extensions)
+            text, told = error.message, extensions
         case Unauthenticated():
             text = "请先登录。" if chinese else "Sign in first, or send valid credentials."
-            return _shape(error, text, {"code": "UNAUTHENTICATED"})
+            told = {"code": "UNAUTHENTICATED"}
         case NotAllowed():
-            return _shape(error, original.message_zh if chinese else original.message, {"code": "FORBIDDEN"})
+            text, told = original.message_zh if chinese else original.message, {"code": "FORBIDDEN"}
         case Refusal():
-            return _shape(error, original.message_zh if chinese else original.message, {"code": "BAD_REQUEST"})
+            text, told = original.message_zh if chinese else original.message, {"code": "BAD_REQUEST"}
         case asyncpg.CharacterNotInRepertoireError():
             # The one character that JSON has and PostgreSQL's text has not.
             text = "文本不能包含字符 U+0000。" if chinese else "A text cannot hold the character U+0000."
-            return _shape(error, text, {"code": "BAD_REQUEST"})
+            told = {"code": "BAD_REQUEST"}
         case _ if error.path is None and (original is None or isinstance(original, GraphQLError | ValueError)):
             # Before anything ran: syntax, validation, variables. The text speaks of the client's own document.
-            return _shape(error, error.message, {"code": "BAD_REQUEST"})
+            text, told = error.message, {"code": "BAD_REQUEST"}
         case _:
-            return _shape(
-                error,
-                _masked(original or error, error, context, chinese=chinese),
-                {"code": "INTERNAL", "id": _id(context)},
-            )
+            text = _masked(original or error, error, context, chinese=chinese)
+            told = {"code": "INTERNAL", "id": _id(context)}
+    return _shape(error, text, told)
 
 
 def _masked(original: BaseException, error: GraphQLError, context: "Context | None", *, chinese: bool) -> str:

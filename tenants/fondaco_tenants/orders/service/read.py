@@ -99,7 +99,9 @@ def order_view(row: Any) -> OrderView:
 
 def allocation_view(row: Any) -> AllocationView:
     """A row as an AllocationView."""
-    return AllocationView(**{**row, "state": AllocationState(row["state"])})
+    fields = dict(row)
+    fields["state"] = AllocationState(fields["state"])
+    return AllocationView(**fields)
 
 
 def may_see(ctx: Ctx, order: OrderView) -> bool:
