@@ -7,7 +7,7 @@ Stands on db.
 """
 
 from fondaco_core.ledger.errors import InsufficientFunds
-from fondaco_core.ledger.rules import affordable
+from fondaco_core.ledger.rules import check_affordable, wallets_debited
 from fondaco_core.ledger.service import (
     Balance,
     Entry,
@@ -27,8 +27,8 @@ __all__ = [
     "Entry",
     "InsufficientFunds",
     "accounts",
-    "affordable",
     "balances",
+    "check_affordable",
     "hold",
     "lock_wallets",
     "post",
@@ -36,4 +36,5 @@ __all__ = [
     "roll_up",
     "statement",
     "void_held",
+    "wallets_debited",
 ]

@@ -16,6 +16,7 @@ from fondaco_tenants.orders.errors import (
     OrderNotOpen,
     OutOfStock,
     PriceChanged,
+    TooMuchUnpaid,
 )
 from fondaco_tenants.orders.events import OrderClosed, OrderFulfilled, OrderPlaced, OrderRefunded
 from fondaco_tenants.orders.rules import SETTLED, AllocationState, OrderState, TimelineEntry
@@ -71,6 +72,7 @@ __all__ = [
     "Simulated",
     "SimulatedLine",
     "TimelineEntry",
+    "TooMuchUnpaid",
     "cancel_order",
     "expire_overdue",
     "find_allocations",

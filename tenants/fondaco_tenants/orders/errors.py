@@ -8,6 +8,7 @@ Refusal
     ├── OutOfStock           fewer units than asked for can be had from any source
     ├── PriceChanged         the price is not the one that the buyer agreed to
     ├── LimitExceeded        more than the listing allows in an order, or to one customer
+    ├── TooMuchUnpaid        the buyer leaves as much unpaid as one may
     ├── GuestsNotServed      the store sells to registered buyers only
     ├── OrderNotOpen         the order is in a state that does not allow this
     ├── HoldExpired          the order was not paid in time; its stock is free again
@@ -86,6 +87,20 @@ class LimitExceeded(Conflict):
         self.remaining = remaining
         self.period_days = period_days
         self.per_order = per_order
+
+
+class TooMuchUnpaid(Conflict):
+    """The buyer leaves as much unpaid as one may: pay or cancel an order first."""
+
+    code = "TOO_MUCH_UNPAID"
+
+    def __init__(self, *, orders_max: int, units_max: int) -> None:
+        super().__init__(
+            f"At most {orders_max} orders with {units_max} units together wait to be paid; pay or cancel one first.",
+            zh=f"最多保留 {orders_max} 个未付款订单、合计 {units_max} 件;请先付款或取消。",
+        )
+        self.orders_max = orders_max
+        self.units_max = units_max
 
 
 class GuestsNotServed(Conflict):

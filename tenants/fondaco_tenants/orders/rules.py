@@ -10,7 +10,7 @@ from fondaco_core import limits
 from fondaco_core.ids import CustomerId, EntitlementId, ListingId, PoolId, SourceId, StoreId, TenantId
 from fondaco_core.money import Money, fee_of
 from fondaco_core.postings import AccountKind, NewTransfer, Owner, Purpose
-from fondaco_tenants.orders.errors import GuestsNotServed, InvalidOrder, LimitExceeded, PriceChanged
+from fondaco_tenants.orders.errors import GuestsNotServed, InvalidOrder, LimitExceeded, PriceChanged, TooMuchUnpaid
 
 
 class OrderState(StrEnum):
@@ -152,6 +152,30 @@ def price_order(quotes: Sequence[Quote], *, agreed: Money | None, guest: bool) -
     if priced.total.amount_minor > limits.AMOUNT_MAX_MINOR:
         raise InvalidOrder("The total is beyond any real sale.", zh="订单总额超出允许范围。", path=("lines",))
     return priced
+
+
+@dataclass(frozen=True, slots=True)
+class Unpaid:
+    """How many orders and units a buyer leaves unpaid."""
+
+    orders: int
+    units: int
+
+
+def check_unpaid(before: Unpaid, *, units: int, guest: bool) -> Unpaid:
+    """What a buyer leaves unpaid with one more order of so many units; refuses what is more than one may."""
+    orders_max = limits.GUEST_UNPAID_ORDERS_MAX if guest else limits.UNPAID_ORDERS_MAX
+    units_max = limits.GUEST_UNPAID_UNITS_MAX if guest else limits.UNPAID_UNITS_MAX
+    after = Unpaid(before.orders + 1, before.units + units)
+    if after.orders > orders_max or after.units > units_max:
+        raise TooMuchUnpaid(orders_max=orders_max, units_max=units_max)
+    return after
+
+
+def check_guest_pays_nothing(total: Money) -> None:
+    """Refuses to take a guest's money out of a wallet: a contact that somebody types proves nothing of whose it is."""
+    if total.amount_minor:
+        raise InsufficientFunds(asked=total, available=Money(0, total.currency))
 
 
 def check_customer_limit(quote: Quote, *, bought: int) -> None:

@@ -31,6 +31,14 @@ LEFT JOIN order_line l ON l.listing_id = w.listing_id AND l.customer_id = $3 AND
 GROUP BY w.listing_id
 """
 
+# What one customer has not paid yet. `$2` is an id older than any hold: ids begin with their time.
+UNPAID = """
+SELECT count(*)::int AS orders, coalesce(sum((
+  SELECT sum(l.live_quantity) FROM order_line l WHERE l.order_id = o.id
+)), 0)::int AS units
+FROM "order" o WHERE o.customer_id = $1 AND o.id > $2 AND o.state = 'PENDING_PAYMENT'
+"""
+
 WRITE = Write(
     frozenset({"order", "order_line", "allocation", "hop"}),
     {

@@ -8,7 +8,7 @@ from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import Invalid, NotFound
 from fondaco_core.ids import AccountId, CustomerId, TenantId, new_id
-from fondaco_core.ledger import Balance, Entry, InsufficientFunds
+from fondaco_core.ledger import Balance, Entry
 from fondaco_core.money import Money
 from fondaco_core.postings import AccountKind, NewTransfer, Owner, Purpose
 from fondaco_tenants import customers
@@ -45,9 +45,7 @@ async def credit_customer_wallet(tx: Tx, ctx: Ctx, *, customer_id: CustomerId, a
     await customers.get_customer(tx, ctx, customer_id)
     own = Owner(ctx.tenant, None, AccountKind.WALLET, amount.currency)
     theirs = Owner(ctx.tenant, customer_id, AccountKind.WALLET, amount.currency)
-    available = await ledger.lock_wallets(tx, [own, theirs])
-    if available[own] < amount.amount_minor:
-        raise InsufficientFunds(asked=amount, available=Money(available[own], amount.currency))
+    ledger.check_affordable({own: amount.amount_minor}, await ledger.lock_wallets(tx, [own, theirs]))
     await ledger.post(tx, [NewTransfer(own, theirs, amount.amount_minor, Purpose.GRANT, new_id())])
     await _on_record(tx, ctx, ctx.tenant, customer_id, amount=amount, reason=reason)
 

@@ -10,8 +10,8 @@ from fondaco_core.db import governing, trading, transaction
 from fondaco_core.errors import Bug
 from fondaco_core.ids import CustomerId, TenantId
 from fondaco_core.ledger import (
-    affordable,
     balances,
+    check_affordable,
     hold,
     lock_wallets,
     post,
@@ -130,12 +130,12 @@ async def test_twenty_payers_at_one_wallet_take_no_more_than_it_has() -> None:
     async def pay() -> bool:
         async with trading(ctx) as tx:
             available = await lock_wallets(tx, [wallet])
-            if not affordable(available, [(wallet, 90)])[0]:
-                return False
+            check_affordable({wallet: 90}, available)
             await post(tx, [NewTransfer(wallet, receivable, 90, Purpose.SALE, None)])
             return True
 
-    paid = await asyncio.gather(*(pay() for _ in range(20)))
+    outcomes = await asyncio.gather(*(pay() for _ in range(20)), return_exceptions=True)
+    paid = [outcome is True for outcome in outcomes]
 
     assert sum(paid) == 11
     assert await balance_of(ctx, wallet) == (10, 0)

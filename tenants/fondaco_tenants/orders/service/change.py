@@ -10,9 +10,8 @@ from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import Bug, Invalid, NotFound
 from fondaco_core.ids import AllocationId, OrderId, OrderLineId, SourceId, new_id
-from fondaco_core.ledger import InsufficientFunds
 from fondaco_core.money import Money
-from fondaco_core.postings import AccountKind, NewTransfer
+from fondaco_core.postings import NewTransfer
 from fondaco_tenants import codes
 from fondaco_tenants.orders import rules, store
 from fondaco_tenants.orders.errors import CodeAlreadyRevealed, HoldExpired, OrderNotOpen
@@ -62,24 +61,13 @@ async def pay_order(tx: Tx, ctx: Ctx, *, order_id: OrderId) -> OrderView:
     )
     allocations = [AllocationId(row["id"]) for row in await tx.fetch(store.FULFIL_ALLOCATIONS, order_id, now)]
     await codes.deliver_codes(tx, allocations)
-    await _require_funds(tx, payments)
+    debited = ledger.wallets_debited(payments)
+    ledger.check_affordable(debited, await ledger.lock_wallets(tx, sorted(debited, key=str)))
     await ledger.post(tx, payments)
     await tx.execute(store.PAID, order_id, now)
     await audit.record(tx, ctx, "order.paid", subject_kind="order", subject_id=order_id, tenant_id=order.tenant_id)
     await outbox.announce(tx, (order.tenant_id, OrderFulfilled(str(order_id))))
     return order_view(await tx.fetchrow(store.LOCK, order_id))
-
-
-async def _require_funds(tx: Tx, payments: Sequence[NewTransfer]) -> None:
-    """Locks the wallets that pay and refuses when one of them cannot."""
-    owners = sorted({t.debit for t in payments if t.debit.kind is AccountKind.WALLET}, key=str)
-    available = await ledger.lock_wallets(tx, owners)
-    for owner in owners:
-        asked = sum(t.amount_minor for t in payments if t.debit == owner)
-        if available[owner] < asked:
-            raise InsufficientFunds(
-                asked=Money(asked, owner.currency), available=Money(available[owner], owner.currency)
-            )
 
 
 async def cancel_order(tx: Tx, ctx: Ctx, *, order_id: OrderId, reason: str | None = None) -> OrderView:

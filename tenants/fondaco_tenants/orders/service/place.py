@@ -15,9 +15,7 @@ from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import Refusal
 from fondaco_core.ids import AllocationId, CodeId, CustomerId, OrderId, PoolId, new_id, new_public_code
-from fondaco_core.ledger import InsufficientFunds
 from fondaco_core.money import Money
-from fondaco_core.postings import AccountKind
 from fondaco_tenants import codes
 from fondaco_tenants.codes import Picked
 from fondaco_tenants.orders import rules, store
@@ -29,9 +27,11 @@ from fondaco_tenants.orders.service.quote import (
     OrderRequest,
     as_guest,
     bought_before,
+    hold_key,
     limit_key,
     quotes_of,
     read_listings,
+    unpaid_before,
 )
 from fondaco_tenants.orders.service.read import OrderView
 
@@ -81,6 +81,7 @@ async def place_orders(
     outcomes: dict[OrderId, Placed | Refusal] = {}
     drafts = await _quote(tx, ctx, customer_id, requests, outcomes)
     drafts = await _within_limits(tx, customer_id, drafts, outcomes, now)
+    drafts = await _payable(tx, ctx, customer_id, drafts, outcomes, now)
     drafts = await _bind_codes(tx, drafts, outcomes)
     drafts = await _affordable(tx, drafts, outcomes)
     if drafts:
@@ -103,7 +104,10 @@ async def _quote(
             rules.check_lines(request.lines)
             quotes = quotes_of(rows, request.lines)
             priced = rules.price_order(quotes, agreed=request.agreed, guest=as_guest(ctx))
-            drafts.append(Draft(customer_id, request, priced))
+            draft = Draft(customer_id, request, priced)
+            if draft.fulfilled and as_guest(ctx):
+                rules.check_guest_pays_nothing(priced.total)
+            drafts.append(draft)
         except Refusal as refusal:
             outcomes[request.order_id] = refusal
     return drafts
@@ -131,6 +135,28 @@ async def _within_limits(
             continue
         for line in lines:
             bought[line.listing_id] += line.quantity
+        kept.append(draft)
+    return kept
+
+
+async def _payable(
+    tx: Tx, ctx: Ctx, customer_id: CustomerId, drafts: list[Draft], outcomes: dict[OrderId, Placed | Refusal], now: datetime
+) -> list[Draft]:
+    """Keeps the orders that may wait to be paid beside those that wait already."""
+    if all(draft.fulfilled for draft in drafts):
+        return drafts
+    await tx.fetch(store.LOCK_LIMITS, [hold_key(customer_id)])
+    unpaid = await unpaid_before(tx, customer_id, now)
+    kept: list[Draft] = []
+    for draft in drafts:
+        if not draft.fulfilled:
+            try:
+                unpaid = rules.check_unpaid(
+                    unpaid, units=sum(line.quantity for line in draft.priced.lines), guest=as_guest(ctx)
+                )
+            except Refusal as refusal:
+                outcomes[draft.request.order_id] = refusal
+                continue
         kept.append(draft)
     return kept
 
@@ -226,23 +252,17 @@ async def _affordable(tx: Tx, drafts: list[Draft], outcomes: dict[OrderId, Place
     paying = [draft for draft in drafts if draft.fulfilled and draft.payments]
     if not paying:
         return drafts
-    owners = sorted(
-        {t.debit for draft in paying for t in draft.payments if t.debit.kind is AccountKind.WALLET}, key=str
-    )
-    available = await ledger.lock_wallets(tx, owners)
+    debits = {draft.request.order_id: ledger.wallets_debited(draft.payments) for draft in paying}
+    available = await ledger.lock_wallets(tx, sorted({wallet for each in debits.values() for wallet in each}, key=str))
     refused: set[OrderId] = set()
-    for draft in paying:
-        debits = [(t.debit, t.amount_minor) for t in draft.payments if t.debit.kind is AccountKind.WALLET]
-        short = next(((owner, amount) for owner, amount in debits if available[owner] < amount), None)
-        if short is None:
-            for owner, amount in debits:
-                available[owner] -= amount
-            continue
-        owner, amount = short
-        refused.add(draft.request.order_id)
-        outcomes[draft.request.order_id] = InsufficientFunds(
-            asked=Money(amount, owner.currency), available=Money(available[owner], owner.currency)
-        )
+    for order_id, debited in debits.items():
+        try:
+            ledger.check_affordable(debited, available)
+        except Refusal as refusal:
+            outcomes[order_id] = refusal
+            refused.add(order_id)
+        else:
+            available = {wallet: amount - debited[wallet] for wallet, amount in available.items()}
     return [draft for draft in drafts if draft.request.order_id not in refused]
 
 

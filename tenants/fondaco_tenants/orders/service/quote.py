@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
+from fondaco_core import limits
 from fondaco_core.context import ActorKind, Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import NotFound
@@ -14,7 +16,7 @@ from fondaco_core.ids import CustomerId, ListingId, OrderId, new_id
 from fondaco_core.money import Money
 from fondaco_tenants import customers
 from fondaco_tenants.orders import store
-from fondaco_tenants.orders.rules import Quote, SourceOffer
+from fondaco_tenants.orders.rules import Quote, SourceOffer, Unpaid
 
 # Before anything was sold here.
 _EVER = datetime(2000, 1, 1, tzinfo=UTC)
@@ -83,6 +85,20 @@ async def bought_before(tx: Tx, customer_id: CustomerId, lines: Sequence[Quote],
     ]
     rows = await tx.fetch(store.BOUGHT, [line.listing_id for line in lines], since, customer_id)
     return {ListingId(row["listing_id"]): int(row["units"]) for row in rows}
+
+
+def hold_key(customer_id: CustomerId) -> int:
+    """The advisory lock under which one customer's unpaid orders go one after the other."""
+    digest = hashlib.blake2b(customer_id.bytes, digest_size=8, person=b"unpaid").digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+async def unpaid_before(tx: Tx, customer_id: CustomerId, now: datetime) -> Unpaid:
+    """What a customer has not paid yet."""
+    oldest = UUID(int=int((now - timedelta(seconds=2 * limits.HOLD_MAX_S)).timestamp() * 1000) << 80)
+    row = await tx.fetchrow(store.UNPAID, customer_id, oldest)
+    assert row is not None
+    return Unpaid(row["orders"], row["units"])
 
 
 def limit_key(listing_id: ListingId, customer_id: CustomerId) -> int:

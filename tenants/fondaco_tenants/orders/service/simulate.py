@@ -107,7 +107,12 @@ async def _refusal(
             raise OutOfStock(
                 line.listing_id, asked=line.quantity, available=line.quantity - missing, path=("lines", str(line.line))
             )
-        if request.pay_by is PayBy.WALLET and priced.total.amount_minor:
+        if request.pay_by is PayBy.LATER:
+            unpaid = rules.Unpaid(0, 0) if customer_id is None else await unpaid_before(tx, customer_id, clock.now())
+            rules.check_unpaid(unpaid, units=sum(quote.quantity for quote in quotes), guest=as_guest(ctx))
+        elif as_guest(ctx):
+            rules.check_guest_pays_nothing(priced.total)
+        elif priced.total.amount_minor:
             await _require_affordable(tx, customer_id, priced)
     except Refusal as refusal:
         return refusal
