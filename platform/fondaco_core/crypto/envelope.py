@@ -114,16 +114,6 @@ class DataKey:
         """A key of its own for a purpose, such as a look-up hash; the same every time, and unrelated to all others."""
         return derive(self._material, f"use|{purpose}")
 
-    def joined_with(self, link_secret: Secret[str], *, purpose: str) -> "DataKey":
-        """A key that needs both this one and the secret of a link, which the database never holds.
-
-        What it seals opens neither from a copy of the database with every server key, nor from the link alone.
-        """
-        # The first part has a fixed length, so that no other pair of parts joins to the same bytes.
-        both = Secret(self._material.reveal() + link_secret.reveal().encode())
-        material = derive(both, f"link|{purpose}")
-        return DataKey(material, number=self.number, tenant_id=self.tenant_id, purpose=purpose)
-
     def __repr__(self) -> str:
         return f"DataKey({self.purpose} {self.number} of {self.tenant_id or 'the platform'})"
 

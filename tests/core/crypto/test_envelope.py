@@ -149,24 +149,6 @@ async def test_a_data_key_survives_the_rotation_of_its_master_key() -> None:
     assert again.open(sealed, aad=b"here") == b"code"
 
 
-@given(st.text(min_size=1, max_size=50), st.text(min_size=1, max_size=50))
-def test_a_link_key_opens_only_with_the_secret_of_the_link(secret: str, other: str) -> None:
-    assume(secret != other)
-    key = make_key()
-    sealed = key.joined_with(Secret(secret), purpose="link").seal(b"code", aad=b"here")
-
-    assert key.joined_with(Secret(secret), purpose="link").open(sealed, aad=b"here") == b"code"
-    without = [
-        key,
-        key.joined_with(Secret(other), purpose="link"),
-        key.joined_with(Secret(secret), purpose="gift"),
-        make_key(material=bytes(range(1, 33))).joined_with(Secret(secret), purpose="link"),
-    ]
-    for lacking in without:
-        with pytest.raises(Tampered):
-            lacking.open(sealed, aad=b"here")
-
-
 def test_derived_keys_are_stable_and_differ_by_purpose_and_source() -> None:
     source = Secret(bytes(range(32)))
 

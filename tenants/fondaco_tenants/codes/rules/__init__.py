@@ -12,7 +12,6 @@ from fondaco_tenants.codes.rules.lines import (
     read_columns,
 )
 from fondaco_tenants.codes.rules.states import (
-    FREE_UNSOLD,
     NEVER,
     NEXT_STATES,
     BatchState,
@@ -22,13 +21,11 @@ from fondaco_tenants.codes.rules.states import (
     RevealVia,
     UploadState,
     before_states,
-    may_become,
     pack,
     unpack,
 )
 
 __all__ = [
-    "FREE_UNSOLD",
     "NEVER",
     "NEXT_STATES",
     "BatchState",
@@ -46,7 +43,6 @@ __all__ = [
     "RevealVia",
     "UploadState",
     "before_states",
-    "may_become",
     "pack",
     "read_columns",
     "unpack",

@@ -34,14 +34,6 @@ NEXT_STATES: dict[CodeState, frozenset[CodeState]] = {
     CodeState.EXPIRED: frozenset(),
 }
 
-# States in which nobody has bought the code: voiding it from there frees its fingerprint, so that it may come again.
-FREE_UNSOLD = frozenset({CodeState.AVAILABLE, CodeState.QUARANTINED})
-
-
-def may_become(before: CodeState, after: CodeState) -> bool:
-    """Whether a code may go from one state to another."""
-    return after in NEXT_STATES[before]
-
 
 def before_states(after: CodeState) -> frozenset[CodeState]:
     """The states from which a code may come to this one."""
