@@ -205,7 +205,6 @@ def test_only_buying_is_open_to_anybody() -> None:
 
 @pytest.mark.parametrize("asker", ASKERS)
 async def test_no_stranger_follows_what_is_anothers(door: Door, known: tuple[Known, Known], asker: str) -> None:
-    a, _ = known
     attempt = Attempt(door, known, asker)
     root = core_schema().subscription_type
     assert root is not None

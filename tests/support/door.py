@@ -24,15 +24,21 @@ class Door:
         self._askers = askers
 
     async def send(
-        self, path: str, *, ctx: Ctx | None = None, headers: dict[str, str] | None = None, **body: Any
+        self,
+        path: str,
+        *,
+        ctx: Ctx | None = None,
+        headers: dict[str, str] | None = None,
+        method: str = "POST",
+        **body: Any,
     ) -> httpx2.Response:
-        """The answer to any POST, as an anonymous visitor or as `ctx`."""
+        """The answer to any request, as an anonymous visitor or as `ctx`."""
         given = dict(headers or {})
         if ctx is not None:
             token = secrets.token_urlsafe(24)
             self._askers[token] = ctx
             given["authorization"] = f"Bearer {token}"
-        return await self._client.post(path, headers=given, **body)
+        return await self._client.request(method, path, headers=given, **body)
 
     async def post(
         self, query: str, variables: dict[str, Any] | None = None, *, ctx: Ctx | None = None, locale: str = "en"
