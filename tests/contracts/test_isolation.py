@@ -6,7 +6,6 @@ fails and says what is missing.
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from graphql import GraphQLObjectType

@@ -106,8 +106,10 @@ class Documents:
         }
         parts = ["__typename"]
         shared = {interface for member in members for interface in member.interfaces}
-        for interface in sorted(shared, key=lambda each: each.name):
-            parts.append(f"... on {interface.name} {{ {' '.join(self._plain(interface, members))} }}")
+        parts += [
+            f"... on {interface.name} {{ {' '.join(self._plain(interface, members))} }}"
+            for interface in sorted(shared, key=lambda each: each.name)
+        ]
         for member in members:
             common = {name for interface in member.interfaces for name in interface.fields}
             below = (*path, member.name)

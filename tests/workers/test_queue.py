@@ -195,6 +195,7 @@ async def test_what_a_killed_worker_had_begun_is_done_once(start: Start, queue_s
         (child,) = children(worker.pid)
         os.kill(child, signal.SIGKILL)
         assert ends(worker.pid)
+    await let_time_pass(probe_id)
 
     start(*WORKER)
 
@@ -280,6 +281,7 @@ async def test_slow_work_leaves_room_for_the_rest(start: Start, queue_settings: 
         assert await count(WAITING_FOR_A_LOCK, "%pg_advisory_xact_lock_shared%") <= 1
 
     for probe_id in probes:
+        await let_time_pass(probe_id)
         await until(lambda probe_id=probe_id: is_done(probe_id, "probe.lingered"))  # type: ignore[misc]
 
 
