@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from fondaco_api.graphql.budget import Budgets
-from fondaco_api.graphql.code_changes import Upload
+from fondaco_api.graphql.code_imports import Upload
 from fondaco_api.graphql.context import Context
 from fondaco_api.graphql.documents import Documents, Persisted
 from fondaco_api.graphql.execution import Engine, core_of

@@ -9,7 +9,8 @@ import orjson
 import pytest
 
 from fondaco_api.graphql.catalog import Entitlement
-from fondaco_api.graphql.codes import Code, CodeBatch, Pool
+from fondaco_api.graphql.code_batches import CodeBatch
+from fondaco_api.graphql.codes import Code, Pool
 from fondaco_api.graphql.node import global_id, read_global_id
 from fondaco_api.graphql.schema import core_schema
 from fondaco_core import limits, tenancy

@@ -1,21 +1,21 @@
-"""The vault in the schema: pools, imports, codes. Masked everywhere; plaintext is only in the result of a reveal."""
+"""The vault in the schema: pools and codes. Masked everywhere; plaintext is only in the result of a reveal."""
 
 from datetime import datetime
-from typing import Annotated, NamedTuple
+from typing import Annotated
 from uuid import UUID
 
 import strawberry
 
 from fondaco_api.graphql.catalog import Entitlement
+from fondaco_api.graphql.code_batches import CodeBatch, Imports, ends, load_imports
 from fondaco_api.graphql.context import Context, Info
 from fondaco_api.graphql.enums import described
 from fondaco_api.graphql.node import Node, key_of
 from fondaco_api.graphql.paging import After, Before, Connection, First, Last, connect, read_page
-from fondaco_api.graphql.scalars import BigInt, Money
 from fondaco_core import limits
 from fondaco_core.ids import BatchId, CodeId, EntitlementId, PoolId
 from fondaco_tenants import codes
-from fondaco_tenants.codes import BatchState, CodeState, ImportFormat, ImportOutcome, LineReason
+from fondaco_tenants.codes import CodeState
 
 described(
     CodeState,
@@ -27,39 +27,6 @@ described(
     VOID="Taken out for good; nobody bought it.",
     EXPIRED="Its time was over before anybody bought it.",
     QUARANTINED="Out of sale until somebody has looked into it.",
-)
-described(
-    BatchState,
-    "Where an import stands.",
-    IMPORTING="It goes on; its codes come into stock as they are read.",
-    READY="It is done; its counts are final.",
-    UNDONE="It was taken back while nobody had touched any of its codes.",
-    FAILED="It was given up; what it had read by then is in stock.",
-)
-described(
-    ImportFormat,
-    "How an import is written; always UTF-8.",
-    TXT="One code a line.",
-    CSV="Columns, with a header that names them (code, pin, expiry) or without one: code; code and PIN; code, PIN and expiry.",
-)
-described(
-    ImportOutcome,
-    "What became of a line that was not accepted.",
-    DUPLICATE="The code was here already.",
-    REJECTED="The line says no code that can be sold.",
-)
-described(
-    LineReason,
-    "Why a line was not accepted.",
-    EMPTY="Nothing is left of the code without spaces and hyphens.",
-    TOO_LONG=f"The code has more than {limits.CODE_BYTES_MAX} bytes.",
-    NOT_TEXT="The line is not UTF-8, or holds control characters.",
-    COLUMNS="It has too many columns or odd quotes, or the header names no code.",
-    BAD_URL="It is not an address, and codes of this pool are links.",
-    BAD_EXPIRY="Its expiry is no date; write 2027-01-31.",
-    EXPIRED="Its time is over already.",
-    DUPLICATE_IN_FILE="An earlier line of the same file says the same code.",
-    DUPLICATE="The code is on the platform already.",
 )
 
 
@@ -79,37 +46,6 @@ async def load_stock(context: Context, ids: list[PoolId]) -> list[int]:
     return [found.get(id_, 0) for id_ in ids]
 
 
-class _Imports(NamedTuple):
-    """A page of a pool's imports."""
-
-    pool_id: PoolId
-    after: BatchId | None
-    backward: bool
-    limit: int
-
-
-async def load_imports(context: Context, pages: list[_Imports]) -> list[list[codes.Batch]]:
-    """Pages of pools' imports; those that differ by their pool alone are read together."""
-    found: dict[_Imports, list[codes.Batch]] = {}
-    async with context.reading() as tx:
-        for after, backward, limit in dict.fromkeys(page[1:] for page in pages):
-            pools = [page.pool_id for page in pages if page[1:] == (after, backward, limit)]
-            listed = await codes.list_batches(
-                tx, context.ctx, pool_ids=pools, after=after, backward=backward, count=limit
-            )
-            found |= {_Imports(pool, after, backward, limit): rows for pool, rows in listed.items()}
-    return [found[page] for page in pages]
-
-
-async def load_batches(context: Context, ids: list[BatchId]) -> list[codes.Batch | None]:
-    """Imports by their ids, of the asker's tenant."""
-    if context.ctx.tenant_id is None or not context.ctx.has("codes.read"):
-        return [None for _ in ids]
-    async with context.reading() as tx:
-        found = await codes.batches_by_ids(tx, context.ctx, batch_ids=ids)
-    return [found.get(id_) for id_ in ids]
-
-
 async def load_codes(context: Context, ids: list[CodeId]) -> list[codes.Code | None]:
     """Codes by their ids, masked, of the asker's tenant."""
     if context.ctx.tenant_id is None or not context.ctx.has("codes.read"):
@@ -117,10 +53,6 @@ async def load_codes(context: Context, ids: list[CodeId]) -> list[codes.Code | N
     async with context.reading() as tx:
         found = await codes.codes_by_ids(tx, context.ctx, code_ids=ids)
     return [found.get(id_) for id_ in ids]
-
-
-def _ends(moment: datetime) -> datetime | None:
-    return None if moment >= codes.NEVER else moment
 
 
 @strawberry.type(description="How much of a pool can be sold now.")
@@ -169,11 +101,11 @@ class Pool(Node):
     @strawberry.field(description="Its imports, newest first.")
     async def batches(
         self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
-    ) -> Connection["CodeBatch"]:
+    ) -> Connection[CodeBatch]:
         """A page of imports."""
         page = read_page(first, after, last, before, keys=(UUID,))
         (place,) = page.bound(1)
-        asked = _Imports(self.row.id, place, page.backward, page.limit)
+        asked = Imports(self.row.id, place, page.backward, page.limit)
         rows = await info.context.loaders.load(load_imports, asked)
         return connect(page, rows, key=lambda row: (row.id,), make=CodeBatch.of)
 
@@ -226,143 +158,6 @@ class Pool(Node):
         return info.context.ctx.has("codes.edit")
 
 
-@strawberry.type(description="A line of an import that did not become a code in stock.")
-class ImportLine:
-    """A line of the report."""
-
-    line: int = strawberry.field(description="Its number in the file, from 1, blank lines and the header counted.")
-    outcome: ImportOutcome = strawberry.field(description="What became of it.")
-    reason: LineReason = strawberry.field(description="Why.")
-    masked_code: str = strawberry.field(description="Its code with most of it hidden; empty when it could not be read.")
-
-
-@strawberry.type(
-    description="One import into a pool: where its codes came from, what they cost, what became of its lines."
-)
-class CodeBatch(Node):
-    """An import; for the merchant only."""
-
-    row: strawberry.Private[codes.Batch]
-
-    @classmethod
-    def of(cls, row: codes.Batch) -> "CodeBatch":
-        """The schema's form of an import."""
-        return cls(key=row.id, row=row)
-
-    @classmethod
-    async def load_node(cls, context: Context, key: UUID) -> "CodeBatch | None":
-        """The import, for the merchant whose it is."""
-        row = await context.loaders.load(load_batches, BatchId(key))
-        return None if row is None else cls.of(row)
-
-    @strawberry.field(description="The pool it went into.")
-    async def pool(self, info: Info) -> Pool | None:
-        """The pool."""
-        return await Pool.load_node(info.context, self.row.pool_id)
-
-    @strawberry.field(description="Where it stands.")
-    def state(self) -> BatchState:
-        """The state."""
-        return self.row.state
-
-    @strawberry.field(description="Where its codes came from, as the importer said it.")
-    def origin(self) -> str:
-        """The origin."""
-        return self.row.origin
-
-    @strawberry.field(description="What each of its codes cost.")
-    def unit_cost(self) -> Money:
-        """The cost."""
-        return Money.of(self.row.unit_cost)
-
-    @strawberry.field(description="When its codes expire whose lines do not say so themselves; null for never.")
-    def expires_at(self) -> datetime | None:
-        """The expiry."""
-        return _ends(self.row.expires_at)
-
-    @strawberry.field(description="How the file was written.")
-    def format(self) -> ImportFormat:
-        """The format."""
-        return self.row.format
-
-    @strawberry.field(description="How large the file is, in bytes.")
-    def bytes_total(self) -> BigInt:
-        """All bytes."""
-        return BigInt(self.row.bytes_total)
-
-    @strawberry.field(description="How much of the file is done, in bytes.")
-    def bytes_done(self) -> BigInt:
-        """Bytes done."""
-        return BigInt(self.row.bytes_done)
-
-    @strawberry.field(description="Lines that were read so far, without blank ones and the header.")
-    def lines(self) -> int:
-        """The lines."""
-        return self.row.lines
-
-    @strawberry.field(description="Lines that became codes in stock.")
-    def accepted(self) -> int:
-        """New codes."""
-        return self.row.accepted
-
-    @strawberry.field(description="Lines whose code was here already.")
-    def duplicates(self) -> int:
-        """Known codes."""
-        return self.row.duplicates
-
-    @strawberry.field(description="Lines that say no code that can be sold.")
-    def rejected(self) -> int:
-        """Lines that are none."""
-        return self.row.rejected
-
-    @strawberry.field(
-        description=f"The lines that were not accepted, in the order of the file; the first {limits.IMPORT_REPORT_LINES_MAX} of them."
-    )
-    async def report(
-        self,
-        info: Info,
-        *,
-        outcome: Annotated[ImportOutcome | None, strawberry.argument(description="Only these.")] = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[ImportLine]:
-        """A page of the report."""
-        page = read_page(first, after, last, before, keys=(int,))
-        (place,) = page.bound(1)
-        async with info.context.reading() as tx:
-            rows = await codes.list_report(
-                tx, info.context.ctx, batch_id=self.row.id, outcome=outcome,
-                after=place, backward=page.backward, count=page.limit,
-            )  # fmt: skip
-        return connect(page, rows, key=lambda row: (row.line,), make=_line)
-
-    @strawberry.field(description="When it began.")
-    def created_at(self) -> datetime:
-        """The beginning."""
-        return self.row.created_at
-
-    @strawberry.field(description="When it ended; null while it goes on.")
-    def finished_at(self) -> datetime | None:
-        """The end."""
-        return self.row.finished_at
-
-    @strawberry.field(description="Why it was given up, as a name for programs; null for all others.")
-    def failure(self) -> str | None:
-        """The failure."""
-        return self.row.failure
-
-    @strawberry.field(description="Whether you may undo it, as long as nobody has touched any of its codes.")
-    def viewer_can_undo(self, info: Info) -> bool:
-        """Whether one may undo."""
-        return self.row.state is BatchState.READY and info.context.ctx.has("codes.import")
-
-
-def _line(row: codes.ReportLine) -> ImportLine:
-    return ImportLine(line=row.line, outcome=row.outcome, reason=row.reason, masked_code=row.masked)
-
-
 @strawberry.type(description="One code of a merchant's own stock, with most of it hidden.")
 class Code(Node):
     """A code; for the merchant only."""
@@ -400,7 +195,7 @@ class Code(Node):
     @strawberry.field(description="When it expires; null for never.")
     def expires_at(self) -> datetime | None:
         """The expiry."""
-        return _ends(self.row.expires_at)
+        return ends(self.row.expires_at)
 
     @strawberry.field(description="Why it was quarantined, released or voided; null for other codes.")
     def reason(self) -> str | None:
@@ -441,20 +236,6 @@ class Code(Node):
     def viewer_can_reveal(self, info: Info) -> bool:
         """Whether one may reveal."""
         return info.context.ctx.has("codes.reveal")
-
-
-@strawberry.type
-class Query:
-    """Looking at an import."""
-
-    @strawberry.field(description="An import by its id; null when it does not exist or you may not see it.")
-    async def code_batch(
-        self,
-        info: Info,
-        id: Annotated[strawberry.ID, strawberry.argument(description="The import's id.")],
-    ) -> CodeBatch | None:
-        """One import."""
-        return await CodeBatch.load_node(info.context, key_of(id, CodeBatch))
 
 
 @strawberry.type

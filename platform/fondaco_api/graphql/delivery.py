@@ -1,10 +1,9 @@
-"""Showing codes to their buyers, and links that do, in the schema.
+"""What shows codes to their buyers, in the schema: links, reveals, and a code in the open.
 
 `RevealedCode` is what shows a buyer's code; nothing of it is kept for repeated requests. (A merchant's own code is shown by
 `RevealOwnCodeSuccess`; there is no third.) Orders show their links and reveals through `OrderDelivery`, which Order inherits.
 """
 
-import base64
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, cast
 from uuid import UUID
@@ -13,14 +12,10 @@ import strawberry
 
 from fondaco_api.graphql.context import Context, Info
 from fondaco_api.graphql.enums import described
-from fondaco_api.graphql.errors import Failure, failure
-from fondaco_api.graphql.node import Node, fetch, key_of, read_global_id
-from fondaco_api.graphql.transaction import mutation
+from fondaco_api.graphql.node import Node, fetch, global_id
 from fondaco_core import clock, limits
 from fondaco_core.context import ActorKind
-from fondaco_core.db import Tx
-from fondaco_core.errors import Invalid, NotFound
-from fondaco_core.ids import AllocationId, LinkId, OrderId
+from fondaco_core.ids import LinkId, OrderId
 from fondaco_tenants import delivery
 from fondaco_tenants.codes import RevealVia
 from fondaco_tenants.delivery import LinkState
@@ -46,27 +41,6 @@ described(
     GUEST="To who holds the order's token.",
     BACK_OFFICE="To somebody of the merchant, with a reason.",
 )
-
-
-@failure(delivery.NotDelivered)
-class NotDelivered(Failure):
-    """There is no code to show: it is still on its way, or the purchase was undone."""
-
-    pending: bool = strawberry.field(description="Whether it is still on its way, so that asking again later helps.")
-
-
-def _key(text: str, name: str, *, path: str) -> UUID:
-    """The row's id behind the global id of a type that is declared above this file."""
-    read = read_global_id(text)
-    if read is None:
-        raise Invalid("This is not an id that was issued here.", zh="这不是本系统签发的 ID。", path=(path,))
-    if read[0].__name__ != name:
-        raise NotFound(name.lower(), path=(path,))
-    return read[1]
-
-
-def _id(name: str, key: UUID) -> strawberry.ID:
-    return strawberry.ID(base64.b64encode(f"{name}:{key}".encode()).decode())
 
 
 async def load_links(context: Context, ids: list[LinkId]) -> list[delivery.Link | None]:
@@ -99,7 +73,7 @@ class RevealedCode:
     @strawberry.field(description="The unit of the order whose code it is.")
     def allocation_id(self) -> strawberry.ID:
         """The unit's global id."""
-        return _id("Allocation", self.unit.allocation_id)
+        return strawberry.ID(global_id("Allocation", self.unit.allocation_id))
 
     @strawberry.field(description="What was sold, as the order calls it.")
     def title(self) -> str:
@@ -141,22 +115,6 @@ class RevealedCode:
     def reveal_count(self) -> int:
         """The number of showings."""
         return self.unit.reveal_count
-
-
-@strawberry.type(description="The code of one unit, in the open.")
-class RevealCodeSuccess:
-    """One alone."""
-
-    code: RevealedCode = strawberry.field(description="The code, with what its buyer needs to use it.")
-
-
-@strawberry.type(description="The delivered codes of an order, in the open.")
-class RevealOrderSuccess:
-    """Many at once."""
-
-    codes: list[RevealedCode] = strawberry.field(
-        description=f"One for each delivered unit, at most {limits.REVEAL_UNITS_MAX}, in the order of the basket."
-    )
 
 
 @strawberry.type(description="A link that shows an order's codes, or one unit's, a limited number of times.")
@@ -214,7 +172,7 @@ class DeliveryLink(Node):
     @strawberry.field(description="The order whose codes it shows.")
     async def order(self, info: Info) -> Annotated["Order", strawberry.lazy("fondaco_api.graphql.orders")] | None:
         """The order."""
-        found: Any = await fetch(info.context, _id("Order", self.link.order_id))
+        found: Any = await fetch(info.context, global_id("Order", self.link.order_id))
         return cast("Order | None", found)
 
     @strawberry.field(description="The one unit whose code it shows; null when it shows the whole order's.")
@@ -224,7 +182,7 @@ class DeliveryLink(Node):
         """The unit."""
         if self.link.allocation_id is None:
             return None
-        found: Any = await fetch(info.context, _id("Allocation", self.link.allocation_id))
+        found: Any = await fetch(info.context, global_id("Allocation", self.link.allocation_id))
         return cast("Allocation | None", found)
 
     @strawberry.field(description="Whether you may withdraw it now.")
@@ -263,7 +221,8 @@ class CodeReveal:
     @strawberry.field(description="The unit whose code it was; null for a code shown outside of any order.")
     def allocation_id(self) -> strawberry.ID | None:
         """The unit's global id."""
-        return None if self.reveal.allocation_id is None else _id("Allocation", self.reveal.allocation_id)
+        key = self.reveal.allocation_id
+        return None if key is None else strawberry.ID(global_id("Allocation", key))
 
     @strawberry.field(description="The link that was opened; null when it was not by a link.")
     async def link(self, info: Info) -> DeliveryLink | None:
@@ -286,134 +245,3 @@ class OrderDelivery:
         """The order's reveals."""
         key = OrderId(cast("Any", self).key)
         return [CodeReveal(reveal=reveal) for reveal in await info.context.loaders.load(load_reveals, key)]
-
-
-@strawberry.input(description="Whose code to show.")
-class RevealCodeInput:
-    """One unit."""
-
-    allocation_id: strawberry.ID = strawberry.field(description="The unit of your order.")
-
-
-@strawberry.input(description="Whose codes to show.")
-class RevealOrderInput:
-    """One order."""
-
-    order_id: strawberry.ID = strawberry.field(description="Your order.")
-
-
-@strawberry.input(description="What a new link shall open, how often and until when.")
-class CreateDeliveryLinkInput:
-    """A link's terms."""
-
-    order_id: strawberry.ID = strawberry.field(description="The order whose codes it shows.")
-    allocation_id: strawberry.ID | None = strawberry.field(
-        default=None, description="One unit of it, when it shall show that one alone."
-    )
-    opens_max: int = strawberry.field(
-        default=1,
-        description=f"How often it may open, from 1 to {limits.LINK_OPENS_MAX}. Each opening shows all its codes.",
-    )
-    expires_in_hours: int = strawberry.field(
-        default=24, description=f"How long it lives, in hours, from 1 to {limits.LINK_HOURS_MAX}."
-    )
-
-
-@strawberry.input(description="Which link to withdraw.")
-class RevokeDeliveryLinkInput:
-    """One link."""
-
-    link_id: strawberry.ID = strawberry.field(description="The link.")
-
-
-@strawberry.type(description="The link is made.")
-class CreateDeliveryLinkSuccess:
-    """The link with its whole address, which is derived anew whenever the same request is repeated."""
-
-    link: DeliveryLink = strawberry.field(description="The link.")
-
-    @strawberry.field(
-        description="Its whole address, with the secret behind the #. It is told here alone, and again only to a repetition "
-        "of the same request; null when it cannot be told any more."
-    )
-    async def url(self, info: Info) -> str | None:
-        """The address to hand on."""
-        async with info.context.reading() as tx:
-            address = await delivery.find_link_address(tx, info.context.ctx, link_id=LinkId(self.link.key))
-        return None if address is None else info.context.settings.public_url + address.reveal()
-
-
-@strawberry.type(description="The link is withdrawn.")
-class RevokeDeliveryLinkSuccess:
-    """The link as it is now."""
-
-    link: DeliveryLink = strawberry.field(description="The link as it is now.")
-
-
-@strawberry.type
-class Mutation:
-    """What can be done about deliveries."""
-
-    @mutation(refusals=[delivery.NotDelivered], replays=False)
-    async def reveal_code(
-        self,
-        info: Info,
-        tx: Tx,
-        input: Annotated[RevealCodeInput, strawberry.argument(description="Whose code to show.")],
-    ) -> RevealCodeSuccess:
-        """Shows the code of one delivered unit to its buyer, and puts the showing on record with who, when and from where.
-
-        From then on the unit is not refunded automatically. Asking again shows it again, on record again; nothing is
-        kept for repeated requests.
-        """
-        allocation_id = AllocationId(_key(input.allocation_id, "Allocation", path="allocation_id"))
-        unit = await delivery.reveal_code(tx, info.context.ctx, allocation_id=allocation_id)
-        return RevealCodeSuccess(code=RevealedCode(unit=unit))
-
-    @mutation(refusals=[delivery.NotDelivered], replays=False)
-    async def reveal_order(
-        self,
-        info: Info,
-        tx: Tx,
-        input: Annotated[RevealOrderInput, strawberry.argument(description="Whose codes to show.")],
-    ) -> RevealOrderSuccess:
-        """Shows every delivered code of an order to its buyer at once, each on record; units on their way are left out."""
-        order_id = OrderId(_key(input.order_id, "Order", path="order_id"))
-        units = await delivery.reveal_order(tx, info.context.ctx, order_id=order_id)
-        return RevealOrderSuccess(codes=[RevealedCode(unit=unit) for unit in units])
-
-    @mutation(refusals=[delivery.NotDelivered, delivery.TooManyLinks])
-    async def create_delivery_link(
-        self,
-        info: Info,
-        tx: Tx,
-        input: Annotated[CreateDeliveryLinkInput, strawberry.argument(description="The link's terms.")],
-    ) -> CreateDeliveryLinkSuccess:
-        """Makes a link that shows an order's codes a limited number of times to whoever has it, without an account.
-
-        For the buyer, to hand a code on; for the merchant's support, to send it without seeing it. Opening its page shows
-        nothing; pressing its button does.
-        """
-        unit = input.allocation_id
-        link = await delivery.create_link(
-            tx,
-            info.context.ctx,
-            order_id=OrderId(_key(input.order_id, "Order", path="order_id")),
-            allocation_id=None if unit is None else AllocationId(_key(unit, "Allocation", path="allocation_id")),
-            opens_max=input.opens_max,
-            expires_in_hours=input.expires_in_hours,
-        )
-        return CreateDeliveryLinkSuccess(link=DeliveryLink.of(link))
-
-    @mutation()
-    async def revoke_delivery_link(
-        self,
-        info: Info,
-        tx: Tx,
-        input: Annotated[RevokeDeliveryLinkInput, strawberry.argument(description="Which link to withdraw.")],
-    ) -> RevokeDeliveryLinkSuccess:
-        """Withdraws a delivery link, so that it opens no more; what it has shown stays shown and on record."""
-        link_id = LinkId(key_of(input.link_id, DeliveryLink, path=("link_id",)))
-        return RevokeDeliveryLinkSuccess(
-            link=DeliveryLink.of(await delivery.revoke_link(tx, info.context.ctx, link_id=link_id))
-        )

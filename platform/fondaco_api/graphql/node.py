@@ -54,9 +54,10 @@ class Node:
         raise NotImplementedError(cls.__name__)
 
 
-def global_id(kind: type[Node], key: UUID) -> str:
-    """The opaque id of a node: its type's name and its row's id."""
-    return base64.b64encode(f"{kind.node_name or kind.__name__}:{key}".encode()).decode()
+def global_id(kind: type[Node] | str, key: UUID) -> str:
+    """The opaque id of a node: its type's name and its row's id. By its name where importing the type would be a circle."""
+    name = kind if isinstance(kind, str) else kind.node_name or kind.__name__
+    return base64.b64encode(f"{name}:{key}".encode()).decode()
 
 
 # An attribute, not a resolver: every object of every answer has one, and attributes cost a tenth (executor.py).
