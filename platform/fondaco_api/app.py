@@ -89,7 +89,10 @@ class Process:
         return await self._context(lambda: self.authenticate(connection, parameters=parameters), connection)
 
     async def _context(self, asker: Callable[[], Awaitable[Ctx]], connection: HTTPConnection) -> Context:
-        return Context(ctx=await asker(), settings=self.settings, request=connection, valkey=self.valkey, asker=asker)
+        return Context(
+            ctx=await asker(), settings=self.settings, request=connection, valkey=self.valkey, asker=asker,
+            budgets=self.engine.budgets,
+        )  # fmt: skip
 
     async def check_valkey(self) -> None:
         """Readiness: Valkey answers."""

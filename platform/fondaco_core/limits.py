@@ -9,6 +9,15 @@ ORDERS_PER_REQUEST_MAX = 100
 # How long an unpaid order holds its stock, in seconds, unless the store says otherwise, and the longest it may say.
 HOLD_S = 15 * 60
 HOLD_MAX_S = 24 * 60 * 60
+# How many orders, and how many units over all of them, one buyer may leave unpaid at one merchant: a guest, whom nobody
+# knows, and an account. Who holds without paying takes stock from those who would pay.
+GUEST_UNPAID_ORDERS_MAX = 3
+GUEST_UNPAID_UNITS_MAX = 20
+UNPAID_ORDERS_MAX = 100
+UNPAID_UNITS_MAX = HOLD_CODES_MAX
+# How many units strangers and buyers' accounts of one address may begin to hold unpaid within HOLD_S; a shared address is
+# that of a school, not of a city.
+ADDRESS_UNPAID_UNITS_MAX = 200
 # The longest that `placeOrder` waits for fulfilment before it answers with a pending order, in milliseconds.
 WAIT_MAX_MS = 30_000
 
@@ -257,3 +266,5 @@ MEMORY_S = 0.5
 # How many such answers one process keeps, some 20 kB each, and the longest variables one is kept for.
 MEMORY_ANSWERS_MAX = 500
 MEMORY_KEY_BYTES_MAX = 2_000
+# How many objects a front door makes before it looks for cycles among the young ones: some ten requests' worth, a few MB.
+GARBAGE_LOOK_EVERY = 20_000

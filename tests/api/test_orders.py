@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -15,7 +16,7 @@ from fondaco_api.graphql.node import global_id
 from fondaco_api.graphql.orders import Allocation, Order
 from fondaco_api.graphql.schema import schema
 from fondaco_api.graphql.tenancy import Tenant
-from fondaco_core import clock, identity
+from fondaco_core import clock, identity, limits
 from fondaco_core.config import Settings
 from fondaco_core.context import Ctx
 from fondaco_core.db import Database, transaction
@@ -464,3 +465,81 @@ async def test_a_character_that_no_text_can_hold_is_the_askers_mistake(door: Doo
     )
 
     assert answer["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
+
+
+async def test_a_contact_that_is_typed_pays_nothing(door: Door) -> None:
+    shop = await make_shop(stock=3)
+    contact = some_email()
+    mine = await buy(door, None, shop, guest={"contact": contact}, payBy="LATER")
+    async with transaction(shop.owner) as tx:
+        (known,) = await customers.list_customers(tx, shop.owner, contact=contact)
+    await fund(shop.tenant_id, known.id, PRICE * 3)
+    guest = await identity.authenticate_bearer(Secret(mine["guestToken"]), Ctx())
+
+    at_once = await buy(door, None, shop, guest={"contact": contact}, payBy="WALLET")
+    later = await door.do("payOrder", {"orderId": mine["order"]["id"]}, ctx=guest, show="__typename")
+
+    assert at_once["code"] == later["code"] == "INSUFFICIENT_FUNDS"
+    assert await codes_by_state(shop) == {"AVAILABLE": 2, "HELD": 1}
+
+
+async def test_a_blocked_buyer_pays_no_order_any_more(door: Door) -> None:
+    shop = await make_shop(stock=1)
+    buyer = await make_buyer(shop)
+    order = (await buy(door, buyer, shop, payBy="LATER"))["order"]
+    assert buyer.customer_id is not None
+    async with transaction(shop.owner) as tx:
+        await customers.block_customer(tx, shop.owner, customer_id=buyer.customer_id, reason="fraud")
+
+    refused = await door.do("payOrder", {"orderId": order["id"]}, ctx=buyer, show="__typename")
+
+    assert refused["code"] == "CUSTOMER_BLOCKED"
+
+
+async def test_a_guest_leaves_so_much_unpaid_and_no_more(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "GUEST_UNPAID_UNITS_MAX", 3)
+    monkeypatch.setattr(limits, "GUEST_UNPAID_ORDERS_MAX", 2)
+    shop = await make_shop(stock=9)
+    guest = {"contact": some_email()}
+
+    units = await buy(door, None, shop, 4, guest=guest, payBy="LATER")
+    placed = [await buy(door, None, shop, guest=guest, payBy="LATER") for _ in range(3)]
+    token = await identity.authenticate_bearer(Secret(placed[0]["guestToken"]), Ctx())
+    await door.do("cancelOrder", {"orderId": placed[0]["order"]["id"]}, ctx=token, show="__typename")
+    again = await buy(door, None, shop, guest=guest, payBy="LATER")
+
+    assert units["code"] == placed[2]["code"] == "TOO_MUCH_UNPAID"
+    assert again["order"]["state"] == "PENDING_PAYMENT"
+    assert await codes_by_state(shop) == {"AVAILABLE": 7, "HELD": 2}
+
+
+async def test_many_unpaid_orders_at_once_are_counted_one_after_the_other(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "UNPAID_ORDERS_MAX", 3)
+    shop = await make_shop(stock=9)
+    buyer = await make_buyer(shop)
+
+    results = await asyncio.gather(*(buy(door, buyer, shop, payBy="LATER") for _ in range(6)))
+
+    assert sorted(result.get("code", "placed") for result in results) == ["TOO_MUCH_UNPAID"] * 3 + ["placed"] * 3
+    assert await codes_by_state(shop) == {"AVAILABLE": 6, "HELD": 3}
+
+
+async def test_an_address_begins_to_hold_so_much_with_however_many_contacts(
+    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert database
+    monkeypatch.setattr(limits, "ADDRESS_UNPAID_UNITS_MAX", 2)
+    shop = await make_shop(stock=9)
+
+    async with open_door(replace(settings, profile="production")) as door:
+        placed = [await buy(door, None, shop, guest={"contact": some_email()}, payBy="LATER") for _ in range(2)]
+        answer = await door.post(
+            "mutation ($input: PlaceOrderInput!) { placeOrder(input: $input) { __typename } }",
+            {"input": {"lines": [line(shop)], "guest": {"contact": some_email()}, "payBy": "LATER"}},
+        )
+
+    assert all("order" in each for each in placed)
+    assert answer["errors"][0]["extensions"]["code"] == "THROTTLED"
+    assert await codes_by_state(shop) == {"AVAILABLE": 7, "HELD": 2}

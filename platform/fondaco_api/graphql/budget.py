@@ -3,6 +3,7 @@
 While Valkey is away each process counts for itself, which is more generous and never closed.
 """
 
+import math
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Generator
@@ -110,38 +111,45 @@ class Budgets:
     async def take(self, allowance: Allowance, points: int) -> Taken:
         """Takes points out of a bucket, all or none."""
         asked = points - self._owed.pop(allowance.key, 0)
-        given, available = await self._ask(allowance, asked)
+        given, available = await self._ask(allowance.key, asked, capacity=allowance.capacity, rate=allowance.rate)
         missing = 0 if given else asked - available
         return Taken(given, max(0, available), -(-missing // allowance.rate))
+
+    async def take_hold(self, ctx: Ctx, units: int) -> Taken:
+        """Takes unpaid units out of what one address may begin to hold; machines of buyers have their buyer's bound alone."""
+        if ctx.actor not in {ActorKind.ANONYMOUS, ActorKind.GUEST, ActorKind.CUSTOMER}:
+            return Taken(given=True, available=units, retry_after_s=0)
+        capacity = limits.ADDRESS_UNPAID_UNITS_MAX * self._factor
+        rate = capacity / limits.HOLD_S
+        given, available = await self._ask(f"holds:{household(ctx.ip)}", units, capacity=capacity, rate=rate)
+        return Taken(given, max(0, available), 0 if given else math.ceil((units - available) / rate))
 
     def give_back(self, allowance: Allowance, points: int) -> None:
         """Remembers points that were foretold and not used."""
         if points > 0 and len(self._owed) < limits.BUCKETS_MAX:
             self._owed[allowance.key] = min(self._owed.get(allowance.key, 0) + points, allowance.capacity)
 
-    async def _ask(self, allowance: Allowance, asked: int) -> tuple[bool, int]:
+    async def _ask(self, key: str, asked: int, *, capacity: int, rate: float) -> tuple[bool, int]:
         if self._script is not None and time.monotonic() >= self._away_until:
             try:
-                given, available = await self._script(
-                    keys=[f"fondaco:points:{allowance.key}"], args=[allowance.capacity, allowance.rate, asked]
-                )
+                given, available = await self._script(keys=[f"fondaco:points:{key}"], args=[capacity, rate, asked])
             except (redis.exceptions.RedisError, OSError) as error:
                 # Asked again after a second: a client must not wait for a server that is away.
                 self._away_until = time.monotonic() + 1.0
                 log.warning("budgets.valkey_away", error=type(error).__name__)
             else:
                 return given == 1, int(available)
-        return self._ask_own(allowance, asked)
+        return self._ask_own(key, asked, capacity=capacity, rate=rate)
 
-    def _ask_own(self, allowance: Allowance, asked: int) -> tuple[bool, int]:
+    def _ask_own(self, key: str, asked: int, *, capacity: int, rate: float) -> tuple[bool, int]:
         now = time.monotonic()
-        points, then = self._own.get(allowance.key, (float(allowance.capacity), now))
-        points = min(float(allowance.capacity), points + (now - then) * allowance.rate)
+        points, then = self._own.get(key, (float(capacity), now))
+        points = min(float(capacity), points + (now - then) * rate)
         given = points >= asked
         if given:
-            points = min(float(allowance.capacity), points - asked)
-        self._own[allowance.key] = (points, now)
-        self._own.move_to_end(allowance.key)
+            points = min(float(capacity), points - asked)
+        self._own[key] = (points, now)
+        self._own.move_to_end(key)
         while len(self._own) > limits.BUCKETS_MAX:
             self._own.popitem(last=False)
         return given, int(points)

@@ -17,6 +17,8 @@ from fondaco_core.db import Database, Tx, database, reading
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
+    from fondaco_api.graphql.budget import Budgets
+
 
 @dataclass(slots=True)
 class Context:
@@ -33,6 +35,7 @@ class Context:
     asker: Callable[[], Awaitable[Ctx]] | None = None
     # What resolvers and http/sessions.py leave for the transport: headers of the answer, such as Set-Cookie.
     response_headers: list[tuple[str, str]] = field(default_factory=list)
+    budgets: "Budgets | None" = None
     # The mutations that refused, with their codes; the transport counts them.
     outcomes: list[tuple[str, str]] = field(default_factory=list)
     # The tenants whose public side the answer shows; see memory.py.

@@ -8,9 +8,10 @@ from uuid import UUID
 
 import strawberry
 
+from fondaco_api.graphql.budget import TooManyStreams
 from fondaco_api.graphql.context import Context, Info
 from fondaco_api.graphql.enums import described
-from fondaco_api.graphql.errors import Failure, failure
+from fondaco_api.graphql.errors import ApiError, ErrorCode, Failure, failure
 from fondaco_api.graphql.listings import Listing
 from fondaco_api.graphql.node import global_id, key_of
 from fondaco_api.graphql.orders import Order
@@ -85,9 +86,17 @@ class LimitExceeded(Failure):
         return super().data(refusal, context) | {"listing_id": global_id(Listing, refusal.listing_id)}
 
 
+@failure(orders.TooMuchUnpaid)
+class TooMuchUnpaid(Failure):
+    """You leave as much unpaid as one may: pay or cancel an order first."""
+
+    orders_max: int = strawberry.field(description="How many of your orders may wait to be paid.")
+    units_max: int = strawberry.field(description="How many units these may have together.")
+
+
 PLACE_REFUSALS = (
     orders.OutOfStock, orders.PriceChanged, orders.LimitExceeded, orders.InsufficientFunds, orders.InvalidOrder,
-    orders.GuestsNotServed, CustomerBlocked, customers.BadContact,
+    orders.GuestsNotServed, orders.TooMuchUnpaid, CustomerBlocked, customers.BadContact,
 )  # fmt: skip
 
 
@@ -232,8 +241,31 @@ def _guest(ctx: Ctx, order_id: OrderId) -> Ctx:
     )
 
 
+async def _take_hold(context: Context, ctx: Ctx, requests: Sequence[OrderRequest]) -> None:
+    """Counts what an address begins to hold unpaid; contacts and accounts cost nothing, so that they bound nothing by themselves."""
+    units = sum(quantity for each in requests if each.pay_by is PayBy.LATER for _, quantity in each.lines)
+    if units <= 0 or context.budgets is None:
+        return
+    taken = await context.budgets.take_hold(ctx, units)
+    if not taken.given:
+        context.response_headers.append(("retry-after", str(taken.retry_after_s)))
+        message = f"Too much is held unpaid from here; pay at once, or ask again in {taken.retry_after_s} seconds."
+        raise ApiError(message, code=ErrorCode.THROTTLED, retryAfterS=taken.retry_after_s)
+
+
 async def _wait(context: Context, order: OrderView, wait_ms: int) -> OrderView:
-    """Waits until an order no longer waits for anything, at most so long; holds no transaction meanwhile."""
+    """Waits until an order no longer waits for anything, at most so long; a client waits in so many places as it may follow."""
+    if context.budgets is None:
+        return order
+    try:
+        with context.budgets.stream(context.budgets.allowance(context.ctx), "wait"):
+            return await _settled(context, order, wait_ms)
+    except TooManyStreams:
+        return order
+
+
+async def _settled(context: Context, order: OrderView, wait_ms: int) -> OrderView:
+    """The order once it waits for nothing, or when the time is over; holds no transaction meanwhile."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + min(max(wait_ms, 0), limits.WAIT_MAX_MS) / 1000
     while order.state in {OrderState.PENDING_PAYMENT, OrderState.PAID} and loop.time() < deadline:
@@ -312,6 +344,7 @@ class Mutation:
         """
         request = _request(input)
         ctx = await _buyer(info.context, input, request.lines)
+        await _take_hold(info.context, ctx, [request])
         placed = await retried(lambda: _place(ctx, input, request, repeat), info, "placeOrder")
         if ctx.customer_id is None:
             info.context.ctx = _guest(ctx, placed.id)
@@ -338,6 +371,7 @@ class Mutation:
                 zh=f"买家每次可提交 1 至 {limits.ORDERS_PER_REQUEST_MAX} 个订单。", path=("orders",),
             )  # fmt: skip
         requests = [_request(each, "orders", str(n)) for n, each in enumerate(input.orders)]
+        await _take_hold(info.context, ctx, requests)
         outcomes = await retried(lambda: _place_many(ctx, input, requests, repeat), info, "placeOrders")
         results: list[Any] = [
             PlaceOrderSuccess(order=Order.of(outcome))

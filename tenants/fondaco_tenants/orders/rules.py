@@ -172,12 +172,6 @@ def check_unpaid(before: Unpaid, *, units: int, guest: bool) -> Unpaid:
     return after
 
 
-def check_guest_pays_nothing(total: Money) -> None:
-    """Refuses to take a guest's money out of a wallet: a contact that somebody types proves nothing of whose it is."""
-    if total.amount_minor:
-        raise InsufficientFunds(asked=total, available=Money(0, total.currency))
-
-
 def check_customer_limit(quote: Quote, *, bought: int) -> None:
     """Refuses a line with which a customer would have more than the listing allows within its period."""
     if quote.customer_max is not None and bought + quote.quantity > quote.customer_max:

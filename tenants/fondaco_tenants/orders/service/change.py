@@ -5,18 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from fondaco_core import audit, clock, ledger, limits, outbox
+from fondaco_core import audit, clock, ledger, limits, outbox, tenancy
 from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import Bug, Invalid, NotFound
 from fondaco_core.ids import AllocationId, OrderId, OrderLineId, SourceId, new_id
 from fondaco_core.money import Money
 from fondaco_core.postings import NewTransfer
-from fondaco_tenants import codes
+from fondaco_tenants import codes, customers
 from fondaco_tenants.orders import rules, store
 from fondaco_tenants.orders.errors import CodeAlreadyRevealed, HoldExpired, OrderNotOpen
 from fondaco_tenants.orders.events import OrderClosed, OrderFulfilled, OrderRefunded
 from fondaco_tenants.orders.rules import AllocationState, HopPlan, OrderState, SoldHop
+from fondaco_tenants.orders.service.quote import as_guest, check_guest_pays_nothing
 from fondaco_tenants.orders.service.read import OrderView, may_see, order_view
 
 
@@ -39,7 +40,8 @@ async def _locked(tx: Tx, ctx: Ctx, order_id: OrderId) -> OrderView:
 async def pay_order(tx: Tx, ctx: Ctx, *, order_id: OrderId) -> OrderView:
     """Pays a pending order from its buyer's wallet and fulfils it, in one transaction.
 
-    Raises OrderNotOpen, HoldExpired, InsufficientFunds; paying a paid order again answers it as it is.
+    Raises OrderNotOpen, HoldExpired, InsufficientFunds, CustomerBlocked, TenantNotActive; paying a paid order again answers
+    it as it is.
     """
     ctx.require("buyer.order")
     order = await _locked(tx, ctx, order_id)
@@ -51,6 +53,10 @@ async def pay_order(tx: Tx, ctx: Ctx, *, order_id: OrderId) -> OrderView:
     assert order.hold_expires_at is not None
     if order.hold_expires_at <= now:
         raise HoldExpired(order_id, expired_at=order.hold_expires_at)
+    if as_guest(ctx):
+        check_guest_pays_nothing(order.total)
+    await tenancy.require_active(tx, ctx)
+    await customers.require_welcome(tx, order.customer_id)
     hops = [
         HopPlan(0, SourceId(r["source_id"]), r["depth"], r["seller_tenant_id"], r["buyer_tenant_id"], r["quantity"],
                 r["unit_price_minor"], r["fee_minor"])

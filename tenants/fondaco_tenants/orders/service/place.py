@@ -27,6 +27,7 @@ from fondaco_tenants.orders.service.quote import (
     OrderRequest,
     as_guest,
     bought_before,
+    check_guest_pays_nothing,
     hold_key,
     limit_key,
     quotes_of,
@@ -81,7 +82,7 @@ async def place_orders(
     outcomes: dict[OrderId, Placed | Refusal] = {}
     drafts = await _quote(tx, ctx, customer_id, requests, outcomes)
     drafts = await _within_limits(tx, customer_id, drafts, outcomes, now)
-    drafts = await _payable(tx, ctx, customer_id, drafts, outcomes, now)
+    drafts = await _payable(tx, ctx, customer_id, drafts, outcomes)
     drafts = await _bind_codes(tx, drafts, outcomes)
     drafts = await _affordable(tx, drafts, outcomes)
     if drafts:
@@ -106,7 +107,7 @@ async def _quote(
             priced = rules.price_order(quotes, agreed=request.agreed, guest=as_guest(ctx))
             draft = Draft(customer_id, request, priced)
             if draft.fulfilled and as_guest(ctx):
-                rules.check_guest_pays_nothing(priced.total)
+                check_guest_pays_nothing(priced.total)
             drafts.append(draft)
         except Refusal as refusal:
             outcomes[request.order_id] = refusal
@@ -140,13 +141,13 @@ async def _within_limits(
 
 
 async def _payable(
-    tx: Tx, ctx: Ctx, customer_id: CustomerId, drafts: list[Draft], outcomes: dict[OrderId, Placed | Refusal], now: datetime
+    tx: Tx, ctx: Ctx, customer_id: CustomerId, drafts: list[Draft], outcomes: dict[OrderId, Placed | Refusal]
 ) -> list[Draft]:
     """Keeps the orders that may wait to be paid beside those that wait already."""
     if all(draft.fulfilled for draft in drafts):
         return drafts
     await tx.fetch(store.LOCK_LIMITS, [hold_key(customer_id)])
-    unpaid = await unpaid_before(tx, customer_id, now)
+    unpaid = await unpaid_before(tx, customer_id, clock.now())
     kept: list[Draft] = []
     for draft in drafts:
         if not draft.fulfilled:

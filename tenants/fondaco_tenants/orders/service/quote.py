@@ -13,6 +13,7 @@ from fondaco_core.context import ActorKind, Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import NotFound
 from fondaco_core.ids import CustomerId, ListingId, OrderId, new_id
+from fondaco_core.ledger import InsufficientFunds
 from fondaco_core.money import Money
 from fondaco_tenants import customers
 from fondaco_tenants.orders import store
@@ -44,6 +45,12 @@ class OrderRequest:
 def as_guest(ctx: Ctx) -> bool:
     """Whether the asker buys without an account."""
     return ctx.actor in {ActorKind.GUEST, ActorKind.ANONYMOUS}
+
+
+def check_guest_pays_nothing(total: Money) -> None:
+    """Refuses to take a guest's money out of a wallet: a contact that somebody types proves nothing of whose it is."""
+    if total.amount_minor:
+        raise InsufficientFunds(asked=total, available=Money(0, total.currency))
 
 
 async def read_listings(

@@ -20,8 +20,10 @@ from fondaco_tenants.orders.service.quote import (
     PayBy,
     as_guest,
     bought_before,
+    check_guest_pays_nothing,
     quotes_of,
     read_listings,
+    unpaid_before,
 )
 
 
@@ -111,7 +113,7 @@ async def _refusal(
             unpaid = rules.Unpaid(0, 0) if customer_id is None else await unpaid_before(tx, customer_id, clock.now())
             rules.check_unpaid(unpaid, units=sum(quote.quantity for quote in quotes), guest=as_guest(ctx))
         elif as_guest(ctx):
-            rules.check_guest_pays_nothing(priced.total)
+            check_guest_pays_nothing(priced.total)
         elif priced.total.amount_minor:
             await _require_affordable(tx, customer_id, priced)
     except Refusal as refusal:
