@@ -93,7 +93,7 @@ async def approve_tenant(tx: Tx, ctx: Ctx, tenant_id: TenantId, *, reason: str |
     """Lets a company that applied trade, and makes the key that seals its codes and contacts."""
     ctx.require("platform.tenants")
     step = _Step((TenantState.APPLIED,), TenantState.ACTIVE, TenantApproved(tenant_id))
-    decided = await _decide(tx, ctx, tenant_id, step, reason)
+    decided = await _decide(tx, ctx, tenant_id, step, None if reason is None else checked_reason(reason))
     await keyring.create_tenant_key(tx, tenant_id)
     return decided
 

@@ -23,7 +23,7 @@ class Order(TenantOwned):
         Index("ix_order_customer_id", "customer_id", "id"),
         Index("ix_order_tenant_id", "tenant_id", "id"),
         Index("ix_order_hold", "hold_expires_at", postgresql_where=text("state = 'PENDING_PAYMENT'")),
-        {"info": guarded(trade=True, trade_grant="SELECT, INSERT, UPDATE")},
+        {"info": guarded(trade=True, tenant="SELECT", trade_grant="SELECT, INSERT, UPDATE")},
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -61,7 +61,7 @@ class OrderLine(TenantOwned):
         CheckConstraint("unit_price_minor >= 0", name="unit_price"),
         Index("ix_order_line_order_id", "order_id"),
         Index("ix_order_line_limit", "listing_id", "customer_id", "placed_at"),
-        {"info": guarded(trade=True, trade_grant="SELECT, INSERT, UPDATE")},
+        {"info": guarded(trade=True, tenant="SELECT", trade_grant="SELECT, INSERT, UPDATE")},
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -94,7 +94,12 @@ class Allocation(TenantOwned):
         Index("ix_allocation_order_id", "order_id"),
         {
             "info": guarded(
-                kind="shared", parties=("tenant_id", "leaf_tenant_id"), trade=True, trade_grant="SELECT, INSERT, UPDATE"
+                kind="shared",
+                parties=("tenant_id", "leaf_tenant_id"),
+                # To reveal is all that is done to a unit outside of a trading transaction.
+                tenant="SELECT, UPDATE (revealed_at, changed_at)",
+                trade=True,
+                trade_grant="SELECT, INSERT, UPDATE",
             ),
             "postgresql_with": {"fillfactor": "90"},
         },

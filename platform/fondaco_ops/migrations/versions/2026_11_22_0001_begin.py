@@ -371,7 +371,7 @@ STATEMENTS = (
     'CREATE POLICY platform ON "order" TO fondaco_platform USING (true) WITH CHECK (true)',
     'CREATE POLICY owner ON "order" TO fondaco_owner USING (true) WITH CHECK (true)',
     'CREATE POLICY trade ON "order" TO fondaco_trade USING (true) WITH CHECK (true)',
-    'GRANT SELECT, INSERT, UPDATE ON "order" TO fondaco_tenant',
+    'GRANT SELECT ON "order" TO fondaco_tenant',
     'GRANT SELECT, INSERT, UPDATE ON "order" TO fondaco_trade',
     'GRANT SELECT ON "order" TO fondaco_platform',
     """
@@ -705,7 +705,7 @@ STATEMENTS = (
     'CREATE POLICY platform ON "order_line" TO fondaco_platform USING (true) WITH CHECK (true)',
     'CREATE POLICY owner ON "order_line" TO fondaco_owner USING (true) WITH CHECK (true)',
     'CREATE POLICY trade ON "order_line" TO fondaco_trade USING (true) WITH CHECK (true)',
-    'GRANT SELECT, INSERT, UPDATE ON "order_line" TO fondaco_tenant',
+    'GRANT SELECT ON "order_line" TO fondaco_tenant',
     'GRANT SELECT, INSERT, UPDATE ON "order_line" TO fondaco_trade',
     'GRANT SELECT ON "order_line" TO fondaco_platform',
     """
@@ -823,7 +823,7 @@ STATEMENTS = (
     'CREATE POLICY platform ON "allocation" TO fondaco_platform USING (true) WITH CHECK (true)',
     'CREATE POLICY owner ON "allocation" TO fondaco_owner USING (true) WITH CHECK (true)',
     'CREATE POLICY trade ON "allocation" TO fondaco_trade USING (true) WITH CHECK (true)',
-    'GRANT SELECT, INSERT, UPDATE ON "allocation" TO fondaco_tenant',
+    'GRANT SELECT, UPDATE (revealed_at, changed_at) ON "allocation" TO fondaco_tenant',
     'GRANT SELECT, INSERT, UPDATE ON "allocation" TO fondaco_trade',
     'GRANT SELECT ON "allocation" TO fondaco_platform',
     """
