@@ -183,9 +183,7 @@ async def _begin(role: Role, ctx: Ctx, *, read_only: bool = False) -> AsyncGener
     tenant = str(UUID(str(ctx.tenant_id))) if ctx.tenant_id is not None else ""
     user = str(UUID(str(ctx.actor_id))) if ctx.actor_id is not None else ""
     mode = " READ ONLY" if read_only else ""
-    begin = (
-        f"BEGIN{mode}; SELECT set_config('app.tenant_id', '{tenant}', true), set_config('app.user_id', '{user}', true)"
-    )
+    begin = f"BEGIN{mode}; SET LOCAL app.tenant_id = '{tenant}'; SET LOCAL app.user_id = '{user}'"
     async with database().engine(role).connect() as connection:
         driver = await _open(role, connection, begin)
         try:
