@@ -1,6 +1,7 @@
 """`python -m fondaco_api`: serves the front door until it is told to stop."""
 
 import asyncio
+import gc
 import socket
 import sys
 
@@ -64,6 +65,11 @@ def main() -> int:
         timeout_graceful_shutdown=limits.SHUTDOWN_S,
         h11_max_incomplete_event_size=limits.QUERY_STRING_BYTES_MAX * 2,
     )
+    config.load()
+    # What was made so far, code and schema, is here to stay: the collector of cycles need not look at it again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(limits.GARBAGE_LOOK_EVERY, 20, 50)
     server = Server(config)
     server.run()
     return 0 if server.started else 1

@@ -45,6 +45,8 @@ LOCK_TIMEOUT_MS = 10_000
 IDEMPOTENCY_HOURS = 24 * 7
 # The longest key a client may send to make a request repeatable.
 IDEMPOTENCY_KEY_MAX = 128
+# The shortest key of a guest, whose only proof of having asked it is: nobody guesses sixteen characters.
+GUEST_KEY_MIN = 16
 
 # Sessions of people end after this many hours without use, and in any case after that many.
 SESSION_IDLE_HOURS = 12
