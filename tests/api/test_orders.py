@@ -543,3 +543,20 @@ async def test_an_address_begins_to_hold_so_much_with_however_many_contacts(
     assert all("order" in each for each in placed)
     assert answer["errors"][0]["extensions"]["code"] == "THROTTLED"
     assert await codes_by_state(shop) == {"AVAILABLE": 7, "HELD": 2}
+
+
+async def test_a_guests_key_is_none_that_somebody_else_sends(door: Door) -> None:
+    shop = await make_shop(stock=3)
+    given = {"lines": [line(shop)], "guest": {"contact": some_email()}, "payBy": "LATER"}
+    query = (
+        "mutation ($input: PlaceOrderInput!, $key: String) { placeOrder(input: $input, idempotencyKey: $key) {"
+        " ... on PlaceOrderSuccess { guestToken } ... on Failure { code } } }"
+    )
+    long = uuid4().hex
+
+    short = await door.ask(query, {"input": given, "key": "order-1"})
+    first, second = [await door.ask(query, {"input": given, "key": long}) for _ in range(2)]
+
+    assert short["placeOrder"]["code"] == "INVALID_INPUT"
+    assert first == second
+    assert await codes_by_state(shop) == {"AVAILABLE": 2, "HELD": 1}

@@ -23,7 +23,7 @@ from fondaco_core import limits
 from fondaco_core.context import ActorKind, Ctx
 from fondaco_core.db import Tx, reading, trading
 from fondaco_core.db.idempotency import checked_key, claim, claim_many, free
-from fondaco_core.errors import NotFound, Refusal, Unauthenticated
+from fondaco_core.errors import Invalid, NotFound, Refusal, Unauthenticated
 from fondaco_core.identity import GUEST_PERMISSIONS, new_order_token
 from fondaco_core.ids import ListingId, OrderId
 from fondaco_tenants import customers, orders, storefront
@@ -211,6 +211,8 @@ async def _buyer(context: Context, given: PlaceOrderInput, lines: Sequence[tuple
 async def _place(ctx: Ctx, given: PlaceOrderInput, request: OrderRequest, repeat: Repeat | None) -> OrderView:
     async with trading(ctx) as tx:
         order_id = request.order_id
+        if repeat is not None and ctx.customer_id is None:
+            _check_guest_key(repeat.key)
         if repeat is not None:
             kept = await claim(
                 tx,
@@ -227,6 +229,16 @@ async def _place(ctx: Ctx, given: PlaceOrderInput, request: OrderRequest, repeat
             assert given.guest is not None
             customer_id = await customers.find_or_create_guest(tx, ctx, contact=given.guest.contact)
         return (await orders.place_order(tx, ctx, customer_id=customer_id, request=request)).order
+
+
+def _check_guest_key(key: str) -> None:
+    """Refuses a key that somebody else might send, too: the repeated request gets the order's token."""
+    if len(key) < limits.GUEST_KEY_MIN:
+        raise Invalid(
+            f"The idempotency key of a guest has at least {limits.GUEST_KEY_MIN} characters; a random UUID is a good one.",
+            zh=f"访客的幂等键至少须有 {limits.GUEST_KEY_MIN} 个字符,建议使用随机 UUID。",
+            path=("idempotencyKey",),
+        )
 
 
 async def _placed(tx: Tx, ctx: Ctx, order_id: OrderId) -> OrderView:
