@@ -21,10 +21,10 @@ Ask = Callable[..., Awaitable[httpx2.Response]]
 Logged = Callable[[], str]
 
 
-def client_for(app: Any) -> httpx2.AsyncClient:
+def client_for(app: Any, ip: str = "192.0.2.7") -> httpx2.AsyncClient:
     """A client of an application in this process, as one that sits on another machine."""
     return httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(app=app, client=("192.0.2.7", 4711)), base_url="http://shop.example"
+        transport=httpx2.ASGITransport(app=app, client=(ip, 4711)), base_url="http://shop.example"
     )
 
 

@@ -229,7 +229,7 @@ async def test_who_asks_too_much_is_told_when_to_come_back(production: httpx2.As
 
     assert [answer.status_code for answer in answers] == [200, 429, 429]
     assert answers[1].json()["errors"][0]["extensions"]["code"] == "THROTTLED"
-    assert 15 <= int(answers[1].headers["retry-after"]) <= 25
+    assert 1 <= int(answers[1].headers["retry-after"]) <= 25
     somebody_else = await production.post("/graphql", json=dear, headers={"authorization": f"Bearer {TOKEN}"})
     assert somebody_else.status_code == 200
 
@@ -330,7 +330,8 @@ def test_addresses_of_one_household_share_a_bucket() -> None:
 
 async def test_a_bucket_is_shared_by_all_processes(servers: TestServers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "STRANGER_POINTS_MAX", 50)
-    monkeypatch.setattr(limits, "STRANGER_POINTS_PER_S", 1)
+    # So few that none comes back while a busy machine thinks.
+    monkeypatch.setattr(limits, "STRANGER_POINTS_PER_S", 0.01)
     settings = Settings(profile="production", redis_url=Secret(servers.redis_url))
     apps = [stage_app(settings) for _ in range(2)]
     query = {"query": "{ players(first: 39) { nodes { id } } }"}
@@ -338,7 +339,7 @@ async def test_a_bucket_is_shared_by_all_processes(servers: TestServers, monkeyp
     statuses = []
     for app in apps:
         await app.state.process.open()
-        async with client_for(app) as client:
+        async with client_for(app, "192.0.2.77") as client:
             statuses.append((await client.post("/graphql", json=query)).status_code)
         await app.state.process.close()
 

@@ -7,6 +7,7 @@ servers when that one has ended, however it ended: nothing is left behind by a t
 import fcntl
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -28,7 +29,7 @@ _KEEPERS: list[subprocess.Popen[bytes]] = []
 
 @dataclass(frozen=True, slots=True)
 class TestServers:
-    """Where the session's servers are: `admin_dsn` is the PostgreSQL superuser's, `redis_url` the Valkey's."""
+    """Where the session's servers are: `admin_dsn` is the PostgreSQL superuser's, `redis_url` this worker's part of the Valkey."""
 
     # Its name begins with Test, and it is none.
     __test__ = False
@@ -64,7 +65,13 @@ def start_servers(tmp: Path | None = None) -> TestServers:
             _start_keeper(address, session)
             found = _read(address, session)
     assert found is not None
-    return TestServers(found["admin_dsn"], found["redis_url"], int(found["keeper"]), shared)
+    return TestServers(found["admin_dsn"], _own(found["redis_url"]), int(found["keeper"]), shared)
+
+
+def _own(redis_url: str) -> str:
+    """The numbered database of Valkey that is this worker's; the one after it is its queue's."""
+    worker = re.sub(r"\D", "", os.environ.get("PYTEST_XDIST_WORKER", ""))
+    return f"{redis_url.rstrip('/')}/{2 * (int(worker or 0) % 8)}"
 
 
 def _read(address: Path, session: int) -> dict[str, str] | None:

@@ -1,7 +1,6 @@
 """A queue of its own for each worker of pytest, and the processes that tests of the back door need."""
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -22,10 +21,9 @@ Start = Callable[..., subprocess.Popen[bytes]]
 
 @pytest.fixture(scope="session")
 def queue_settings(settings: Settings) -> Settings:
-    """The settings with a numbered database of Valkey that no other worker of pytest uses."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-    number = 1 + int(re.sub(r"\D", "", worker) or "0") % 15
-    return replace(settings, redis_url=Secret(f"{settings.require_redis_url().reveal().rstrip('/')}/{number}"))
+    """The settings with a numbered database of Valkey that nothing but this worker's queue uses."""
+    server, _, number = settings.require_redis_url().reveal().rpartition("/")
+    return replace(settings, redis_url=Secret(f"{server}/{int(number) + 1}"))
 
 
 @pytest.fixture
