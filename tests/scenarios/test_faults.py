@@ -1,11 +1,21 @@
 """Kill -9 at every step: one process after the other, at a step table that counts itself, and what it began comes out right.
 
-The steps of an operation are counted in a run that lives. Then, for each of them, a process is killed right before it, the
-next one is started, and the client asks again with the same key. Whatever the step: it happened once, or not yet.
+A process is killed right before the first step of an operation, the next one right before the second, until one outlives
+its plan: so new statements are covered by themselves. The client asks again with the same key, or the queue is told again.
+Whatever the step: it happened once, or not yet.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,16 +26,19 @@ import redis
 
 from fondaco_core.config import Settings
 from fondaco_core.context import Ctx, system_ctx
+from fondaco_core.crypto import create_master_key_file
 from fondaco_core.db import governing, reading
 from fondaco_core.ids import AllocationId
 from fondaco_core.postings import AccountKind
+from fondaco_core.secret import Secret
+from fondaco_ops.embedded import EmbeddedPostgres, EmbeddedValkey
 from fondaco_tenants import codes
 from fondaco_tenants.orders import PayBy
-from tests.support.breaking import Breakable, Client, breakable, environment_of, free_port, global_id, token_of
-from tests.support.factories.codes import MadePool, make_pool, make_requested_import, some_codes
+from tests.support.breaking import ROOT, Breakable, Client, breakable, environment_of, free_port, global_id, token_of
+from tests.support.factories.codes import MadePool, make_codes, make_pool, make_requested_import, some_codes
 from tests.support.factories.orders import PRICE, Shop, balance, make_buyer, make_shop, place
 from tests.support.invariants import assert_invariants
-from tests.support.waiting import until
+from tests.support.waiting import LOOK_EVERY_S, until
 from tests.workers.conftest import Start
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -84,29 +97,22 @@ async def kill_at_every_step(
     door: Door, prepare: Callable[[], Awaitable[Case]], check: Callable[[Case, dict[str, Any]], Awaitable[None]]
 ) -> list[str]:
     """Kills the front door at each step of a case, and has the client ask again; gives the steps."""
-    case = await prepare()
-    steps: list[str] = []
-    at = 0
-    while at <= len(steps):
+    case, steps = None, None
+    for at in count(1):
         # What the last process left undone, the next one is asked again; then it meets its own end.
         door.process.start(at=at)
         pid = await door.process.told("ready")
-        await check(case, await ask(door, case, marked=False))
+        if case is not None:
+            await check(case, await ask(door, case, marked=False))
         case = await prepare()
-        if at == 0:
+        with suppress(httpx2.TransportError):
             await check(case, await ask(door, case, marked=True))
-            steps = await door.process.told("steps")
+        steps = await door.process.outcome()
+        if steps is not None:
             await door.process.kill(pid)
-        else:
-            with pytest.raises(httpx2.TransportError):
-                await ask(door, case, marked=True)
-            assert await door.process.died() == steps[at - 1]
-        at += 1
-    door.process.start()
-    pid = await door.process.told("ready")
-    await check(case, await ask(door, case, marked=False))
-    await door.process.kill(pid)
+            break
     await assert_invariants()
+    assert steps is not None
     return steps
 
 
@@ -289,23 +295,22 @@ async def test_a_worker_that_is_killed_at_any_step_imports_a_file_once(
     start("fondaco_workers.relay")
     async with breakable("worker", environment_of(queue_settings), tmp_path / "worker.log") as process:
         worker = Back(process, queue)
-        pid = await worker.start()
-        batch = await request(pool)
-        steps: list[str] = await process.told("steps")
-        await until(lambda: is_imported(pool, batch))
-        await process.kill(pid)
-        for at in range(1, len(steps) + 1):
+        batch, steps = None, None
+        for at in count(1):
             # The next worker finishes what the last one was at, and then meets its own end.
             begun = await read("SELECT coalesce(max(id), 0) FROM outbox_task WHERE actor = 'codes.import_batch'")
             await worker.start(at=at, after=begun)
-            await until(lambda batch=batch: is_imported(pool, batch))  # type: ignore[misc]
+            if batch is not None:
+                await until(lambda batch=batch: is_imported(pool, batch))  # type: ignore[misc]
             batch = await request(pool)
-            await process.died()
-        await worker.start()
-        await until(lambda: is_imported(pool, batch))
+            steps = await process.outcome()
+            if steps is not None:
+                await until(lambda batch=batch: is_imported(pool, batch))  # type: ignore[misc]
+                break
 
+    assert steps is not None
     assert steps.count("COMMITTED") > 5
-    assert await stock_of(pool) == 2 * (1 + len(steps))
+    assert await stock_of(pool) == 2 * at
     await assert_invariants()
 
 
@@ -317,17 +322,216 @@ async def test_a_relay_that_is_killed_at_any_step_loses_no_event(
     start("fondaco_ops.bound", "fondaco_workers.main", "--processes", "1", "--threads", "2")
     async with breakable("relay", environment, tmp_path / "relay.log") as process:
         relay = Back(process, queue)
-        batches = [await request(pool)]
-        pid = await relay.start()
-        steps: list[str] = await process.told("steps")
-        await process.kill(pid)
-        for at in range(1, len(steps) + 1):
+        batches: list[codes.Batch] = []
+        steps = None
+        while steps is None:
             batches.append(await request(pool))
-            await relay.start(at=at)
-            await process.died()
-        await relay.start()
+            await relay.start(at=len(batches))
+            steps = await process.outcome()
         await until(lambda: are_imported(pool, batches))
 
     assert {"COMMITTED", "SEND", "SENT"} <= set(steps)
     assert await stock_of(pool) == 2 * len(batches)
+    await assert_invariants()
+
+
+@dataclass(slots=True)
+class Buying:
+    """A buyer who buys one unit after the other, and asks again with the same key until there is an answer."""
+
+    client: Client
+    listing: str
+    placed: list[str] = field(default_factory=list)
+    heard: Counter[str] = field(default_factory=Counter)
+
+    async def go_on(self, stop: asyncio.Event) -> None:
+        """Buys until told to stop."""
+        while not stop.is_set():
+            key, order = uuid4().hex, None
+            while order is None:
+                order = await self._ask(key)
+            self.placed.append(order)
+
+    async def _ask(self, key: str) -> str | None:
+        given = {"lines": [{"listingId": self.listing, "quantity": 1}]}
+        document = (
+            "mutation($input: PlaceOrderInput!) { placeOrder(input: $input) { "
+            "... on PlaceOrderSuccess { order { id state } } ... on Failure { code message } } }"
+        )
+        try:
+            answer = await self.client.post(document, {"input": given}, key=key)
+        except httpx2.TransportError as error:
+            self.heard[type(error).__name__] += 1
+            return None
+        if "errors" in answer:
+            self.heard.update(error["extensions"]["code"] for error in answer["errors"])
+            # What a client does that was told to come again later.
+            await asyncio.sleep(LOOK_EVERY_S)
+            return None
+        order = answer["data"]["placeOrder"]["order"]
+        assert order["state"] == "FULFILLED"
+        return str(order["id"])
+
+
+@pytest.fixture
+def own_settings(queue_settings: Settings, tmp_path: Path) -> Iterator[tuple[Settings, EmbeddedPostgres]]:
+    """A durable database of the test's own, for it to stop; migrated, and with a small world in it."""
+    postgres = EmbeddedPostgres(tmp_path / "postgres")
+    with postgres:
+        postgres.ensure_database("fondaco")
+        made = replace(
+            queue_settings, data_dir=tmp_path, database_url=Secret(postgres.dsn("fondaco")),
+            master_key_file=tmp_path / "master.json",
+        )  # fmt: skip
+        create_master_key_file(tmp_path / "master.json")
+        for command in ("migrate", "seed"):
+            run_command(made, command)
+        yield made, postgres
+
+
+def never() -> bool:
+    """There is time."""
+    return False
+
+
+def always() -> bool:
+    """There is none."""
+    return True
+
+
+def run_command(settings: Settings, command: str) -> str:
+    """What one of our commands says; it must succeed."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "fondaco_ops", command],
+        env=environment_of(settings), cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+async def test_a_database_that_goes_away_under_load_costs_time_and_nothing_else(
+    own_settings: tuple[Settings, EmbeddedPostgres], start: Start
+) -> None:
+    settings, postgres = own_settings
+    demo = json.loads((settings.data_dir / "demo.json").read_text())
+    merchant = demo["tenants"][0]
+    listing = next(each for each in merchant["listings"] if each["stock"] > 200)
+    port = free_port()
+    api = start("fondaco_api", **environment_of(settings, FONDACO_PORT=str(port)))
+    stop = asyncio.Event()
+    async with AsyncExitStack() as stack:
+        visitor = await stack.enter_async_context(Client([port]))
+        await visitor.welcome()
+
+        async def readiness(status: int) -> bool:
+            return (await visitor.send("GET", "/readyz")).status_code == status
+
+        buying: list[Buying] = []
+        for buyer in merchant["buyers"]:
+            client = await stack.enter_async_context(Client([port]))
+            given = {"store": merchant["store"]["slug"], "contact": buyer["email"], "password": buyer["password"]}
+            client.token = (await client.done("signInCustomer", "token", carrier="TOKEN", **given))["token"]
+            buying.append(Buying(client, listing["id"]))
+        before = [await orders_seen(each.client) for each in buying]
+
+        async def some_more() -> None:
+            counts = [len(each.placed) for each in buying]
+
+            async def bought() -> bool:
+                return all(len(each.placed) > count for each, count in zip(buying, counts, strict=True))
+
+            await until(bought)
+
+        going_on = [asyncio.create_task(each.go_on(stop)) for each in buying]
+        # First as an operator stops it, then as one pulls the plug.
+        for hurried in (never, always):
+            await some_more()
+            await asyncio.to_thread(postgres.stop, hurried)
+            await until(lambda: readiness(503))
+            await asyncio.to_thread(postgres.start)
+            await until(lambda: readiness(200))
+        await some_more()
+        stop.set()
+        await asyncio.gather(*going_on)
+        after = [await orders_seen(each.client) for each in buying]
+
+    for each, had, has in zip(buying, before, after, strict=True):
+        assert has - had == set(each.placed)
+        assert len(each.placed) == len(set(each.placed))
+        assert set(each.heard) <= {"INTERNAL", "RemoteProtocolError", "ReadError"}
+    assert sum((each.heard for each in buying), Counter[str]()).total() > 0
+    assert api.poll() is None
+    assert "all well" in run_command(settings, "doctor")
+
+
+async def orders_seen(client: Client) -> set[str]:
+    """The orders that a buyer sees, all of them fulfilled but the one that waits to be paid in the demo."""
+    found: set[str] = set()
+    after = None
+    while True:
+        page = (
+            await client.ask(
+                "query($after: String) { viewer { orders(first: 100, after: $after, states: [FULFILLED]) {"
+                " nodes { id } pageInfo { hasNextPage endCursor } } } }",
+                after=after,
+            )
+        )["viewer"]["orders"]
+        found |= {node["id"] for node in page["nodes"]}
+        if not page["pageInfo"]["hasNextPage"]:
+            return found
+        after = page["pageInfo"]["endCursor"]
+
+
+async def test_a_queue_that_is_flushed_killed_and_started_again_loses_no_import_and_stops_no_sale(
+    settings: Settings, start: Start, tmp_path: Path
+) -> None:
+    mine, theirs = await make_pool(), await make_pool()
+    shop = await make_shop(stock=2)
+    buyer = await make_buyer(shop)
+    port = free_port()
+    with EmbeddedValkey(tmp_path / "valkey") as valkey:
+        here = environment_of(replace(settings, redis_url=Secret(valkey.url)), FONDACO_PORT=str(port))
+        worker = ("fondaco_ops.bound", "fondaco_workers.main", "--processes", "1", "--threads", "2")
+        running = [start(*module, **here) for module in (("fondaco_workers.relay",), ("fondaco_api",))]
+        async with Client([port], await token_of(buyer)) as client:
+            await client.welcome()
+            batches = [await request(mine) for _ in range(3)]
+            queued = redis.Redis.from_url(valkey.url)
+
+            async def is_queued() -> bool:
+                return bool(queued.llen("fondaco:tasks") == len(batches))
+
+            await until(is_queued)
+            queued.flushall()
+            queued.close()
+            running.append(start(*worker, **here))
+            batches += [await request(mine) for _ in range(3)]
+            assert valkey.pid is not None
+            os.kill(valkey.pid, signal.SIGKILL)
+            batches += [await request(mine) for _ in range(3)]
+            # A good line of ours comes from another merchant as well: an event of its own follows.
+            texts = some_codes(4)
+            await make_codes(theirs, 4, texts=texts)
+            colliding = await make_requested_import(mine, "\n".join(texts).encode())
+
+            async def is_ready() -> bool:
+                return (await client.send("GET", "/readyz")).is_success
+
+            assert not await is_ready()
+            lines = [{"listingId": global_id("Listing", shop.listing_id)}]
+            bought = await client.done("placeOrder", PLACED, key=uuid4().hex, lines=lines)
+            assert bought["order"]["state"] == "FULFILLED"
+            await asyncio.to_thread(valkey.start)
+            await until(is_ready)
+
+        await until(lambda: are_imported(mine, batches))
+        found = "SELECT count(*) FROM audit_entry WHERE action = 'code.collided' AND subject_id IN (SELECT id FROM code WHERE batch_id = $1)"
+
+        async def is_told() -> bool:
+            return bool(await read(found, colliding.id) == len(texts))
+
+        await until(is_told)
+        assert [process.poll() for process in running] == [None] * 3
+
+    assert await stock_of(mine) == 2 * len(batches)
     await assert_invariants()

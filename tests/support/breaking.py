@@ -76,18 +76,26 @@ class Breakable:
 
     async def told(self, fact: str) -> Any:
         """The next fact that the process or its launcher tells; it must be this one."""
-        assert self._launcher.stdout is not None
-        async with asyncio.timeout(PATIENCE_S):
-            line = await self._launcher.stdout.readline()
-        found = json.loads(line)
+        found = await self._next()
         assert fact in found, f"{fact} was waited for, {found} came"
         return found[fact]
 
-    async def died(self) -> str:
-        """The step that the process was killed at, and it was killed."""
-        at: str = await self.told("dies")
+    async def outcome(self) -> list[str] | None:
+        """None when the marked operation was the end of its process, by signal 9; the steps of one that outlived its plan."""
+        found = await self._next()
+        if "steps" in found:
+            steps: list[str] = found["steps"]
+            return steps
+        assert "dies" in found, found
         assert await self.told("ended") == -signal.SIGKILL
-        return at
+        return None
+
+    async def _next(self) -> dict[str, Any]:
+        assert self._launcher.stdout is not None
+        async with asyncio.timeout(PATIENCE_S):
+            line = await self._launcher.stdout.readline()
+        found: dict[str, Any] = json.loads(line)
+        return found
 
     async def kill(self, pid: int) -> None:
         """Ends a process that was not to die by itself."""

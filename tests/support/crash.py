@@ -56,6 +56,8 @@ class Steps:
 
 LAUNCHER = os.getpid()
 TOLD = os.dup(1)
+# Connections in a transaction that only reads.
+READING: set[int] = set()
 MARK: ContextVar[Steps | None] = ContextVar("MARK", default=None)
 
 
@@ -81,10 +83,16 @@ def patch_database() -> None:
 def _stepping(method: Any) -> Any:
     async def call(self: Any, statement: str, *args: Any, **kwargs: Any) -> Any:
         words = " ".join(statement.split()[:4])
-        step(words)
+        # To die while reading is to die before it: one step for the whole of a transaction that only reads.
+        if id(self) not in READING:
+            step(words)
+        if words.startswith("BEGIN READ ONLY"):
+            READING.add(id(self))
         result = await method(self, statement, *args, **kwargs)
-        if words == "COMMIT":
-            step("COMMITTED")
+        if words in {"COMMIT", "ROLLBACK"}:
+            if words == "COMMIT" and id(self) not in READING:
+                step("COMMITTED")
+            READING.discard(id(self))
         return result
 
     return call
