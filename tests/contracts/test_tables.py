@@ -175,8 +175,8 @@ async def test_a_row_cannot_be_given_away(worlds: tuple[World, World], owner: Ow
     assert given == []
 
 
-async def test_the_platform_reads_and_writes_no_hidden_column(worlds: tuple[World, World]) -> None:
-    assert worlds
+@pytest.mark.usefixtures("worlds")
+async def test_the_platform_reads_and_writes_no_hidden_column() -> None:
     hidden = [(table.name, column) for table in metadata().sorted_tables for column in isolation_of(table).hidden]
     attempts = [
         sql.format(table=f'"{table}"', column=f'"{column}"')
@@ -207,8 +207,8 @@ async def test_every_secret_column_is_hidden_from_the_platform() -> None:
     assert named == {"idempotency_record.input_hash", "user_account.password_hash"}
 
 
-async def test_every_table_is_known_and_guarded_as_it_says(owner: Owner, worlds: tuple[World, World]) -> None:
-    assert worlds
+@pytest.mark.usefixtures("worlds")
+async def test_every_table_is_known_and_guarded_as_it_says(owner: Owner) -> None:
     rows = await owner.fetch(
         "SELECT relname, relkind::text, relrowsecurity, relforcerowsecurity, relowner::regrole::text AS owner FROM pg_class "
         "WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')"

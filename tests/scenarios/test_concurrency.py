@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from uuid import uuid4
@@ -39,7 +39,7 @@ async def _open(ports: Ports) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def clients(ports: Ports, *tokens: str) -> AsyncIterator[list[Client]]:
+async def clients(ports: Ports, *tokens: str) -> AsyncGenerator[list[Client]]:
     """One client for each credential; they begin at the two doors in turn."""
     async with AsyncExitStack() as stack:
         yield [
