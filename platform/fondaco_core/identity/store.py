@@ -6,6 +6,10 @@ ADD_USER = """
 INSERT INTO user_account (id, email, name, password_hash, platform_role, locale, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (email) DO NOTHING
 """
+# Somebody who is asked in; with a password and a place among the platform's people only by ADD_USER, as the platform.
+INVITE_USER = """
+INSERT INTO user_account (id, email, name, locale, created_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (email) DO NOTHING
+"""
 USER_BY_EMAIL = "SELECT id, name, password_hash, platform_role, locale, disabled_at FROM user_account WHERE email = $1"
 USER_BY_ID = "SELECT id, email, name, password_hash, platform_role, locale, disabled_at FROM user_account WHERE id = $1"
 SET_PASSWORD = "UPDATE user_account SET password_hash = $2 WHERE id = $1"  # noqa: S105 - a statement

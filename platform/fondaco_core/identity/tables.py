@@ -21,7 +21,8 @@ class UserAccount(Base):
             "info": guarded(
                 kind="global",
                 reason="a person signs in before a tenant is known, and may belong to several",
-                tenant="SELECT, INSERT, UPDATE",
+                # Who belongs to the platform is not for a merchant's transaction to say, whatever SQL it runs.
+                tenant="SELECT, INSERT (id, email, name, locale, created_at), UPDATE (name, password_hash)",
                 trade_grant="SELECT (id, name)",
                 platform="SELECT, INSERT, UPDATE",
             )

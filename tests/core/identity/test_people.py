@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
 from fondaco_core import audit, identity
@@ -324,3 +325,11 @@ async def test_the_platform_invites_a_tenants_first_owner() -> None:
 
     assert signed_in.ctx.tenant_id == TenantId(tenant_id)
     assert signed_in.ctx.permissions == identity.MERCHANT_PERMISSIONS
+
+
+async def test_no_merchants_transaction_makes_an_administrator() -> None:
+    owner = await make_member_ctx(await make_tenant())
+
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        async with transaction(owner) as tx:
+            await tx.execute("UPDATE user_account SET platform_role = 'ADMIN' WHERE id = $1", owner.actor_id)

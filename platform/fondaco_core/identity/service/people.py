@@ -232,7 +232,7 @@ async def _invite(
     tx: Tx, ctx: Ctx, *, tenant_id: TenantId, email: str, name: str, role: MemberRole
 ) -> tuple[MemberId, Secret[str]]:
     address, now = normalised_email(email), clock.now()
-    await tx.execute(store.ADD_USER, new_id(), address, checked_name(name), None, None, ctx.locale, now)
+    await tx.execute(store.INVITE_USER, new_id(), address, checked_name(name), ctx.locale, now)
     user = await tx.fetchrow(store.USER_BY_EMAIL, address)
     assert user is not None
     member_id = await _seat(tx, tenant_id, UserId(user["id"]), role, accepted_at=None)

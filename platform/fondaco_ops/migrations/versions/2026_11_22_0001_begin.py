@@ -544,7 +544,7 @@ STATEMENTS = (
     )
     """,
     'REVOKE ALL ON "user_account" FROM PUBLIC',
-    'GRANT SELECT, INSERT, UPDATE ON "user_account" TO fondaco_tenant',
+    'GRANT SELECT, INSERT (id, email, name, locale, created_at), UPDATE (name, password_hash) ON "user_account" TO fondaco_tenant',
     'GRANT SELECT (id, name) ON "user_account" TO fondaco_trade',
     'GRANT SELECT, INSERT, UPDATE ON "user_account" TO fondaco_platform',
     """
