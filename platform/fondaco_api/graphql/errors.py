@@ -7,6 +7,7 @@ Two ways out of a resolver, and no third:
 """
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
     from fondaco_api.graphql.context import Context
 
 log = get_logger(__name__)
+
+# Where graphql-core repeats a value that it was given: a code in the wrong place would stand in the client's error reports.
+_VALUE = re.compile(
+    r"(?<=value: ).+|(?<=found: ).+|(?<=found String ).+|(?<=^Value ).+(?= does not exist)|(?<=: Value ).+(?= does not exist)",
+    re.DOTALL,
+)
 
 
 class ErrorCode(StrEnum):
@@ -232,7 +239,7 @@ def _format_error(error: GraphQLError, context: "Context | None") -> dict[str, A
             told = {"code": "BAD_REQUEST"}
         case _ if error.path is None and (original is None or isinstance(original, GraphQLError | ValueError)):
             # Before anything ran: syntax, validation, variables. The text speaks of the client's own document.
-            text, told = error.message, {"code": "BAD_REQUEST"}
+            text, told = _VALUE.sub("…", error.message), {"code": "BAD_REQUEST"}
         case _:
             text = _masked(original or error, error, context, chinese=chinese)
             told = {"code": "INTERNAL", "id": _id(context)}
