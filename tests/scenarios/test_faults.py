@@ -295,7 +295,7 @@ async def test_a_worker_that_is_killed_at_any_step_imports_a_file_once(
     start("fondaco_workers.relay")
     async with breakable("worker", environment_of(queue_settings), tmp_path / "worker.log") as process:
         worker = Back(process, queue)
-        batch, steps = None, None
+        batch, steps, at = None, None, 0
         for at in count(1):
             # The next worker finishes what the last one was at, and then meets its own end.
             begun = await read("SELECT coalesce(max(id), 0) FROM outbox_task WHERE actor = 'codes.import_batch'")
