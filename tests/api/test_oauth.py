@@ -168,3 +168,12 @@ async def test_a_revoked_machine_and_one_of_a_closed_tenant_get_none(machine: Ma
     )
 
     assert (revoked.status_code, closed.status_code) == (401, 401)
+
+
+async def test_an_address_asks_for_so_many_tokens_at_once(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MUTATION_COST", limits.STRANGER_POINTS_MAX * limits.LOCAL_POINTS_FACTOR + 1)
+
+    answer = await machine.post()
+
+    assert answer.status_code == 429
+    assert int(answer.headers["retry-after"]) > 0

@@ -32,7 +32,12 @@ _HEADERS = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 async def token(request: Request) -> JSONResponse:
-    """Answers with an access token, or with one of the errors of RFC 6749, 5.2."""
+    """Answers with an access token, or with one of the errors of RFC 6749, 5.2; each request costs its address points."""
+    budgets = request.app.state.process.engine.budgets
+    taken = await budgets.take(budgets.allowance(stranger(request)), limits.MUTATION_COST)
+    if not taken.given:
+        told = {"error": "temporarily_unavailable", "error_description": "Too much at once; ask again later."}
+        return JSONResponse(told, status_code=429, headers={**_HEADERS, "Retry-After": str(taken.retry_after_s)})
     try:
         form = await _form(request)
         client = await _client(request, form)
