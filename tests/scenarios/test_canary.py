@@ -130,7 +130,7 @@ class Installation:
     async def is_up(self) -> bool:
         """Whether the front door is open."""
         try:
-            return (await self.http.get("/readyz")).status_code == httpx2.codes.OK
+            return (await self.http.get("/readyz")).is_success
         except httpx2.TransportError:
             return False
 
@@ -167,6 +167,7 @@ CLIENT = """mutation ($i: CreateApiClientInput!) { result: createApiClient(input
 SIGN_IN = "mutation ($i: SignInInput!) { result: signIn(input: $i) { ... on SignInSuccess { token } ... on Failure { code message } } }"
 BUYER = "mutation ($i: SignInCustomerInput!) { result: signInCustomer(input: $i) { __typename ... on SignInCustomerSuccess { token } } }"
 POOL = "query ($id: ID!) { result: node(id: $id) { ... on Pool { codes(first: 50, state: AVAILABLE) { nodes { id } } batches(first: 5) { nodes { state } } } } }"
+KEPT = "query Kept { viewer { kind } }"
 COST = {"amount": "1.00", "currency": "CNY"}
 
 
@@ -212,6 +213,7 @@ async def test_no_secret_is_left_anywhere(
     assert CONTROL.encode() in hay.places["the logs"]
     assert f"reference {world.tag}".encode() in hay.places["the database"]
     assert b"codes.import_batch" in hay.places["the queue before the worker"]
+    assert KEPT.encode() in hay.places["the queue"]
     assert hay.find(secrets) == []
 
 
@@ -335,7 +337,15 @@ class Trade:
         await self.asked.refuse(
             BUYER, i={"store": self.world.store_slug, "contact": code, "password": code, "carrier": "TOKEN"}
         )
+        await self._keep_a_document(code)
         await self._go_wrong_over_http(code)
+
+    async def _keep_a_document(self, code: str) -> None:
+        """A document that is to be kept by its hash, with a code written into it, and one that has none."""
+        for document in (f"mutation {{ findCodes(input: {{text: {json.dumps(code)}}}) {{ __typename }} }}", KEPT):
+            digest = hashlib.sha256(document.encode()).hexdigest()
+            kept = {"query": document, "extensions": {"persistedQuery": {"version": 1, "sha256Hash": digest}}}
+            assert "errors" not in (await self.asked.post(kept, self.owner)).json()
 
     async def _go_wrong_over_http(self, code: str) -> None:
         bearer = {"authorization": f"Bearer {self.owner}"}

@@ -174,13 +174,16 @@ class Persisted:
         return text
 
     async def register(self, digest: str, text: str, *, shared: bool) -> None:
-        """Keeps a valid document under its hash; a stranger's, not `shared`, in this process alone, whose memory is bounded."""
+        """Keeps a valid document under its hash; a stranger's, not `shared`, in this process alone, whose memory is bounded.
+
+        So is one with a text written into it, which may be a code or a password: such belong into variables.
+        """
         if digest in self._texts:
             return
         if hashlib.sha256(text.encode()).hexdigest() != digest:
             raise Rejected([ApiError("The hash is not the document's SHA-256.")])
         self._remember(digest, text)
-        if self._valkey is not None and shared:
+        if self._valkey is not None and shared and '"' not in text:
             try:
                 await self._valkey.set(_key(digest), text, ex=limits.DOCUMENT_KEPT_S)
             except (redis.exceptions.RedisError, OSError) as error:
