@@ -1,53 +1,18 @@
 """What happens to an order after it was placed: paid, cancelled, refunded."""
 
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
-from fondaco_api.graphql.context import Context, Info
-from fondaco_api.graphql.errors import Failure, failure
-from fondaco_api.graphql.node import global_id, key_of, keys_of
+from fondaco_api.graphql.context import Info
+from fondaco_api.graphql.node import key_of, keys_of
+from fondaco_api.graphql.order_refusals import CANCEL_REFUSALS, PAY_REFUSALS, REFUND_REFUSALS
 from fondaco_api.graphql.orders import Allocation, Order
 from fondaco_api.graphql.scalars import Money
 from fondaco_api.graphql.transaction import mutation
-from fondaco_api.graphql.wallets import InsufficientFunds as _InsufficientFunds  # noqa: F401 - declares its type
 from fondaco_core.db import Tx, trading
 from fondaco_core.ids import AllocationId, OrderId
 from fondaco_tenants import orders
-from fondaco_tenants.customers import CustomerBlocked
-from fondaco_tenants.orders import OrderState
-
-
-@failure(orders.OrderNotOpen)
-class OrderNotOpen(Failure):
-    """The order is in a state that does not allow this."""
-
-    state: OrderState = strawberry.field(description="The state it is in.")
-
-    @classmethod
-    def data(cls, refusal: Any, context: Context) -> dict[str, Any]:
-        """The state as the schema's."""
-        return {"state": OrderState(refusal.state)}
-
-
-@failure(orders.HoldExpired)
-class HoldExpired(Failure):
-    """The order was not paid in time; place it again."""
-
-    expired_at: datetime = strawberry.field(description="When its hold ran out.")
-
-
-@failure(orders.CodeAlreadyRevealed)
-class CodeAlreadyRevealed(Failure):
-    """Somebody has seen some of the codes: they cannot go back to stock."""
-
-    allocation_ids: list[strawberry.ID] = strawberry.field(description="The units whose codes were seen.")
-
-    @classmethod
-    def data(cls, refusal: Any, context: Context) -> dict[str, Any]:
-        """The units as global ids."""
-        return {"allocation_ids": [global_id(Allocation, each) for each in refusal.allocation_ids]}
 
 
 @strawberry.type(description="The order is paid and fulfilled.")
@@ -105,9 +70,7 @@ class RefundOrderInput:
 class Mutation:
     """What can be done with orders."""
 
-    @mutation(
-        refusals=[orders.OrderNotOpen, orders.HoldExpired, orders.InsufficientFunds, CustomerBlocked], opens=trading
-    )
+    @mutation(refusals=PAY_REFUSALS, opens=trading)
     async def pay_order(
         self, info: Info, tx: Tx, input: Annotated[PayOrderInput, strawberry.argument(description="Which order.")]
     ) -> PayOrderSuccess:
@@ -115,7 +78,7 @@ class Mutation:
         order_id = OrderId(key_of(input.order_id, Order, path=("order_id",)))
         return PayOrderSuccess(order=Order.of(await orders.pay_order(tx, info.context.ctx, order_id=order_id)))
 
-    @mutation(refusals=[orders.OrderNotOpen], opens=trading)
+    @mutation(refusals=CANCEL_REFUSALS, opens=trading)
     async def cancel_order(
         self, info: Info, tx: Tx, input: Annotated[CancelOrderInput, strawberry.argument(description="Which order.")]
     ) -> CancelOrderSuccess:
@@ -125,7 +88,7 @@ class Mutation:
             order=Order.of(await orders.cancel_order(tx, info.context.ctx, order_id=order_id, reason=input.reason))
         )
 
-    @mutation(refusals=[orders.OrderNotOpen, orders.CodeAlreadyRevealed], opens=trading)
+    @mutation(refusals=REFUND_REFUSALS, opens=trading)
     async def refund_order(
         self, info: Info, tx: Tx, input: Annotated[RefundOrderInput, strawberry.argument(description="What to refund.")]
     ) -> RefundOrderSuccess:

@@ -11,9 +11,10 @@ import strawberry
 from fondaco_api.graphql.budget import TooManyStreams
 from fondaco_api.graphql.context import Context, Info
 from fondaco_api.graphql.enums import described
-from fondaco_api.graphql.errors import ApiError, ErrorCode, Failure, failure
+from fondaco_api.graphql.errors import ApiError, ErrorCode, Failure
 from fondaco_api.graphql.listings import Listing
-from fondaco_api.graphql.node import global_id, key_of
+from fondaco_api.graphql.node import key_of
+from fondaco_api.graphql.order_refusals import ITEM_FAILURES, PLACE_REFUSALS, LimitExceeded, OutOfStock, PriceChanged
 from fondaco_api.graphql.orders import Order
 from fondaco_api.graphql.replay import Repeat, fingerprint
 from fondaco_api.graphql.scalars import Money, MoneyInput
@@ -27,7 +28,6 @@ from fondaco_core.errors import Invalid, NotFound, Refusal, Unauthenticated
 from fondaco_core.identity import GUEST_PERMISSIONS, new_order_token
 from fondaco_core.ids import ListingId, OrderId
 from fondaco_tenants import customers, orders, storefront
-from fondaco_tenants.customers import CustomerBlocked
 from fondaco_tenants.orders import OrderRequest, OrderState, OrderView, PayBy
 
 described(
@@ -36,68 +36,6 @@ described(
     WALLET="From the buyer's wallet at this merchant, at once; fulfilled in the same moment.",
     LATER="Later, with `payOrder`; the stock is held until then, or until the hold runs out.",
 )
-
-
-@failure(orders.OutOfStock)
-class OutOfStock(Failure):
-    """Fewer units than asked for can be had now, from any source."""
-
-    asked: int = strawberry.field(description="How many were asked for.")
-    available: int = strawberry.field(description="How many of them can be had now.")
-    listing_id: strawberry.ID = strawberry.field(description="The listing that is short.")
-
-    @classmethod
-    def data(cls, refusal: Any, context: Context) -> dict[str, Any]:
-        """The listing as its global id."""
-        return {
-            "asked": refusal.asked,
-            "available": refusal.available,
-            "listing_id": global_id(Listing, refusal.listing_id),
-        }
-
-
-@failure(orders.PriceChanged)
-class PriceChanged(Failure):
-    """The total is not the one that was agreed to."""
-
-    total: Money = strawberry.field(description="The total now; agree to it to go on.")
-
-    @classmethod
-    def data(cls, refusal: Any, context: Context) -> dict[str, Any]:
-        """The new total."""
-        return {"total": Money.of(refusal.total)}
-
-
-@failure(orders.LimitExceeded)
-class LimitExceeded(Failure):
-    """More than the listing allows in one order, or to one customer."""
-
-    listing_id: strawberry.ID = strawberry.field(description="The listing whose limit it is.")
-    limit: int = strawberry.field(description="How many are allowed.")
-    remaining: int = strawberry.field(description="How many may still be bought.")
-    period_days: int | None = strawberry.field(
-        description="Within how many days; null for ever, or when it is a limit per order."
-    )
-    per_order: bool = strawberry.field(description="Whether it is the limit of one order rather than of one customer.")
-
-    @classmethod
-    def data(cls, refusal: Any, context: Context) -> dict[str, Any]:
-        """The listing as its global id."""
-        return super().data(refusal, context) | {"listing_id": global_id(Listing, refusal.listing_id)}
-
-
-@failure(orders.TooMuchUnpaid)
-class TooMuchUnpaid(Failure):
-    """You leave as much unpaid as one may: pay or cancel an order first."""
-
-    orders_max: int = strawberry.field(description="How many of your orders may wait to be paid.")
-    units_max: int = strawberry.field(description="How many units these may have together.")
-
-
-PLACE_REFUSALS = (
-    orders.OutOfStock, orders.PriceChanged, orders.LimitExceeded, orders.InsufficientFunds, orders.InvalidOrder,
-    orders.GuestsNotServed, orders.TooMuchUnpaid, CustomerBlocked, customers.BadContact,
-)  # fmt: skip
 
 
 @strawberry.input(description="A listing and how many of it.")
@@ -173,10 +111,10 @@ def _lines(lines: Sequence[OrderLineInput], *prefix: str) -> tuple[tuple[Listing
 
 def _request(given: PlaceOrderInput, *prefix: str) -> OrderRequest:
     agreed = given.expected_total
-    if given.reference is not None and len(given.reference) > limits.NAME_MAX:
+    if given.reference is not None and (len(given.reference) > limits.NAME_MAX or "\0" in given.reference):
         raise orders.InvalidOrder(
-            f"A reference has at most {limits.NAME_MAX} characters.",
-            zh=f"参考号最多 {limits.NAME_MAX} 个字符。",
+            f"A reference has at most {limits.NAME_MAX} characters, none of them null.",
+            zh=f"参考号最多 {limits.NAME_MAX} 个字符,且不得含空字符。",
             path=(*prefix, "reference"),
         )
     return OrderRequest(
@@ -293,10 +231,6 @@ PlacedItem = Annotated[
 ]
 
 
-# What one order of several, or a simulated one, may meet with data of its own.
-_ITEM_FAILURES = (OutOfStock, PriceChanged, LimitExceeded, InsufficientFunds)
-
-
 @strawberry.type(description="The order was, or would be, refused for a reason that needs no data to go on.")
 class OrderRefused(Failure):
     """Any other refusal of one item."""
@@ -388,7 +322,7 @@ class Mutation:
         results: list[Any] = [
             PlaceOrderSuccess(order=Order.of(outcome))
             if isinstance(outcome, OrderView)
-            else refusal_of(outcome, info.context, _ITEM_FAILURES, OrderRefused)
+            else refusal_of(outcome, info.context, ITEM_FAILURES, OrderRefused)
             for outcome in outcomes
         ]
         return PlaceOrdersSuccess(results=results)
@@ -415,7 +349,7 @@ class Mutation:
             ],
             total=Money.of(found.total),
             would_be_placed=refusal is None,
-            failure=None if refusal is None else refusal_of(refusal, info.context, _ITEM_FAILURES, OrderRefused),
+            failure=None if refusal is None else refusal_of(refusal, info.context, ITEM_FAILURES, OrderRefused),
         )  # fmt: skip
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from fondaco_core import audit, ledger, limits, outbox
+from fondaco_core import audit, ledger, limits, outbox, tenancy
 from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
-from fondaco_core.errors import Invalid, NotFound
+from fondaco_core.errors import NotFound
 from fondaco_core.ids import AccountId, CustomerId, TenantId, new_id
 from fondaco_core.ledger import Balance, Entry
 from fondaco_core.money import Money
@@ -18,21 +18,21 @@ from fondaco_tenants.payments.events import WalletCredited
 Wallet = Balance
 
 
-def _checked(amount: Money, reason: str) -> None:
+def _checked(amount: Money, reason: str) -> str:
     if not 0 < amount.amount_minor <= limits.AMOUNT_MAX_MINOR:
         raise InvalidAmount
-    if not 0 < len(reason.strip()) <= limits.NOTE_MAX:
-        raise Invalid("Moving money has a reason.", zh="资金变动须填写原因。", path=("reason",))
+    return tenancy.checked_reason(reason)
 
 
 async def record_deposit(tx: Tx, ctx: Ctx, *, tenant_id: TenantId, amount: Money, reason: str) -> None:
     """Records money that reached the platform for a tenant, outside of any gateway; needs a transaction as fondaco_platform."""
     ctx.require("platform.wallets")
-    _checked(amount, reason)
+    why = _checked(amount, reason)
+    await tenancy.get_tenant(tx, ctx, tenant_id)
     wallet = Owner(tenant_id, None, AccountKind.WALLET, amount.currency)
     clearing = Owner(None, None, AccountKind.GATEWAY_CLEARING, amount.currency)
     await ledger.post(tx, [NewTransfer(clearing, wallet, amount.amount_minor, Purpose.TOP_UP, new_id())])
-    await _on_record(tx, ctx, tenant_id, None, amount=amount, reason=reason)
+    await _on_record(tx, ctx, tenant_id, None, amount=amount, reason=why)
 
 
 async def credit_customer_wallet(tx: Tx, ctx: Ctx, *, customer_id: CustomerId, amount: Money, reason: str) -> None:
@@ -41,13 +41,13 @@ async def credit_customer_wallet(tx: Tx, ctx: Ctx, *, customer_id: CustomerId, a
     The merchant pays, because a customer spends it at this merchant and the merchant may have it paid out then.
     """
     ctx.require("wallets.credit")
-    _checked(amount, reason)
+    why = _checked(amount, reason)
     await customers.get_customer(tx, ctx, customer_id)
     own = Owner(ctx.tenant, None, AccountKind.WALLET, amount.currency)
     theirs = Owner(ctx.tenant, customer_id, AccountKind.WALLET, amount.currency)
     ledger.check_affordable({own: amount.amount_minor}, await ledger.lock_wallets(tx, [own, theirs]))
     await ledger.post(tx, [NewTransfer(own, theirs, amount.amount_minor, Purpose.GRANT, new_id())])
-    await _on_record(tx, ctx, ctx.tenant, customer_id, amount=amount, reason=reason)
+    await _on_record(tx, ctx, ctx.tenant, customer_id, amount=amount, reason=why)
 
 
 async def _on_record(

@@ -8,7 +8,7 @@ from uuid import UUID
 from fondaco_core import audit, clock, ledger, limits, outbox, tenancy
 from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
-from fondaco_core.errors import Bug, Invalid, NotFound
+from fondaco_core.errors import Bug, NotFound
 from fondaco_core.ids import AllocationId, OrderId, OrderLineId, SourceId, new_id
 from fondaco_core.money import Money
 from fondaco_core.postings import NewTransfer
@@ -77,12 +77,13 @@ async def pay_order(tx: Tx, ctx: Ctx, *, order_id: OrderId) -> OrderView:
 
 
 async def cancel_order(tx: Tx, ctx: Ctx, *, order_id: OrderId, reason: str | None = None) -> OrderView:
-    """Cancels an unpaid order: its stock is free again. By its buyer, or by the merchant's people with a reason."""
+    """Cancels an unpaid order: its stock is free again. By its buyer, or by the merchant's people."""
     ctx.require("orders.cancel" if ctx.has("orders.cancel") else "buyer.order")
+    why = None if reason is None else tenancy.checked_reason(reason)
     order = await _locked(tx, ctx, order_id)
     if order.state is not OrderState.PENDING_PAYMENT:
         raise OrderNotOpen(order_id, state=order.state.value)
-    await _close(tx, ctx, [order_id], OrderState.CANCELLED, reason=reason, tenants=[order.tenant_id])
+    await _close(tx, ctx, [order_id], OrderState.CANCELLED, reason=why, tenants=[order.tenant_id])
     return order_view(await tx.fetchrow(store.LOCK, order_id))
 
 
@@ -123,8 +124,7 @@ async def refund_order(
     `allocation_ids` None means every unit that is still live. Raises CodeAlreadyRevealed, naming those that were seen.
     """
     ctx.require("orders.refund")
-    if not 0 < len(reason.strip()) <= limits.NOTE_MAX:
-        raise Invalid("A refund has a reason.", zh="退款须填写原因。", path=("reason",))
+    why = tenancy.checked_reason(reason)
     order = await _locked(tx, ctx, order_id)
     if order.state not in rules.SETTLED:
         raise OrderNotOpen(order_id, state=order.state.value)
@@ -137,7 +137,7 @@ async def refund_order(
     await codes.release_codes(tx, [allocation for allocation, _, _ in chosen])
     await tx.execute(store.LOWER_LINES, [line for _, line, _ in chosen])
     await ledger.post(tx, transfers)
-    amount_minor = await _finish_refund(tx, ctx, order, chosen, transfers, refund_id=refund_id, reason=reason)
+    amount_minor = await _finish_refund(tx, ctx, order, chosen, transfers, refund_id=refund_id, reason=why)
     return Refunded(order_id, len(chosen), Money(amount_minor, order.total.currency))
 
 
