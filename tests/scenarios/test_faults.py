@@ -99,17 +99,19 @@ async def kill_at_every_step(
     """Kills the front door at each step of a case, and has the client ask again; gives the steps."""
     case, steps = None, None
     for at in count(1):
-        # What the last process left undone, the next one is asked again; then it meets its own end.
         door.process.start(at=at)
         pid = await door.process.told("ready")
-        if case is not None:
-            await check(case, await ask(door, case, marked=False))
-        case = await prepare()
-        with suppress(httpx2.TransportError):
-            await check(case, await ask(door, case, marked=True))
-        steps = await door.process.outcome()
+        try:
+            # What the last process left undone, this one is asked again; then it meets its own end.
+            if case is not None:
+                await check(case, await ask(door, case, marked=False))
+            case = await prepare()
+            with suppress(httpx2.TransportError):
+                await check(case, await ask(door, case, marked=True))
+            steps = await door.process.outcome()
+        finally:
+            await door.process.stop(pid)
         if steps is not None:
-            await door.process.kill(pid)
             break
     await assert_invariants()
     assert steps is not None

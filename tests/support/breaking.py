@@ -68,10 +68,13 @@ class Breakable:
 
     def __init__(self, launcher: asyncio.subprocess.Process) -> None:
         self._launcher = launcher
+        self._running = False
 
     def start(self, **plan: int) -> None:
         """Starts the next process; the one before has ended."""
         assert self._launcher.stdin is not None
+        assert not self._running
+        self._running = True
         self._launcher.stdin.write(json.dumps(plan).encode() + b"\n")
 
     async def told(self, fact: str) -> Any:
@@ -90,17 +93,20 @@ class Breakable:
         assert await self.told("ended") == -signal.SIGKILL
         return None
 
+    async def stop(self, pid: int) -> None:
+        """Ends a process that was not to die by itself, or that a failing test left; harmless for one that has ended."""
+        if self._running:
+            os.kill(pid, signal.SIGKILL)
+        while self._running:
+            await self._next()
+
     async def _next(self) -> dict[str, Any]:
         assert self._launcher.stdout is not None
         async with asyncio.timeout(PATIENCE_S):
             line = await self._launcher.stdout.readline()
         found: dict[str, Any] = json.loads(line)
+        self._running = "ended" not in found
         return found
-
-    async def kill(self, pid: int) -> None:
-        """Ends a process that was not to die by itself."""
-        os.kill(pid, signal.SIGKILL)
-        assert await self.told("ended") == -signal.SIGKILL
 
 
 @asynccontextmanager
