@@ -16,6 +16,7 @@ from fondaco_api.graphql.schema import core_schema
 from fondaco_core.config import Settings
 from fondaco_core.context import Ctx
 from fondaco_core.db import Database
+from fondaco_core.identity import MemberRole
 from tests.support.door import Door, open_door
 from tests.support.inputs import COMMON, IDS, Inputs, Path, ids_of
 from tests.support.rows import as_owner, fingerprint
@@ -194,6 +195,22 @@ async def test_no_mutation_without_an_id_touches_another_merchant(
             wrong.append((name, answer))
 
     assert wrong == []
+
+
+async def test_an_auditor_changes_nothing(door: Door, known: tuple[Known, Known], owner: Any) -> None:
+    a, _ = known
+    attempt = Attempt(door, known, EVERYTHING)
+    attempt.ctx = a.world.members[MemberRole.AUDITOR]
+    changed: list[tuple[str, object]] = []
+    before = await fingerprint(owner, a.world.tenant_id)
+
+    for name, path, kind in targets():
+        if not attempt.is_open_to_anybody(name, kind):
+            answer = await attempt.run(name, path, a.ids(kind)[0])
+            if before != (before := await fingerprint(owner, a.world.tenant_id)) or is_success(verdict(answer)):
+                changed.append((name, answer))
+
+    assert changed == []
 
 
 def test_only_buying_is_open_to_anybody() -> None:
