@@ -1,5 +1,6 @@
 """The shape of the tree: source roots hold packages only, and none of them shadows anything."""
 
+import ast
 import importlib.metadata
 import platform
 from pathlib import Path
@@ -50,3 +51,33 @@ def test_no_other_distribution_provides_our_names() -> None:
 
 def test_assertions_run() -> None:
     assert __debug__
+
+
+# What one reads in a sitting, and on a screen.
+FILE_LINES_MAX, FUNCTION_LINES_MAX = 400, 70
+
+
+def sources() -> dict[str, str]:
+    """Every file of ours by its path; migrations are written out in full and never read as a whole."""
+    return {
+        str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+        for root in SOURCE_ROOTS
+        for path in (ROOT / root).rglob("*.py")
+        if "versions" not in path.parts
+    }
+
+
+def test_a_file_is_read_in_a_sitting() -> None:
+    assert {path: text.count("\n") for path, text in sources().items() if text.count("\n") > FILE_LINES_MAX} == {}
+
+
+def test_a_function_fits_on_a_screen() -> None:
+    long = [
+        f"{path}: {node.name}"
+        for path, text in sources().items()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or node.lineno) - node.lineno >= FUNCTION_LINES_MAX
+    ]
+
+    assert long == []
