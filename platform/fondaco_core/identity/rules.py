@@ -33,7 +33,7 @@ PERMISSIONS = {
     "customers.edit": "Make, block and unblock buyers.",
     "wallets.read": "See wallets and statements.",
     "wallets.credit": "Move money from the merchant's wallet to a buyer's.",
-    "delivery.edit": "Make and revoke delivery links of orders.",
+    "delivery.edit": "Revoke delivery links of orders; with codes.reveal also make them.",
     "audit.read": "Read the audit log.",
     # a buyer's side
     "buyer.order": "Place, pay and cancel one's own orders.",

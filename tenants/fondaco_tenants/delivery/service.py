@@ -114,13 +114,10 @@ async def create_link(
 ) -> Link:
     """Makes a link that opens an order's codes, or one unit's, a limited number of times.
 
-    The buyer makes one to hand on; the merchant's support makes one to send, and sees no code by it. `secret_of` gives
-    what completes the link's address; only its hash is stored.
+    The buyer makes one to hand on. Whoever of the merchant's people makes one could open it as well, so that only they may
+    who may see codes at all. `secret_of` gives what completes the link's address; only its hash is stored.
     """
-    if _is_buyer(ctx):
-        ctx.require("buyer.link")
-    else:
-        ctx.require("delivery.edit")
+    _require_making(ctx)
     rules.check_link_terms(opens_max=opens_max, expires_in_hours=expires_in_hours)
     order = await orders.get_order(tx, ctx, order_id)
     if allocation_id is not None:
@@ -154,6 +151,14 @@ async def create_link(
     return link
 
 
+def _require_making(ctx: Ctx) -> None:
+    if _is_buyer(ctx):
+        ctx.require("buyer.link")
+    else:
+        ctx.require("delivery.edit")
+        ctx.require("codes.reveal")
+
+
 def secret_of(link_id: LinkId) -> Secret[str]:
     """What stands behind the # of a link's address: 256 bits. For who just made the link, and for nobody else.
 
@@ -169,10 +174,7 @@ async def find_link_address(tx: Tx, ctx: Ctx, *, link_id: LinkId) -> Secret[str]
 
     None for a link that the asker may not see, or whose secret cannot be derived any more.
     """
-    if _is_buyer(ctx):
-        ctx.require("buyer.link")
-    else:
-        ctx.require("delivery.edit")
+    _require_making(ctx)
     secret = secret_of(link_id)
     row = await tx.fetchrow(store.LINK_ADDRESS, link_id) if await _find_links(tx, ctx, [link_id]) else None
     if row is None or not hmac.compare_digest(row["secret_hash"], hash_token(secret)):

@@ -313,14 +313,29 @@ async def test_a_link_to_what_is_not_delivered_yet_is_not_used_up() -> None:
     assert opened.units[0].code.reveal() == sale.codes[0]
 
 
-async def test_the_merchants_support_makes_a_link_and_sees_no_code() -> None:
+async def test_only_who_may_see_codes_makes_a_link_for_the_merchant() -> None:
     sale = await make_sale()
     support = await sale.support()
 
-    link, secret = await make_link(sale, support)
+    link, secret = await make_link(sale, sale.owner)
+    with pytest.raises(NotAllowed):
+        await make_link(sale, support)
 
     assert link.created_by_kind == "MEMBER"
     assert (await open_link(sale, link, secret)).units[0].code.reveal() == sale.codes[0]
+
+
+async def test_support_withdraws_a_link_and_does_not_learn_its_address() -> None:
+    sale = await make_sale()
+    support = await sale.support()
+    link, _ = await make_link(sale)
+
+    async with transaction(support) as tx:
+        with pytest.raises(NotAllowed):
+            await delivery.find_link_address(tx, support, link_id=link.id)
+        revoked = await delivery.revoke_link(tx, support, link_id=link.id)
+
+    assert revoked.revoked_at is not None
 
 
 async def test_who_may_only_look_makes_no_link() -> None:
