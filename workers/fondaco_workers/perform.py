@@ -49,6 +49,8 @@ async def perform(note: Note) -> None:
     try:
         with SLOTS.taken_for(actor) as free:
             outcome = await (_perform(actor, note) if free else _postpone(note))
+        if actor.slow and free:
+            await _offer_next()
     except Exception as error:  # the edge: the task outlives whatever this was
         outcome = "unsettled"
         log.warning("task.unsettled", actor=note.actor, task=note.task_id, exc_info=error)
@@ -59,6 +61,12 @@ async def _postpone(note: Note) -> str:
     async with governing(CTX) as tx:
         await outbox.postpone_task(tx, note)
     return "postponed"
+
+
+async def _offer_next() -> None:
+    """The slot is free: slow work that was postponed for want of one need not wait until its time."""
+    async with governing(CTX) as tx:
+        await outbox.offer_postponed(tx, [actor.name for actor in ACTORS.values() if actor.slow])
 
 
 async def _perform(actor: Actor[...], note: Note) -> str:

@@ -106,6 +106,11 @@ async def postpone_task(tx: Tx, note: Note) -> None:
     await tx.execute(store.POSTPONE_TASK, note.task_id, note.actor, clock.now(), limits.TASK_POSTPONED_S)
 
 
+async def offer_postponed(tx: Tx, actors: Sequence[str]) -> bool:
+    """Somebody has the time again: the task of these actors that was postponed first is due now. False when there is none."""
+    return await tx.execute(store.OFFER_POSTPONED, list(actors), clock.now()) == 1
+
+
 async def keep_task(tx: Tx, task: Task) -> bool:
     """Says that the worker which began a task is alive; False when the task is not its any more."""
     return await tx.execute(store.KEEP_TASK, task.id, task.attempt, clock.now(), limits.TASK_RUNNING_S) == 1

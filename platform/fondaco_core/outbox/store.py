@@ -61,6 +61,16 @@ UPDATE outbox_task SET handed = 0, due_at = $3::timestamptz + make_interval(secs
 WHERE id = $1 AND actor = $2 AND parked_at IS NULL AND (running_until IS NULL OR running_until <= $3)
 """
 
+# Of those that only wait for somebody to have the time: what failed waits for a reason of its own.
+OFFER_POSTPONED = """
+UPDATE outbox_task SET due_at = $2 WHERE id IN (
+  SELECT id FROM outbox_task
+  WHERE actor = ANY($1::text[]) AND parked_at IS NULL AND handed = 0 AND failure IS NULL AND due_at > $2
+    AND (running_until IS NULL OR running_until <= $2)
+  ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED
+)
+"""
+
 KEEP_TASK = """
 UPDATE outbox_task SET
   running_until = $3::timestamptz + make_interval(secs => $4), due_at = $3::timestamptz + make_interval(secs => $4)

@@ -190,6 +190,31 @@ async def test_a_postponed_task_is_offered_again_in_a_moment_and_that_was_no_att
     assert (await begin(note)).attempt == 1
 
 
+async def test_a_postponed_task_is_offered_as_soon_as_somebody_has_the_time() -> None:
+    note = await one_note()
+    async with governing(CTX) as tx:
+        await outbox.postpone_task(tx, note)
+
+    async with governing(CTX) as tx:
+        offered = [await outbox.offer_postponed(tx, [note.actor]) for _ in range(2)]
+
+    assert offered == [True, False]
+    assert note in await hand_over()
+
+
+async def test_a_failed_task_is_not_offered_before_its_time() -> None:
+    note = await one_note()
+    task = await begin(note)
+    async with governing(CTX) as tx:
+        await outbox.fail_task(tx, task, failure="Outage", outage=True)
+
+    async with governing(CTX) as tx:
+        offered = await outbox.offer_postponed(tx, [note.actor])
+
+    assert not offered
+    assert note not in await hand_over()
+
+
 async def test_the_task_of_a_silent_worker_goes_to_another() -> None:
     note = await one_note()
     silent = await begin(note)
