@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,8 @@ import pytest
 import redis
 
 from fondaco_core.config import Settings
-from fondaco_core.db import Database
+from fondaco_core.context import system_ctx
+from fondaco_core.db import Database, governing
 from fondaco_core.secret import Secret
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,8 +28,11 @@ def queue_settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-def queue(queue_settings: Settings, database: Database) -> Iterator[redis.Redis]:  # noqa: ARG001 - opens the pools
-    """The queue, empty."""
+async def queue(queue_settings: Settings, database: Database) -> AsyncIterator[redis.Redis]:  # noqa: ARG001 - opens the pools
+    """The queue, empty, and nothing in the outbox of what tests before left undone: it would all be done now, and first."""
+    async with governing(system_ctx("queue", permissions=frozenset({"system.run"}))) as tx:
+        await tx.execute("DELETE FROM outbox_event")
+        await tx.execute("DELETE FROM outbox_task")
     client = redis.Redis.from_url(queue_settings.require_redis_url().reveal())
     client.flushdb()
     yield client

@@ -343,11 +343,10 @@ async def has_tasks(names: list[str]) -> bool:
     return sorted(row["job"] for row in found) == sorted(names)
 
 
-async def test_the_schedule_is_kept_to_the_end_by_the_real_processes(start: Start, queue: redis.Redis) -> None:
-    assert queue
+@pytest.mark.usefixtures("queue")
+async def test_the_schedule_is_kept_to_the_end_by_the_real_processes(start: Start) -> None:
     async with governing(CTX) as tx:
         await tx.execute("UPDATE outbox_tick SET ticked_at = '-infinity'")
-        await tx.execute("DELETE FROM outbox_task WHERE job IS NOT NULL")
 
     start("fondaco_workers.schedule")
     start("fondaco_workers.relay")
