@@ -196,6 +196,22 @@ async def test_a_repeated_request_gets_the_same_order_also_at_the_same_time(door
     assert await codes_by_state(shop) == {"DELIVERED": 1}
 
 
+async def test_a_repeated_request_may_wait_longer(door: Door) -> None:
+    shop = await make_shop(stock=1)
+    buyer = await make_buyer(shop)
+    query = (
+        "mutation ($input: PlaceOrderInput!, $key: String, $wait: Int!) { placeOrder(input: $input, idempotencyKey: $key,"
+        " waitMs: $wait) { __typename ... on PlaceOrderSuccess { order { id store { name } customer { id } } } } }"
+    )
+    given = {"input": {"lines": [line(shop)]}, "key": uuid4().hex}
+
+    first, second = [await door.ask(query, {**given, "wait": wait}, ctx=buyer) for wait in (0, 50)]
+
+    assert first == second
+    assert first["placeOrder"]["order"]["store"] == {"name": "Card Corner"}
+    assert first["placeOrder"]["order"]["customer"] is None
+
+
 async def test_a_refused_request_leaves_its_key_free(door: Door) -> None:
     shop = await make_shop(stock=1)
     buyer = await make_buyer(shop, funds_minor=0)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 from uuid import UUID
 
 import strawberry
@@ -14,7 +14,7 @@ from fondaco_api.graphql.context import Context, Info
 from fondaco_api.graphql.delivery import OrderDelivery
 from fondaco_api.graphql.enums import described
 from fondaco_api.graphql.errors import ApiError
-from fondaco_api.graphql.node import Node, key_of
+from fondaco_api.graphql.node import Node, key_of, load_named
 from fondaco_api.graphql.paging import After, Before, Connection, First, Last, connect, read_page
 from fondaco_api.graphql.scalars import Money
 from fondaco_core import clock, limits
@@ -22,6 +22,10 @@ from fondaco_core.errors import NotFound
 from fondaco_core.ids import AllocationId, EntitlementId, OrderId
 from fondaco_tenants import orders
 from fondaco_tenants.orders import AllocationState, AllocationView, LineView, OrderState, OrderView
+
+if TYPE_CHECKING:
+    from fondaco_api.graphql.customers import Customer
+    from fondaco_api.graphql.storefront import Store
 
 described(
     OrderState,
@@ -233,6 +237,22 @@ class Order(Node, OrderDelivery):
             )
             for e in entries
         ]
+
+    @strawberry.field(description="The store it was placed in; null when it is closed to you by now.")
+    async def store(self, info: Info) -> Annotated["Store", strawberry.lazy("fondaco_api.graphql.storefront")] | None:
+        """The store."""
+        found: Any = await load_named(info.context, "Store", self.view.store_id)
+        return cast("Store | None", found)
+
+    @strawberry.field(description="Who ordered, as the merchant's people know them; null for the buyer's own side.")
+    async def customer(
+        self, info: Info
+    ) -> Annotated["Customer", strawberry.lazy("fondaco_api.graphql.customers")] | None:
+        """The buyer."""
+        if not info.context.ctx.has("customers.read"):
+            return None
+        found: Any = await load_named(info.context, "Customer", self.view.customer_id)
+        return cast("Customer | None", found)
 
     @strawberry.field(description="Whether you may pay it now.")
     def viewer_can_pay(self, info: Info) -> bool:

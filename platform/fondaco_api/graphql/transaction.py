@@ -42,6 +42,9 @@ Then = Callable[[Info, Any, dict[str, Any]], Awaitable[Any]]
 # Two transactions crossed, and the database undid this one: it may pass when it is tried again.
 CROSSED = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
+# How long a client waits says nothing of what it asks for: a repeated request may wait longer.
+_PATIENCE = frozenset({"wait_ms"})
+
 _KEY = inspect.Parameter(
     "idempotency_key",
     inspect.Parameter.KEYWORD_ONLY,
@@ -135,7 +138,7 @@ class _Field:
             repeat = (
                 None
                 if key is None
-                else Repeat(checked_key(key), self.operation, fingerprint(self.operation, arguments))
+                else Repeat(checked_key(key), self.operation, fingerprint(self.operation, _asked(arguments)))
             )
             result = await self._run(source, info, arguments, repeat)
             # What was read before the commit is not what is true after it.
@@ -170,6 +173,10 @@ class _Field:
                 return result
         types = {kind.name: kind.origin for kind in _types_of(info)}
         return await recall(kept["answer"], info.context, types)
+
+
+def _asked(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if name not in _PATIENCE}
 
 
 def _types_of(info: Info) -> list[Any]:

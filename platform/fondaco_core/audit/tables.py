@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from fondaco_core.db import Base, guarded
@@ -41,3 +41,5 @@ class AuditEntry(Base):
     ip: Mapped[str | None]
     reason: Mapped[str | None]
     detail: Mapped[dict[str, Any]]
+    # The 64-bit number of its transaction: entries of transactions that have all ended can be sealed in this order.
+    xid: Mapped[int] = mapped_column(server_default=text("pg_current_xact_id()::text::bigint"))

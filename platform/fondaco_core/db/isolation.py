@@ -26,6 +26,7 @@ class Isolation:
     kind      "owned", "shared", or "global" (no policy: rows belong to nobody, or are looked up before a tenant is known)
     parties   the columns of which one must be the current tenant
     also      a further condition under which a row is visible, for reading only
+    changeable  the state in which a row may still be changed, by anybody; empty for any
     reason    why a table is global, or why a grant or condition is unusual
     trade     fondaco_trade sees and writes every tenant's rows
     tenant    privileges of fondaco_tenant; by default nothing is ever deleted
@@ -37,6 +38,7 @@ class Isolation:
     kind: str = "owned"
     parties: tuple[str, ...] = ("tenant_id",)
     also: str = ""
+    changeable: str = ""
     reason: str = ""
     trade: bool = False
     tenant: str = "SELECT, INSERT, UPDATE"
@@ -74,6 +76,11 @@ def statements_for(table: Table) -> list[str]:
         ]
         if guard.also:
             ddl.append(f"CREATE POLICY also ON {name} FOR SELECT TO fondaco_tenant, fondaco_trade USING ({guard.also})")
+        if guard.changeable:
+            ddl.append(
+                f"CREATE POLICY changeable ON {name} AS RESTRICTIVE FOR UPDATE TO {', '.join(ROLES)}"
+                f" USING ({guard.changeable}) WITH CHECK (true)"
+            )
         if guard.trade:
             ddl.append(f"CREATE POLICY trade ON {name} TO fondaco_trade USING (true) WITH CHECK (true)")
     if guard.tenant:

@@ -70,6 +70,7 @@ class LedgerTransfer(Base):
             "info": guarded(
                 kind="shared",
                 parties=("payer_tenant_id", "payee_tenant_id"),
+                changeable="state = 'PENDING'",
                 tenant="SELECT, INSERT, UPDATE (state, posted_xid, resolved_at)",
                 trade=True,
                 platform="SELECT, INSERT, UPDATE (state, posted_xid, resolved_at)",

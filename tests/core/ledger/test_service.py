@@ -155,3 +155,16 @@ async def test_another_tenant_sees_neither_account_nor_transfer() -> None:
         transfers_seen = await tx.fetchval("SELECT count(*) FROM ledger_transfer")
 
     assert (seen_by_platform, accounts_seen, transfers_seen) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("state", ["PENDING", "VOIDED"])
+async def test_a_posted_transfer_is_changed_by_nobody(state: str) -> None:
+    ctx = make_ctx()
+    wallet = wallet_of(ctx)
+    await fund(ctx, wallet, 100)
+
+    for begin in (transaction, trading, governing):
+        async with begin(ctx) as tx:
+            changed = await tx.execute("UPDATE ledger_transfer SET state = $1, posted_xid = NULL", state)
+
+        assert changed == 0
