@@ -35,8 +35,10 @@ from tests.workers.conftest import Start
 
 SYSTEM = system_ctx("canary", permissions=frozenset({"system.run"}))
 WORKER = ("fondaco_ops.bound", "fondaco_workers.main", "--processes", "1", "--threads", "2")
-# What keeps a secret from being searched for: what is meant to be read.
+# What is shorter stands anywhere by chance.
 SHORT = 8
+# Three processes start one after the other, on a machine that may be busy with others.
+STARTED_S = 120.0
 
 
 def disguises(secret: str) -> Iterator[bytes]:
@@ -186,7 +188,7 @@ async def test_no_secret_is_left_anywhere(
     port = free_port()
     start("fondaco_api", FONDACO_PORT=str(port))
     asked = Installation(port)
-    await until(asked.is_up)
+    await until(asked.is_up, seconds=STARTED_S)
     secrets = dict(world.secrets)
     hay = Haystack()
 
@@ -194,10 +196,10 @@ async def test_no_secret_is_left_anywhere(
     await trade.sign_in()
     await trade.plant()
     start("fondaco_workers.relay")
-    await until(lambda: _messages(queue))
+    await until(lambda: _messages(queue), seconds=STARTED_S)
     hay.places["the queue before the worker"] = keys_of(queue)
     start(*WORKER)
-    await until(trade.is_imported)
+    await until(trade.is_imported, seconds=STARTED_S)
     shown = await trade.sell()
     await trade.go_wrong()
 
