@@ -156,7 +156,14 @@ class Tx:
 
 
 # What a connection that died while it lay in the pool says when it is used again.
-_DEAD = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.AdminShutdownError, OSError)
+_DEAD = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.AdminShutdownError,
+    # It has heard that it ends, and not yet that it has ended.
+    asyncpg.InternalClientError,
+    OSError,
+)
 
 
 async def _open(role: Role, connection: AsyncConnection, begin: str) -> "asyncpg.Connection[Any]":
@@ -172,6 +179,10 @@ async def _open(role: Role, connection: AsyncConnection, begin: str) -> "asyncpg
             await connection.invalidate()
             if attempt == attempts - 1:
                 raise
+        except BaseException:
+            # Cut short: it may have begun all the same, and whoever came next would be in the middle of it.
+            await connection.invalidate()
+            raise
         else:
             return cast("asyncpg.Connection[Any]", driver)
     raise AssertionError
