@@ -38,7 +38,7 @@ WORKER = ("fondaco_ops.bound", "fondaco_workers.main", "--processes", "1", "--th
 # What is shorter stands anywhere by chance.
 SHORT = 8
 # Three processes start one after the other, on a machine that may be busy with others.
-STARTED_S = 120.0
+STARTED_S = 60.0
 
 
 def disguises(secret: str) -> Iterator[bytes]:
@@ -173,10 +173,11 @@ KEPT = "query Kept { viewer { kind } }"
 COST = {"amount": "1.00", "currency": "CNY"}
 
 
-@pytest.fixture(scope="module")
-async def world(settings: Settings, database: Database) -> World:
-    """A merchant with every kind of secret there is."""
+@pytest.fixture
+async def world(settings: Settings, database: Database, queue: "redis.Redis") -> World:
+    """A merchant with every kind of secret there is, made after the queue was emptied: its imports wait to be done."""
     assert database
+    assert queue
     async with open_door(settings) as door:
         made, _ = await make_worlds(door)
     return made
