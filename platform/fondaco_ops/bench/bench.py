@@ -4,18 +4,22 @@ import asyncio
 import hashlib
 import json
 import sys
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
 
 import orjson
 
+from fondaco_core.db.isolation import ROLES
 from fondaco_ops.bench import load
 from fondaco_ops.bench.limit import LimitBench
 from fondaco_ops.bench.load import Plan, Seen
 from fondaco_ops.bench.report import Figure, Report
-from fondaco_ops.bench.system import Broken, System, check_invariants
+from fondaco_ops.bench.system import API, Broken, System, check_invariants
+from fondaco_ops.bench.watch import statements_in
 from fondaco_ops.bench.world import Buyer, Shop, make_buyers, make_shop
 
 CLIENTS = 32
+WARM_REQUESTS = 3
 
 ORDER_FIELDS = "__typename ... on PlaceOrderSuccess { order { id code state total { amount currency } } }"
 PLACE_ORDER = f"mutation PlaceOrder($input: PlaceOrderInput!) {{ placeOrder(input: $input) {{ {ORDER_FIELDS} ... on Failure {{ code message }} }} }}"
@@ -78,6 +82,30 @@ class Bench:
         # It is registered although nobody is signed in, or variables are missing: a valid document is all it takes.
         await self.ask(Plan(self.system.port, 1, [body], [], {"answered": "HTTP/1.1"}, 10.0, 1, keyed=False))
         return f"sha256:{digest}"
+
+    async def statements(self, ask: Callable[[int], Awaitable[None]]) -> tuple[int, int]:
+        """How many SQL statements a request takes, and how many more that begin and end transactions.
+
+        The server writes down what the application sends, for a moment; `ask` gets a number that is new each time.
+        """
+        self.system.stop(API)
+        async with self.system.owner() as connection:
+            for role in ROLES:
+                await connection.execute(f"ALTER ROLE {role} SET log_statement = 'all'")
+        try:
+            await self.system.start_api()
+            # Connections ask about types once, and a process about accounts.
+            for n in range(WARM_REQUESTS):
+                await ask(n)
+            log = self.system.postgres.log
+            start = log.stat().st_size
+            await ask(WARM_REQUESTS)
+            return statements_in(log.read_bytes()[start:].decode("utf-8", errors="replace"))
+        finally:
+            self.system.stop(API)
+            async with self.system.owner() as connection:
+                for role in ROLES:
+                    await connection.execute(f"ALTER ROLE {role} RESET log_statement")
 
     async def check(self, after: str) -> None:
         """Runs the invariants; raises Broken when one does not hold."""

@@ -47,6 +47,16 @@ async def order(bench: Bench) -> None:
     bench.add(
         Figure("order", "orders/s to the limit", rate / best, f"{rate:.0f} orders/s, {CLIENTS} clients", least=0.05)
     )
+    if not bench.quick:
+
+        async def ask(_: int) -> None:
+            plan = Plan(bench.system.port, 1, [body], tokens, {"fulfilled": FULFILLED}, 30.0, 1)
+            # A process that has just been started knows no document.
+            await bench.persist(PLACE_ORDER)
+            sure(await bench.ask(plan), "placeOrder")
+
+        sent, bounds = await bench.statements(ask)
+        bench.add(Figure("order", "SQL statements", sent, f"{sent}, and {bounds} BEGIN or COMMIT"))
     bench.add(Figure("order", "p99 to p50", p99 / p50, f"p50 {ms(p50)}, p99 {ms(p99)}", most=8))
     await bench.check("order")
 

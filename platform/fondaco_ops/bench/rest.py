@@ -6,16 +6,17 @@ from fondaco_ops.bench.bench import Bench, body_of, ms, percentile, sure
 from fondaco_ops.bench.load import Plan
 from fondaco_ops.bench.report import Figure
 from fondaco_ops.bench.system import API, WORKERS
-from fondaco_ops.bench.watch import cpu_s, resident_mb, statements_in, tree
+from fondaco_ops.bench.watch import cpu_s, resident_mb, tree
 from fondaco_ops.bench.world import make_shelf, make_shop, stock
 
 LISTINGS = 50
+# More answers than come in any time that we wait.
+ENDLESS = 10**6
 CLIENTS = 8
 TYPENAME = "query Nothing { __typename }"
 STORE = """query Store($slug: String!, $count: Int!) { store(slug: $slug) { id name currency listings(first: $count) {
   nodes { id title price { amount currency } stockClass limits { perOrder } entitlement { id brand name } } pageInfo { hasNextPage } } } }"""
 STORES = '"pageInfo":{"hasNextPage":false}'
-ROLES = ("fondaco_tenant", "fondaco_trade", "fondaco_platform")
 
 
 async def storefront(bench: Bench) -> None:
@@ -25,7 +26,13 @@ async def storefront(bench: Bench) -> None:
     for position in range(LISTINGS):
         shelf = await make_shelf(shop, position=position)
         await stock(bench.system, shop, shelf.pool_id, 20 + position * 3)
-    sent, bounds = await _statements(bench, shop.slug)
+
+    async def look(n: int) -> None:
+        body = body_of(await bench.persist(STORE), {"slug": shop.slug, "count": LISTINGS, "n": -n})
+        plan = Plan(bench.system.port, 1, [body], [], {"page": STORES}, 30.0, 1, keyed=False)
+        sure(await bench.ask(plan), "a store's page")
+
+    sent, bounds = await bench.statements(look)
     bench.add(
         Figure(
             "storefront",
@@ -44,11 +51,11 @@ async def storefront(bench: Bench) -> None:
     fresh = [body_of(document, {"slug": shop.slug, "count": LISTINGS, "n": n}) for n in range(CLIENTS * 40)]
 
     async def ask(
-        bodies: list[str], marker: str, connections: int = CLIENTS, answers: int = 10**6
+        bodies: list[str], marker: str, connections: int = CLIENTS, answers: int = ENDLESS
     ) -> tuple[float, float]:
         seen = await bench.ask(
             Plan(bench.system.port, connections, bodies, [], {"page": marker}, seconds, answers,
-                 warm_s=0 if answers == 1 else min(2, seconds), keyed=False)
+                 warm_s=min(2, seconds) if answers == ENDLESS else 0, keyed=False)
         )  # fmt: skip
         sure(seen, "a store's page")
         return seen.seconds / len(seen.latencies), percentile(seen.latencies, 0.5)
@@ -65,40 +72,6 @@ async def storefront(bench: Bench) -> None:
     unknown, _ = await ask(fresh, STORES, connections=len(fresh), answers=len(fresh))
     bench.add(Figure("storefront", "the same, never asked before", unknown / least, f"{ms(unknown)} a request"))
     await bench.check("storefront")
-
-
-async def _statements(bench: Bench, slug: str) -> tuple[int, int]:
-    """How many statements the page takes: the server writes down what the application sends, for a moment."""
-    system = bench.system
-    system.stop(API)
-    async with system.owner() as connection:
-        for role in ROLES:
-            await connection.execute(f"ALTER ROLE {role} SET log_statement = 'all'")
-    try:
-        await system.start_api()
-        document = await bench.persist(STORE)
-
-        async def ask(n: int) -> None:
-            body = body_of(document, {"slug": slug, "count": LISTINGS, "n": -n})
-            sure(
-                await bench.ask(Plan(system.port, 1, [body], [], {"page": STORES}, 30.0, 1, keyed=False)),
-                "a store's page",
-            )
-
-        # Connections ask about types once.
-        for n in range(3):
-            await ask(n + 1)
-        log = system.postgres.log
-        start = log.stat().st_size
-        await ask(4)
-        with log.open("rb") as file:
-            file.seek(start)
-            return statements_in(file.read().decode("utf-8", errors="replace"))
-    finally:
-        system.stop(API)
-        async with system.owner() as connection:
-            for role in ROLES:
-                await connection.execute(f"ALTER ROLE {role} RESET log_statement")
 
 
 async def idle(bench: Bench) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
-# What a client sends for itself and not for its work: the bounds of a transaction, and what the driver asks about types once.
+# What only begins or ends a transaction.
 _BOUNDS = re.compile(r"LOG:  statement: (BEGIN|COMMIT|ROLLBACK)")
 _SENT = re.compile(r"LOG:  (statement|execute [^:]+): ")
 
