@@ -26,7 +26,7 @@ from fondaco_core.db import (
     open_database,
     reading,
 )
-from fondaco_core.db.isolation import ROLES, isolation_of
+from fondaco_core.db.isolation import ROLES, isolation_of, statements_for
 from fondaco_core.errors import FondacoError, SettingError
 from fondaco_core.ids import TenantId
 from fondaco_core.keyring import close_keyring, open_keyring
@@ -218,12 +218,8 @@ async def _check_isolation() -> Finding:
             wrong.append(f"{table.name} is not fondaco_owner's")
         if guard.kind == "global":
             continue
-        policies = (
-            {"tenant", "platform", "owner"}
-            | ({"also"} if guard.also else set())
-            | ({"trade"} if guard.trade else set())
-        )
-        if not row["guarded"] or set(row["policies"]) != policies:
+        declared = {ddl.split()[2] for ddl in statements_for(table) if ddl.startswith("CREATE POLICY ")}
+        if not row["guarded"] or set(row["policies"]) != declared:
             wrong.append(f"{table.name} is not guarded as declared")
     count = len(registry.metadata().sorted_tables)
     return Finding("isolation", well=not wrong, detail="; ".join(wrong) or f"{count} tables are guarded as declared")
