@@ -51,10 +51,21 @@ function isSubscription({ query, operationName }) {
   return operationName ? new RegExp(`\\bsubscription\\s+${operationName}\\b`).test(text) : /^\s*subscription\b/.test(text);
 }
 
-const WELCOME = `# Press Ctrl-Enter to run. Sign in through the console first, or put a token into the headers below:
-#   { "authorization": "Bearer …" }
+const WELCOME = `# Press Ctrl-Enter to run what stands here. You are a visitor;
+# to be somebody, run the mutation signIn, or put a token
+# into the headers below:  { "authorization": "Bearer …" }
 {
-  __typename
+  viewer {
+    kind
+    permissions
+  }
+  entitlements(first: 5) {
+    nodes {
+      name
+      brand
+      fulfilmentKind
+    }
+  }
 }
 `;
 
