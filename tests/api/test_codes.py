@@ -164,6 +164,18 @@ async def test_who_may_not_import_uploads_nothing(door: Door) -> None:
         assert await tx.fetchval("SELECT count(*) FROM upload") == 0
 
 
+async def test_a_form_is_no_file_of_codes(door: Door) -> None:
+    pool = await make_pool()
+    kind = "multipart/form-data; boundary=----b"
+
+    form = await upload(door, b"------b\r\n\r\nABCDEFGH\r\n------b--\r\n", pool.ctx, **{"content-type": kind})
+
+    assert form.status_code == 415
+    assert "--data-binary" in form.json()["message"]
+    async with reading(pool.ctx) as tx:
+        assert await tx.fetchval("SELECT count(*) FROM upload") == 0
+
+
 async def test_an_upload_is_bounded_whatever_length_it_announces(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "UPLOAD_BYTES_MAX", 100)
     pool = await make_pool()

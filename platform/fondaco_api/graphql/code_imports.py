@@ -55,7 +55,9 @@ class ImportCodesInput:
         default=None, description=f"The lines one by one, at most {limits.IMPORT_INLINE_MAX}; imported in the answer."
     )
     upload_id: strawberry.ID | None = strawberry.field(
-        default=None, description="What `POST /uploads` answered; imported in the background, follow `importProgress`."
+        default=None,
+        description="What `POST /uploads` answered, whose body is the file itself (`curl --data-binary @codes.txt`); "
+        "imported in the background, follow `importProgress`.",
     )
     format: ImportFormat = strawberry.field(default=ImportFormat.TXT, description="How it is written.")
     origin: str = strawberry.field(default="", description="Where the codes came from: a supplier, an invoice.")

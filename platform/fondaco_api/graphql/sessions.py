@@ -249,7 +249,7 @@ class Mutation:
         replays=False,
     )  # fmt: skip
     async def sign_in(self, info: Info, input: SignInInput) -> SignInSuccess:
-        """Signs in somebody who works for a merchant or for the platform.
+        """Signs in somebody who works for a merchant or for the platform; buyers have `signInCustomer`.
 
         Whether an account exists is not told, neither by the answer nor by its time.
         """

@@ -3,7 +3,8 @@
     curl -X POST https://…/uploads -H "Authorization: Bearer …" -H "X-Filename: codes.txt" --data-binary @codes.txt
     → 201 {"uploadId": "…", "size": 170000}
 
-The body is the file itself, whatever its content type says; how it is written is said when it is imported (`importCodes`).
+The body is the file itself, whatever its content type says, and no form: a form's own lines would be sold as codes. How
+the file is written is said when it is imported (`importCodes`).
 Its announced length is not believed, only counted. Nothing of it is ever on a disk in the open, nor in a log.
 """
 
@@ -28,11 +29,23 @@ from fondaco_tenants import codes
 
 log = get_logger(__name__)
 Name = Callable[[UUID], str]
-_STATUS: Mapping[type[Refusal], int] = {codes.UploadTooLarge: 413, NotAllowed: 403, Invalid: 400}
 
 
 class _Stalled(Exception):
     """The client sends nothing any more."""
+
+
+class _NotForms(Invalid):
+    """The file is wrapped in a form."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Send the file itself as the body, not in a form: `curl --data-binary @codes.txt`, not `-F`.",
+            zh="请直接以文件内容作为请求体，不要使用表单：用 curl --data-binary @codes.txt，而不是 -F。",
+        )
+
+
+_STATUS: Mapping[type[Refusal], int] = {codes.UploadTooLarge: 413, NotAllowed: 403, _NotForms: 415, Invalid: 400}
 
 
 class _Receiver:
@@ -53,6 +66,8 @@ async def _receive(request: Request, name: Name) -> Response:
     chinese = locale_of(request.headers.get("accept-language") or "") == "zh-CN"
     try:
         ctx: Ctx = await process.authenticate(request)
+        if request.headers.get("content-type", "").lower().startswith("multipart/"):
+            raise _NotForms
         declared = request.headers.get("content-length", "")
         if declared.isdigit() and int(declared[:18]) > limits.UPLOAD_BYTES_MAX:
             raise codes.UploadTooLarge
