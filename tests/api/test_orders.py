@@ -483,6 +483,24 @@ async def test_a_character_that_no_text_can_hold_is_the_askers_mistake(door: Doo
     assert answer["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
 
 
+async def test_a_guest_is_told_to_have_no_wallet(door: Door) -> None:
+    shop = await make_shop(stock=1)
+    placed = await buy(door, None, shop, guest={"contact": some_email()}, payBy="LATER")
+    guest = await identity.authenticate_bearer(Secret(placed["guestToken"]), Ctx())
+
+    seen = await door.ask(
+        "query ($id: ID!) { viewer { wallets { currency } } node(id: $id) { ... on Order { viewerCanPay } } }",
+        {"id": placed["order"]["id"]},
+        ctx=guest,
+    )
+    refused = await door.do(
+        "payOrder", {"orderId": placed["order"]["id"]}, ctx=guest, show="... on Failure { message }"
+    )
+
+    assert seen == {"viewer": {"wallets": []}, "node": {"viewerCanPay": False}}
+    assert "open an account" in refused["message"]
+
+
 async def test_a_contact_that_is_typed_pays_nothing(door: Door) -> None:
     shop = await make_shop(stock=3)
     contact = some_email()

@@ -18,6 +18,7 @@ from fondaco_api.graphql.node import Node, key_of, load_named
 from fondaco_api.graphql.paging import After, Before, Connection, First, Last, connect, read_page
 from fondaco_api.graphql.scalars import Money
 from fondaco_core import clock, limits
+from fondaco_core.context import ActorKind
 from fondaco_core.errors import NotFound
 from fondaco_core.ids import AllocationId, EntitlementId, OrderId
 from fondaco_tenants import orders
@@ -256,9 +257,11 @@ class Order(Node, OrderDelivery):
 
     @strawberry.field(description="Whether you may pay it now.")
     def viewer_can_pay(self, info: Info) -> bool:
-        """An own order that is unpaid and still held."""
+        """An own order that is unpaid and still held; a guest has no wallet to pay from."""
+        ctx = info.context.ctx
         held = self.hold_expires_at is not None and self.hold_expires_at > clock.now()
-        return self.state is OrderState.PENDING_PAYMENT and held and info.context.ctx.has("buyer.order")
+        affordable = ctx.actor is not ActorKind.GUEST or not self.view.total.amount_minor
+        return self.state is OrderState.PENDING_PAYMENT and held and affordable and ctx.has("buyer.order")
 
     @strawberry.field(description="Whether you may cancel it now.")
     def viewer_can_cancel(self, info: Info) -> bool:

@@ -111,7 +111,7 @@ class Account:
 class ViewerFields:
     """The buyer's own money."""
 
-    @strawberry.field(description="Your wallets at this merchant, one for each currency.")
+    @strawberry.field(description="Your wallets at this merchant, one for each currency; none for guests.")
     async def wallets(self, info: Info) -> list[Account]:
         """Own wallets."""
         info.context.ctx.require("buyer.read")

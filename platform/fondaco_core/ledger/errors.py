@@ -14,10 +14,10 @@ class InsufficientFunds(Conflict):
 
     code = "INSUFFICIENT_FUNDS"
 
-    def __init__(self, *, asked: Money, available: Money) -> None:
+    def __init__(self, *, asked: Money, available: Money, advice: str = "", advice_zh: str = "") -> None:
         super().__init__(
-            f"The wallet has {available} available; {asked} is needed.",
-            zh=f"钱包可用余额为 {available},需要 {asked}。",
+            f"The wallet has {available} available; {asked} is needed.{advice and ' '}{advice}",
+            zh=f"钱包可用余额为 {available}，需要 {asked}。{advice_zh}",
         )
         self.asked = asked
         self.available = available

@@ -6,7 +6,7 @@ from uuid import UUID
 from fondaco_core import audit, ledger, limits, outbox, tenancy
 from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
-from fondaco_core.errors import NotFound
+from fondaco_core.errors import Invalid, NotFound
 from fondaco_core.ids import AccountId, CustomerId, TenantId, new_id
 from fondaco_core.ledger import Balance, Entry
 from fondaco_core.money import Money
@@ -42,7 +42,13 @@ async def credit_customer_wallet(tx: Tx, ctx: Ctx, *, customer_id: CustomerId, a
     """
     ctx.require("wallets.credit")
     why = _checked(amount, reason)
-    await customers.get_customer(tx, ctx, customer_id)
+    customer = await customers.get_customer(tx, ctx, customer_id)
+    if customer.kind is customers.CustomerKind.GUEST:
+        raise Invalid(
+            "A guest cannot spend from a wallet; credit a buyer with an account.",
+            zh="访客无法使用钱包，请为有账号的买家充值。",
+            path=("customer_id",),
+        )
     own = Owner(ctx.tenant, None, AccountKind.WALLET, amount.currency)
     theirs = Owner(ctx.tenant, customer_id, AccountKind.WALLET, amount.currency)
     ledger.check_affordable({own: amount.amount_minor}, await ledger.lock_wallets(tx, [own, theirs]))
@@ -62,10 +68,10 @@ async def _on_record(
 
 
 async def own_wallets(tx: Tx, ctx: Ctx) -> Sequence[Wallet]:
-    """The asking buyer's wallets at this merchant, one per currency."""
+    """The asking buyer's wallets at this merchant, one per currency; none for a guest, who is known by one order alone."""
     ctx.require("buyer.read")
     if ctx.customer_id is None:
-        raise NotFound("customer")
+        return []
     return await _wallets(tx, ctx.tenant, ctx.customer_id)
 
 

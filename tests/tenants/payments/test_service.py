@@ -14,7 +14,7 @@ from fondaco_core.ids import CustomerId, TenantId
 from fondaco_core.ledger import InsufficientFunds
 from fondaco_core.money import Money
 from fondaco_core.postings import AccountKind
-from fondaco_tenants import payments
+from fondaco_tenants import customers, payments
 from fondaco_tenants.payments import InvalidAmount
 from tests.support.factories.customers import make_customer_ctx
 from tests.support.factories.identity import admin_ctx, make_member_ctx
@@ -89,6 +89,17 @@ async def test_a_merchant_gives_a_customer_what_it_has_and_no_more() -> None:
     assert await balance(owner.tenant, customer_id, AccountKind.WALLET) == 400
     assert await balance(owner.tenant, None, AccountKind.WALLET) == 100
     await assert_invariants()
+
+
+async def test_no_money_goes_where_nobody_can_spend_it() -> None:
+    owner, _, _ = await make_pair()
+    async with transaction(owner) as tx:
+        guest_id = await customers.find_or_create_guest(tx, owner, contact="guest@example.com")
+
+    with pytest.raises(Invalid, match="guest"):
+        await credit(owner, guest_id, 1)
+
+    assert await balance(owner.tenant, guest_id, AccountKind.WALLET) == 0
 
 
 async def test_a_customer_of_another_merchant_does_not_exist() -> None:

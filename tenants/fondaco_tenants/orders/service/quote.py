@@ -50,7 +50,11 @@ def as_guest(ctx: Ctx) -> bool:
 def check_guest_pays_nothing(total: Money) -> None:
     """Refuses to take a guest's money out of a wallet: a contact that somebody types proves nothing of whose it is."""
     if total.amount_minor:
-        raise InsufficientFunds(asked=total, available=Money(0, total.currency))
+        raise InsufficientFunds(
+            asked=total, available=Money(0, total.currency),
+            advice="A guest has none: open an account with the merchant, and order with that.",
+            advice_zh="访客没有钱包：请先在该商户注册账号，再用账号下单。",
+        )  # fmt: skip
 
 
 async def read_listings(
