@@ -320,7 +320,10 @@ async def test_support_refunds_what_nobody_saw_and_each_refusal_has_its_name(doo
     assert (done["units"], done["amount"], done["order"]) == (
         1, {"minorUnits": str(PRICE)}, {"state": "PARTIALLY_REFUNDED", "viewerCanRefund": True},
     )  # fmt: skip
-    assert again["code"] == "ORDER_NOT_OPEN"
+    assert (again["code"], again["message"]) == (
+        "ORDER_NOT_OPEN",
+        "These units were refunded already, or have no code.",
+    )
     assert (forbidden["code"], own["code"]) == ("NOT_ALLOWED", "NOT_ALLOWED")
     assert (silent["code"], silent["path"]) == ("INVALID_INPUT", ["input", "reason"])
 

@@ -121,8 +121,13 @@ class OrderNotOpen(Conflict):
 
     code = "ORDER_NOT_OPEN"
 
-    def __init__(self, order_id: OrderId, *, state: str) -> None:
-        super().__init__(f"The order is {state}, which does not allow this.", zh=f"订单状态为 {state},不允许此操作。")
+    def __init__(self, order_id: OrderId, *, state: str, units: bool = False) -> None:
+        if units:
+            super().__init__("These units were refunded already, or have no code.", zh="这些卡密已经退款，或尚未交付。")
+        else:
+            super().__init__(
+                f"The order is {state}, which does not allow this.", zh=f"订单状态为 {state}，不允许此操作。"
+            )
         self.order_id = order_id
         self.state = state
 
@@ -148,7 +153,8 @@ class CodeAlreadyRevealed(Conflict):
 
     def __init__(self, allocation_ids: list[AllocationId]) -> None:
         super().__init__(
-            f"{len(allocation_ids)} of these codes were seen already and cannot go back to stock.",
-            zh=f"其中 {len(allocation_ids)} 个卡密已被查看,无法退回库存。",
+            f"{len(allocation_ids)} of these codes {'was' if len(allocation_ids) == 1 else 'were'} seen already and cannot "
+            "go back to stock.",
+            zh=f"其中 {len(allocation_ids)} 个卡密已被查看，无法退回库存。",
         )
         self.allocation_ids = allocation_ids

@@ -150,7 +150,7 @@ async def _refundable(
         raise NotFound("allocation", path=("allocationIds",))
     live = [row for row in rows if row["state"] == AllocationState.FULFILLED.value]
     if not live or (wanted is not None and len(live) != len(rows)):
-        raise OrderNotOpen(order.id, state=order.state.value)
+        raise OrderNotOpen(order.id, state=order.state.value, units=True)
     seen = [AllocationId(row["id"]) for row in live if row["revealed_at"] is not None]
     if seen:
         raise CodeAlreadyRevealed(seen)
@@ -228,4 +228,4 @@ async def mark_revealed(tx: Tx, *, allocation_ids: Sequence[AllocationId]) -> No
         order = await tx.fetchrow(store.ORDER_OF, list(missing))
         if order is None:
             raise NotFound("allocation")
-        raise OrderNotOpen(OrderId(order["id"]), state=order["state"])
+        raise OrderNotOpen(OrderId(order["id"]), state=order["state"], units=True)
