@@ -38,6 +38,8 @@ class Ctx:
     # The session or access token that was shown, where it is one; to end the others, not this one.
     session_id: UUID | None = None
     permissions: frozenset[str] = frozenset()
+    # What the asker may do as soon as the tenant trades (again): a refusal tells the reason.
+    withheld: frozenset[str] = frozenset()
     request_id: str = ""
     ip: str | None = None
     user_agent: str | None = None
@@ -53,7 +55,7 @@ class Ctx:
             return
         if self.actor is ActorKind.ANONYMOUS:
             raise Unauthenticated
-        raise NotAllowed(permission)
+        raise NotAllowed(permission, withheld=permission in self.withheld)
 
     @property
     def tenant(self) -> TenantId:

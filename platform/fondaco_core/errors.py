@@ -46,11 +46,17 @@ class NotAllowed(Refusal):
 
     code = "NOT_ALLOWED"
 
-    def __init__(self, permission: str) -> None:
-        super().__init__(
-            f"This needs the permission {permission}, which you do not have.",
-            zh=f"此操作需要权限 {permission},您没有该权限。",
-        )
+    def __init__(self, permission: str, *, withheld: bool = False) -> None:
+        if withheld:
+            super().__init__(
+                "The merchant does not trade now: it waits for the platform's approval, or is suspended.",
+                zh="该商户目前不能交易：正在等待平台审核，或已被暂停。",
+            )
+        else:
+            super().__init__(
+                f"This needs the permission {permission}, which you do not have.",
+                zh=f"此操作需要权限 {permission}，您没有该权限。",
+            )
         self.permission = permission
 
 

@@ -16,6 +16,7 @@ from fondaco_api.graphql.transaction import mutation
 from fondaco_core import identity, tenancy
 from fondaco_core.context import ActorKind
 from fondaco_core.db import Tx, governing
+from fondaco_core.errors import Refusal
 from fondaco_core.ids import TenantId
 from fondaco_core.secret import Secret
 from fondaco_core.tenancy import TenantState
@@ -236,9 +237,13 @@ class Mutation:
 
         async def make() -> tuple[UUID, Secret[str]]:
             tenant_id = await tenancy.apply_tenant(tx, ctx, slug=input.slug, name=input.name, fee_bps=input.fee_bps)
-            _, token = await identity.invite_owner(
-                tx, ctx, tenant_id=tenant_id, email=input.owner_email, name=input.owner_name
-            )
+            try:
+                _, token = await identity.invite_owner(
+                    tx, ctx, tenant_id=tenant_id, email=input.owner_email, name=input.owner_name
+                )
+            except Refusal as refusal:
+                refusal.path = tuple(f"owner_{part}" for part in refusal.path)
+                raise
             return tenant_id, token
 
         made, token = await shown_once(tx, ctx, repeat, make)

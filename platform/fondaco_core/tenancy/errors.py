@@ -35,14 +35,28 @@ class NameTaken(Conflict):
         super().__init__("This name is taken; choose another one.", zh="该名称已被占用,请换一个。", path=("slug",))
 
 
+# How a merchant that does not trade stands, in English and in Chinese.
+_STANDS = {
+    "APPLIED": ("waits for the platform's approval", "正在等待平台审核"),
+    "SUSPENDED": ("is suspended by the platform", "已被平台暂停"),
+    "CLOSED": ("has left the platform", "已退出平台"),
+}
+# What leads to a state from another one than was expected.
+_INSTEAD = {
+    ("SUSPENDED", "ACTIVE"): (" Resume it instead.", "请改用恢复操作。"),
+    ("APPLIED", "ACTIVE"): (" Approve it instead.", "请改用批准操作。"),
+}
+
+
 class TenantNotActive(Conflict):
     """The tenant may not trade now: it waits for approval, is suspended, or is closed."""
 
     code = "TENANT_NOT_ACTIVE"
 
     def __init__(self, state: str) -> None:
+        stands, stands_zh = _STANDS.get(state, (f"is {state}", f"当前状态为 {state}"))
         super().__init__(
-            f"This merchant is {state}; it cannot do this now.", zh=f"该商户当前状态为 {state},暂时无法执行此操作。"
+            f"This merchant {stands}; it cannot do this now.", zh=f"该商户{stands_zh}，暂时无法执行此操作。"
         )
         self.state = state
 
@@ -53,7 +67,9 @@ class WrongTenantState(Conflict):
     code = "WRONG_TENANT_STATE"
 
     def __init__(self, state: str, wanted: str) -> None:
+        instead, instead_zh = _INSTEAD.get((state, wanted), ("", ""))
         super().__init__(
-            f"A merchant that is {state} cannot become {wanted}.", zh=f"状态为 {state} 的商户不能变为 {wanted}。"
+            f"A merchant that is {state} does not become {wanted} in this way.{instead}",
+            zh=f"状态为 {state} 的商户不能以此方式变为 {wanted}。{instead_zh}",
         )
         self.state = state

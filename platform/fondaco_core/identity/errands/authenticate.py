@@ -119,26 +119,30 @@ async def _standing(kind: SessionKind, session: Any) -> Ctx:
                 state = await state_of(tx, tenant_id)
                 if state is None:
                     raise Unauthenticated
-                return replace(
+                buyer = replace(
                     base, actor=ActorKind.CUSTOMER, actor_id=session["customer_id"],
                     customer_id=CustomerId(session["customer_id"]),
-                    permissions=permissions_in_state(BUYER_PERMISSIONS, state),
                 )  # fmt: skip
+                return _with(buyer, BUYER_PERMISSIONS, state)
             case SessionKind.API_CLIENT:
                 row = await tx.fetchrow(store.CLIENT_STANDING, session["api_client_id"])
                 if row is None:
                     raise Unauthenticated
                 customer_id = row["customer_id"]
                 scoped = permissions_of_scopes(session["scopes"], for_customer=customer_id is not None)
-                return replace(
+                machine = replace(
                     base, actor=ActorKind.API_CLIENT, actor_id=session["api_client_id"],
                     customer_id=None if customer_id is None else CustomerId(customer_id),
-                    permissions=permissions_in_state(scoped, row["state"]),
                 )  # fmt: skip
+                return _with(machine, scoped, row["state"])
 
 
 def member_ctx(base: Ctx, user_id: Any, role: MemberRole, state: str) -> Ctx:
     """A member of a tenant in that state as an asker."""
-    return replace(
-        base, actor=ActorKind.MEMBER, actor_id=user_id, permissions=permissions_in_state(ROLE_PERMISSIONS[role], state)
-    )
+    return _with(replace(base, actor=ActorKind.MEMBER, actor_id=user_id), ROLE_PERMISSIONS[role], state)
+
+
+def _with(asker: Ctx, permissions: frozenset[str], state: str) -> Ctx:
+    """The asker with what is left of their permissions in a tenant of that state, and what comes back when it trades."""
+    left = permissions_in_state(permissions, state)
+    return replace(asker, permissions=left, withheld=permissions - left)
