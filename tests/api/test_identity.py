@@ -320,7 +320,8 @@ async def test_a_merchants_log_names_who_did_what(shop: Starlette) -> None:
     [entry] = log["merchant"]["auditLog"]["nodes"]
 
     assert (entry["action"], entry["actorKind"], entry["actorName"]) == ("client.created", "MEMBER", "Some person")
-    assert {"name": "scopes", "value": "['catalog.read']"} in entry["details"]
+    assert {"name": "scopes", "value": '["catalog.read"]'} in entry["details"]
+    assert "customer_id" not in {detail["name"] for detail in entry["details"]}
 
 
 async def test_the_platform_sees_all_and_decides(shop: Starlette) -> None:
@@ -333,6 +334,7 @@ async def test_the_platform_sees_all_and_decides(shop: Starlette) -> None:
 
     suspended = await admin.do("suspendTenant", shown, tenantId=id_, reason="unpaid fees")
     twice = await admin.do("suspendTenant", shown, tenantId=id_, reason="unpaid fees")
+    approved = await admin.do("approveTenant", "", tenantId=id_)
     seen = await admin.data(
         "query($id: ID!) { platform { tenant(id: $id) { state viewerCanResume } } node(id: $id) { id } }", id=id_
     )
@@ -344,6 +346,16 @@ async def test_the_platform_sees_all_and_decides(shop: Starlette) -> None:
     assert twice["code"] == "WRONG_TENANT_STATE"
     assert seen["platform"]["tenant"] == {"state": "SUSPENDED", "viewerCanResume": True}
     assert refused["code"] == "NOT_ALLOWED"
+    assert "suspended" in refused["message"]
+    assert approved["message"].endswith("Resume it instead.")
+
+
+async def test_a_bad_address_of_an_owner_is_named_where_it_was_typed(shop: Starlette) -> None:
+    admin, slug = await make_admin(shop), f"t-{uuid4().hex[:16]}"
+
+    refused = await admin.do("createTenant", "", slug=slug, name="New", ownerEmail="nobody", ownerName="Somebody")
+
+    assert (refused["code"], refused["path"]) == ("BAD_EMAIL", ["input", "ownerEmail"])
 
 
 async def test_an_auditor_of_the_platform_decides_nothing(shop: Starlette) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
+import orjson
 import strawberry
 
 from fondaco_api.graphql.context import Context, Info
@@ -46,7 +47,9 @@ class AuditDetail:
     """A name and a value."""
 
     name: str = strawberry.field(description="What it is.")
-    value: str = strawberry.field(description="Its value as text; never a code, a contact or a secret.")
+    value: str = strawberry.field(
+        description="Its value: a text, or JSON when it is none; never a code, a contact or a secret."
+    )
 
 
 @strawberry.type(description="One act, as it was written down in the transaction that did it; nobody can change it.")
@@ -102,7 +105,12 @@ class AuditEntry:
 
     @strawberry.field(description="What else was written down, by name.")
     def details(self) -> list[AuditDetail]:
-        return [AuditDetail(name=name, value=str(value)) for name, value in sorted(self.row["detail"].items())]
+        told = sorted(self.row["detail"].items())
+        return [AuditDetail(name=name, value=_text(value)) for name, value in told if value is not None]
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 async def _page(info: Info, first: int | None, after: str | None, action: str | None) -> Connection[AuditEntry]:
