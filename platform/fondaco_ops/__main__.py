@@ -5,6 +5,7 @@ import errno
 import importlib
 import importlib.util
 import sys
+from importlib import metadata
 from types import ModuleType
 
 from fondaco_core.errors import FondacoError
@@ -28,6 +29,7 @@ settings (environment):
   FONDACO_PUBLIC_URL        how browsers reach it (http://127.0.0.1:8000)
   FONDACO_DATABASE_URL      an outside PostgreSQL, instead of the one that `up` brings
   FONDACO_REDIS_URL         an outside Valkey or Redis, instead of the one that `up` brings
+  FONDACO_PROFILE           local, or production: strict query budgets, no schema for strangers (local)
   FONDACO_MASTER_KEY_FILE   the keys of the vault; `up` makes them at the first start
   FONDACO_ROLE_SECRET       what the database roles' passwords come from; likewise
   FONDACO_METRICS_PORT      where worker, relay or scheduler show metrics, each in a container of its own (none)
@@ -43,9 +45,10 @@ def make_parser(wanted: str | None) -> argparse.ArgumentParser:
         epilog=SETTINGS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"fondaco {metadata.version('fondaco')}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, module_name, help_line in available():
-        command = commands.add_parser(name, help=help_line, description=help_line.capitalize() + ".")
+        command = commands.add_parser(name, help=help_line, description=f"{help_line[0].upper()}{help_line[1:]}.")
         if name == wanted:
             module = importlib.import_module(module_name)
             add_arguments(module, command)

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,12 @@ def test_help_tells_commands_and_settings() -> None:
     assert done.returncode == 0
     for word in ("up", "migrate", "schema", "FONDACO_DATA", "FONDACO_REDIS_URL"):
         assert word in done.stdout
+
+
+def test_the_command_tells_its_version() -> None:
+    done = fondaco("--version")
+
+    assert (done.returncode, done.stdout) == (0, f"fondaco {metadata.version('fondaco')}\n")
 
 
 def test_an_unknown_command_is_refused() -> None:

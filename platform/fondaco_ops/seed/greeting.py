@@ -68,13 +68,14 @@ def greet(settings: Settings) -> str:
 
 
 def first_purchase(demo: dict[str, Any], merchant: dict[str, Any], buyer: dict[str, Any]) -> str:
-    """One curl that buys a code as the demo buyer."""
+    """A token of the demo buyer, kept in the shell, and one curl that buys a code with it."""
     listing = merchant["listings"][0]
     body = json.dumps({"query": " ".join(_PURCHASE.split()), "variables": {"listing": listing["id"]}})
     token = access_token(demo, buyer["api_client"]) or "<token>"
     return (
+        f"  TOKEN={token}\n"
         f"  curl -s {demo['graphql_url']} -H 'Content-Type: application/json' \\\n"
-        f"    -H 'Authorization: Bearer {token}' \\\n    -d '{body}'"
+        f"    -H \"Authorization: Bearer $TOKEN\" \\\n    -d '{body}'"
     )
 
 
