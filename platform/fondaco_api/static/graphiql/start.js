@@ -51,9 +51,9 @@ function isSubscription({ query, operationName }) {
   return operationName ? new RegExp(`\\bsubscription\\s+${operationName}\\b`).test(text) : /^\s*subscription\b/.test(text);
 }
 
-const WELCOME = `# Press Ctrl-Enter to run what stands here. You are a visitor;
-# to be somebody, run the mutation signIn, or put a token
-# into the headers below:  { "authorization": "Bearer …" }
+const WELCOME = `# Press Ctrl-Enter to run this. You are a visitor;
+# to be somebody, run the mutation signIn, or put
+# { "authorization": "Bearer …" } into the headers.
 {
   viewer {
     kind
