@@ -61,7 +61,7 @@ COINCIDENCES = {"Some person", "192.0.*.*", "2001:0db8:0000:***", "currency", "c
 # A mark that is shorter may stand in any answer by chance.
 MARK_CHARS = 8
 # Moments, amounts and lists of permissions are alike everywhere.
-PLAIN = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+\d\d:\d\d)?|-?infinity|-?\d+\.\d\d|\['[a-z.', ]+'\]")
+PLAIN = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+\d\d:\d\d)?|-?infinity|-?\d+\.\d\d|\[\"[a-z.\",]+\"\]")
 
 
 @dataclass(slots=True)
