@@ -13,6 +13,13 @@ FondacoError
 
 from typing import ClassVar
 
+# What things are called in Chinese; one that is not here keeps its English name.
+_NOUNS_ZH = {
+    "account": "账户", "allocation": "订单单元", "batch": "批次", "client": "API 客户端", "code": "卡密", "customer": "买家",
+    "entitlement": "权益", "id": "ID", "link": "链接", "listing": "商品", "member": "成员", "merchant": "商户", "order": "订单",
+    "pool": "卡池", "profile": "商户资料", "session": "会话", "source": "货源", "store": "店铺", "tenant": "商户", "upload": "上传文件",
+}  # fmt: skip
+
 
 class FondacoError(Exception):
     """The root of everything that fails on purpose."""
@@ -66,7 +73,7 @@ class NotFound(Refusal):
     code = "NOT_FOUND"
 
     def __init__(self, what: str, *, path: tuple[str, ...] = ()) -> None:
-        super().__init__(f"No such {what}.", zh=f"找不到该对象({what})。", path=path)
+        super().__init__(f"No such {what}.", zh=f"找不到该{_NOUNS_ZH.get(what, what)}。", path=path)
         self.what = what
 
 
@@ -83,8 +90,8 @@ class StaleVersion(Conflict):
 
     def __init__(self, what: str, *, current_version: int) -> None:
         super().__init__(
-            f"This {what} was changed by somebody else; read it again (it is at version {current_version}).",
-            zh=f"该对象({what})已被他人修改,请重新读取(当前版本 {current_version})。",
+            f"This {what} was changed since you read it; read it again (it is at version {current_version}).",
+            zh=f"该{_NOUNS_ZH.get(what, what)}已有更新，请重新读取（当前版本 {current_version}）。",
         )
         self.current_version = current_version
 

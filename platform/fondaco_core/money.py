@@ -20,7 +20,7 @@ def checked_currency(code: str, *, path: tuple[str, ...] = ("currency",)) -> str
         known = ", ".join(sorted(CURRENCY_DIGITS))
         raise Invalid(
             f"{code!r} is not a currency that is traded here; use one of {known}.",
-            zh=f"不支持的货币 {code!r};可用:{known}。",
+            zh=f"不支持的货币 {code!r}；可用：{known}。",
             path=path,
         )
     return code

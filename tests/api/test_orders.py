@@ -147,7 +147,7 @@ async def test_refusals_speak_the_viewers_language(door: Door) -> None:
 
     result = await door.do("placeOrder", {"lines": [line(shop)]}, ctx=buyer, locale="zh-CN")
 
-    assert result["message"] == "需要 1 件,目前可售 0 件。"
+    assert result["message"] == "需要 1 件，目前可售 0 件。"
 
 
 async def test_a_stranger_without_a_contact_is_asked_who_they_are(door: Door) -> None:

@@ -250,7 +250,7 @@ def _masked(original: BaseException, error: GraphQLError, context: "Context | No
     path = ".".join(str(part) for part in error.path or [] if isinstance(part, str))
     log.error("graphql.internal_error", id=_id(context), field=path, exc_info=original)
     return (
-        "服务器出错了;请提供此编号以便查询。"
+        "服务器出错了；请提供此编号以便查询。"
         if chinese
         else "Something went wrong here; quote this id when you ask about it."
     )

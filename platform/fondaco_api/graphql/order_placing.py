@@ -114,7 +114,7 @@ def _request(given: PlaceOrderInput, *prefix: str) -> OrderRequest:
     if given.reference is not None and (len(given.reference) > limits.NAME_MAX or "\0" in given.reference):
         raise orders.InvalidOrder(
             f"A reference has at most {limits.NAME_MAX} characters, none of them null.",
-            zh=f"参考号最多 {limits.NAME_MAX} 个字符,且不得含空字符。",
+            zh=f"参考号最多 {limits.NAME_MAX} 个字符，且不得含空字符。",
             path=(*prefix, "reference"),
         )
     return OrderRequest(
@@ -133,7 +133,7 @@ async def _buyer(context: Context, given: PlaceOrderInput, lines: Sequence[tuple
         if ctx.customer_id is None:
             raise orders.InvalidOrder(
                 "Only buyers order: use credentials of a buyer, or none and `guest`.",
-                zh="仅买家可下单:请使用买家凭证,或以访客身份下单。",
+                zh="仅买家可下单：请使用买家凭证，或以访客身份下单。",
             )
         return ctx
     if given.guest is None:
@@ -174,7 +174,7 @@ def _check_guest_key(key: str) -> None:
     if len(key) < limits.GUEST_KEY_MIN:
         raise Invalid(
             f"The idempotency key of a guest has at least {limits.GUEST_KEY_MIN} characters; a random UUID is a good one.",
-            zh=f"访客的幂等键至少须有 {limits.GUEST_KEY_MIN} 个字符,建议使用随机 UUID。",
+            zh=f"访客的幂等键至少须有 {limits.GUEST_KEY_MIN} 个字符，建议使用随机 UUID。",
             path=("idempotencyKey",),
         )
 

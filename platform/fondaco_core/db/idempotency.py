@@ -56,7 +56,7 @@ class IdempotencyConflict(Conflict):
     def __init__(self) -> None:
         super().__init__(
             "This idempotency key was used before with another input; use a new key for a new request.",
-            zh="该幂等键已用于不同的请求内容;新的请求请使用新的键。",
+            zh="该幂等键已用于不同的请求内容；新的请求请使用新的键。",
             path=("idempotencyKey",),
         )
 
@@ -71,7 +71,7 @@ def checked_key(key: str) -> str:
     if not key.strip() or len(key) > limits.IDEMPOTENCY_KEY_MAX:
         raise Invalid(
             f"An idempotency key has 1 to {limits.IDEMPOTENCY_KEY_MAX} characters; a random UUID is a good one.",
-            zh=f"幂等键长度须为 1 至 {limits.IDEMPOTENCY_KEY_MAX} 个字符,建议使用随机 UUID。",
+            zh=f"幂等键长度须为 1 至 {limits.IDEMPOTENCY_KEY_MAX} 个字符，建议使用随机 UUID。",
             path=("idempotencyKey",),
         )
     return key

@@ -31,7 +31,7 @@ class WeakPassword(Invalid):
     def __init__(self) -> None:
         super().__init__(
             f"A password has at least {limits.PASSWORD_CHARS_MIN} characters; a sentence is a good one.",
-            zh=f"密码至少需要 {limits.PASSWORD_CHARS_MIN} 个字符,建议使用一句话。",
+            zh=f"密码至少需要 {limits.PASSWORD_CHARS_MIN} 个字符，建议使用一句话。",
             path=("password",),
         )
 
@@ -77,7 +77,7 @@ class InvitationInvalid(Invalid):
     def __init__(self) -> None:
         super().__init__(
             "This invitation does not hold any more; ask for a new one.",
-            zh="该邀请已失效,请联系对方重新邀请。",
+            zh="该邀请已失效，请联系对方重新邀请。",
             path=("token",),
         )
 
@@ -89,7 +89,7 @@ class ResetInvalid(Invalid):
 
     def __init__(self) -> None:
         super().__init__(
-            "This token does not hold any more; ask for a new one.", zh="该令牌已失效,请重新申请。", path=("token",)
+            "This token does not hold any more; ask for a new one.", zh="该令牌已失效，请重新申请。", path=("token",)
         )
 
 
@@ -111,7 +111,7 @@ class TooManyAttempts(Conflict):
     def __init__(self, retry_after_s: int) -> None:
         super().__init__(
             f"Too many attempts; try again in {retry_after_s} seconds.",
-            zh=f"尝试次数过多,请在 {retry_after_s} 秒后重试。",
+            zh=f"尝试次数过多，请在 {retry_after_s} 秒后重试。",
         )
         self.retry_after_s = retry_after_s
 
@@ -151,7 +151,7 @@ class LastOwner(Conflict):
 
     def __init__(self) -> None:
         super().__init__(
-            "This is the last owner; make somebody else an owner first.", zh="这是最后一位所有者,请先指定其他所有者。"
+            "This is the last owner; make somebody else an owner first.", zh="这是最后一位所有者，请先指定其他所有者。"
         )
 
 
@@ -162,6 +162,6 @@ class LimitReached(Conflict):
 
     def __init__(self, most: int) -> None:
         super().__init__(
-            f"A merchant has at most {most} of these; remove one first.", zh=f"每个商户最多 {most} 个,请先删除一个。"
+            f"A merchant has at most {most} of these; remove one first.", zh=f"每个商户最多 {most} 个，请先删除一个。"
         )
         self.most = most

@@ -21,7 +21,7 @@ class BadSlug(Invalid):
         super().__init__(
             f"A short name has {limits.SLUG_CHARS_MIN} to {limits.SLUG_CHARS_MAX} small letters, digits and hyphens, with no "
             "hyphen at either end.",
-            zh=f"短名称须为 {limits.SLUG_CHARS_MIN} 至 {limits.SLUG_CHARS_MAX} 个小写字母、数字或连字符,且首尾不能是连字符。",
+            zh=f"短名称须为 {limits.SLUG_CHARS_MIN} 至 {limits.SLUG_CHARS_MAX} 个小写字母、数字或连字符，且首尾不能是连字符。",
             path=("slug",),
         )
 
@@ -32,7 +32,7 @@ class NameTaken(Conflict):
     code = "NAME_TAKEN"
 
     def __init__(self) -> None:
-        super().__init__("This name is taken; choose another one.", zh="该名称已被占用,请换一个。", path=("slug",))
+        super().__init__("This name is taken; choose another one.", zh="该名称已被占用，请换一个。", path=("slug",))
 
 
 # How a merchant that does not trade stands, in English and in Chinese.

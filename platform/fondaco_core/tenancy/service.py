@@ -58,7 +58,7 @@ def checked_reason(text: str) -> str:
     if not 0 < len(reason) <= limits.NOTE_MAX or "\0" in reason:
         raise Invalid(
             f"Say why, in 1 to {limits.NOTE_MAX} characters.",
-            zh=f"请填写原因(1 至 {limits.NOTE_MAX} 个字符)。",
+            zh=f"请填写原因（1 至 {limits.NOTE_MAX} 个字符）。",
             path=("reason",),
         )
     return reason

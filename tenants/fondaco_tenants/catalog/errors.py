@@ -15,7 +15,9 @@ class SkuTaken(Conflict):
     code = "SKU_TAKEN"
 
     def __init__(self, sku: str) -> None:
-        super().__init__(f"The SKU {sku} is taken; choose another.", zh=f"SKU {sku} 已被占用,请换一个。", path=("sku",))
+        super().__init__(
+            f"The SKU {sku} is taken; choose another.", zh=f"SKU {sku} 已被占用，请换一个。", path=("sku",)
+        )
         self.sku = sku
 
 
@@ -27,9 +29,18 @@ class EntitlementRetired(Conflict):
     def __init__(self, *, path: tuple[str, ...] = ()) -> None:
         super().__init__(
             "The platform has retired this entitlement; list another one.",
-            zh="平台已停用该权益,请选择其他权益。",
+            zh="平台已停用该权益，请选择其他权益。",
             path=path,
         )
+
+
+# What is done to a listing to get it into a state, in English and in Chinese.
+_DONE = {
+    "ACTIVE": ("published", "上架"),
+    "PAUSED": ("paused", "暂停"),
+    "ARCHIVED": ("archived", "归档"),
+    "changed": ("changed", "修改"),
+}
 
 
 class ListingInWrongState(Conflict):
@@ -38,8 +49,12 @@ class ListingInWrongState(Conflict):
     code = "LISTING_IN_WRONG_STATE"
 
     def __init__(self, state: str, *, wanted: str) -> None:
-        super().__init__(
-            f"A listing that is {state} cannot become {wanted}.", zh=f"商品当前状态为 {state},不能变为 {wanted}。"
-        )
+        if state == wanted:
+            super().__init__(f"This listing is {state} already.", zh=f"商品当前状态已是 {state}。")
+        else:
+            done, done_zh = _DONE.get(wanted, (wanted, wanted))
+            super().__init__(
+                f"This listing is {state}; it cannot be {done}.", zh=f"商品当前状态为 {state}，不能{done_zh}。"
+            )
         self.state = state
         self.wanted = wanted

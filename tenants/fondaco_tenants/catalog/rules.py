@@ -135,7 +135,7 @@ def checked_sku(sku: str) -> str:
     if not _SKU.fullmatch(sku):
         raise Invalid(
             "A SKU has 3 to 64 small letters, digits and dashes, for example steam-50-cny.",
-            zh="SKU 须为 3 至 64 个小写字母、数字或短横线,例如 steam-50-cny。",
+            zh="SKU 须为 3 至 64 个小写字母、数字或短横线，例如 steam-50-cny。",
             path=("sku",),
         )
     return sku
@@ -146,7 +146,7 @@ def checked_details(details: EntitlementDetails) -> EntitlementDetails:
     if details.region != "GLOBAL" and not _REGION.fullmatch(details.region):
         raise Invalid(
             "A region is two capital letters by ISO 3166-1, such as CN, or GLOBAL.",
-            zh="地区须为 ISO 3166-1 两位大写字母(如 CN)或 GLOBAL。",
+            zh="地区须为 ISO 3166-1 两位大写字母（如 CN）或 GLOBAL。",
             path=("region",),
         )
     _check_range(details.validity_days, 1, _DAYS_MAX, path=("validity_days",))
@@ -176,7 +176,7 @@ def checked_terms(terms: ListingTerms, *, currency: str) -> ListingTerms:
     if terms.price.currency != currency:
         raise Invalid(
             f"This store sells in {currency}, not in {terms.price.currency}.",
-            zh=f"本店铺的币种为 {currency},不是 {terms.price.currency}。",
+            zh=f"本店铺的币种为 {currency}，不是 {terms.price.currency}。",
             path=("price", "currency"),
         )
     _check_money(terms.price, path=("price",))
@@ -186,7 +186,7 @@ def checked_terms(terms: ListingTerms, *, currency: str) -> ListingTerms:
     if terms.customer_period_days is not None and terms.customer_max is None:
         raise Invalid(
             "A period needs a limit per customer: give customerMax, too.",
-            zh="设置限购周期时须同时设置每人限购数量(customerMax)。",
+            zh="设置限购周期时须同时设置每人限购数量（customerMax）。",
             path=("customer_max",),
         )
     _check_range(terms.low_stock_at, 0, _INT_MAX, path=("low_stock_at",))

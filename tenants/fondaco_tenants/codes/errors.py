@@ -27,7 +27,7 @@ class EntitlementHasNoCodes(Invalid):
     def __init__(self) -> None:
         super().__init__(
             "This entitlement is delivered without a code; only codes, links and QR codes are kept in pools.",
-            zh="该权益无需卡密即可交付;只有卡密、链接和二维码可以存入卡池。",
+            zh="该权益无需卡密即可交付；只有卡密、链接和二维码可以存入卡池。",
             path=("entitlement_id",),
         )
 
@@ -40,7 +40,7 @@ class ReasonTooShort(Invalid):
     def __init__(self) -> None:
         super().__init__(
             f"Say why, in {limits.REASON_CHARS_MIN} to {limits.NOTE_MAX} characters; it is kept in the audit log.",
-            zh=f"请填写原因({limits.REASON_CHARS_MIN} 至 {limits.NOTE_MAX} 个字符),原因将记入审计日志。",
+            zh=f"请填写原因（{limits.REASON_CHARS_MIN} 至 {limits.NOTE_MAX} 个字符），原因将记入审计日志。",
             path=("reason",),
         )
 
@@ -53,7 +53,7 @@ class TooManyLines(Invalid):
     def __init__(self, lines: int) -> None:
         super().__init__(
             f"One request imports at most {limits.IMPORT_INLINE_MAX} lines; these are {lines}. Upload them as a file.",
-            zh=f"单次请求最多导入 {limits.IMPORT_INLINE_MAX} 行,当前为 {lines} 行;请改用文件上传。",
+            zh=f"单次请求最多导入 {limits.IMPORT_INLINE_MAX} 行，当前为 {lines} 行；请改用文件上传。",
             path=("text",),
         )
         self.lines = lines
@@ -68,7 +68,7 @@ class UploadTooLarge(Invalid):
     def __init__(self) -> None:
         super().__init__(
             f"An upload may have {limits.UPLOAD_BYTES_MAX} bytes; split the file.",
-            zh=f"上传文件不能超过 {limits.UPLOAD_BYTES_MAX} 字节,请拆分文件。",
+            zh=f"上传文件不能超过 {limits.UPLOAD_BYTES_MAX} 字节，请拆分文件。",
         )
 
 
@@ -80,7 +80,7 @@ class BatchTouched(Conflict):
     def __init__(self, touched: int) -> None:
         super().__init__(
             f"{touched} codes of this import have been held, sold or changed; void the remaining ones instead.",
-            zh=f"该批次已有 {touched} 个卡密被锁定、售出或变更,无法撤销;可改为作废剩余卡密。",
+            zh=f"该批次已有 {touched} 个卡密被锁定、售出或变更，无法撤销；可改为作废剩余卡密。",
         )
         self.touched = touched
 
@@ -93,7 +93,7 @@ class CodesInWrongState(Conflict):
     def __init__(self, wrong: int, wanted: str) -> None:
         super().__init__(
             f"{wrong} of these codes are in a state from which they do not become {wanted}; nothing was changed.",
-            zh=f"其中 {wrong} 个卡密的当前状态不能变更为 {wanted};未作任何更改。",
+            zh=f"其中 {wrong} 个卡密的当前状态不能变更为 {wanted}；未作任何更改。",
             path=("ids",),
         )
         self.wrong = wrong
@@ -116,7 +116,7 @@ class PoolHasStock(Conflict):
     def __init__(self) -> None:
         super().__init__(
             "This pool still has codes that are available, held or quarantined; sell or void them first.",
-            zh="该卡池仍有可用、锁定或隔离中的卡密,请先售出或作废。",
+            zh="该卡池仍有可用、锁定或隔离中的卡密，请先售出或作废。",
         )
 
 
@@ -128,7 +128,7 @@ class TooManyUploads(Conflict):
     def __init__(self) -> None:
         super().__init__(
             f"{limits.UPLOADS_WAITING_MAX} uploads wait already; import one of them first, or wait until they are dropped.",
-            zh=f"已有 {limits.UPLOADS_WAITING_MAX} 个上传文件等待导入,请先导入其中之一,或等待其过期清除。",
+            zh=f"已有 {limits.UPLOADS_WAITING_MAX} 个上传文件等待导入，请先导入其中之一，或等待其过期清除。",
         )
 
 
@@ -140,6 +140,6 @@ class UploadNotReady(Conflict):
     def __init__(self) -> None:
         super().__init__(
             "This upload is not complete, was imported before, or was kept too long; upload the file again.",
-            zh="该上传未完成、已被导入或已过期,请重新上传文件。",
+            zh="该上传未完成、已被导入或已过期，请重新上传文件。",
             path=("upload_id",),
         )

@@ -18,7 +18,7 @@ class BadContact(Invalid):
     def __init__(self) -> None:
         super().__init__(
             "A contact is an e-mail address or a phone number with its country code, as +8613800138000.",
-            zh="联系方式须为电子邮箱,或带国家代码的手机号,例如 +8613800138000。",
+            zh="联系方式须为电子邮箱，或带国家代码的手机号，例如 +8613800138000。",
             path=("contact",),
         )
 
@@ -31,7 +31,7 @@ class ContactTaken(Conflict):
     def __init__(self) -> None:
         super().__init__(
             "An account with this contact exists; sign in instead.",
-            zh="该联系方式已注册,请直接登录。",
+            zh="该联系方式已注册，请直接登录。",
             path=("contact",),
         )
 

@@ -36,7 +36,7 @@ class OutOfStock(Conflict):
     def __init__(self, listing_id: ListingId, *, asked: int, available: int, path: tuple[str, ...] = ()) -> None:
         super().__init__(
             f"{asked} were asked for, {available} can be had now.",
-            zh=f"需要 {asked} 件,目前可售 {available} 件。",
+            zh=f"需要 {asked} 件，目前可售 {available} 件。",
             path=path,
         )
         self.listing_id = listing_id
@@ -52,7 +52,7 @@ class PriceChanged(Conflict):
     def __init__(self, *, agreed: Money, total: Money) -> None:
         super().__init__(
             f"The total is {total} now, not {agreed}; agree to it to go on.",
-            zh=f"总价现为 {total},而非 {agreed};请确认新价格后继续。",
+            zh=f"总价现为 {total}，而非 {agreed}；请确认新价格后继续。",
             path=("expectedTotal",),
         )
         self.agreed = agreed
@@ -79,7 +79,7 @@ class LimitExceeded(Conflict):
         span_zh = f"{period_days} 天内" if period_days else ""
         super().__init__(
             f"At most {limit} go to {whom}{span}; {remaining} may still be bought.",
-            zh=f"{span_zh}{whom_zh}最多 {limit} 件,还可购买 {remaining} 件。",
+            zh=f"{span_zh}{whom_zh}最多 {limit} 件，还可购买 {remaining} 件。",
             path=path,
         )
         self.listing_id = listing_id
@@ -97,7 +97,7 @@ class TooMuchUnpaid(Conflict):
     def __init__(self, *, orders_max: int, units_max: int) -> None:
         super().__init__(
             f"At most {orders_max} orders with {units_max} units together wait to be paid; pay or cancel one first.",
-            zh=f"最多保留 {orders_max} 个未付款订单、合计 {units_max} 件;请先付款或取消。",
+            zh=f"最多保留 {orders_max} 个未付款订单、合计 {units_max} 件；请先付款或取消。",
         )
         self.orders_max = orders_max
         self.units_max = units_max
@@ -111,7 +111,7 @@ class GuestsNotServed(Conflict):
     def __init__(self) -> None:
         super().__init__(
             "This store sells to registered buyers only; sign in or register.",
-            zh="本店仅向注册用户销售,请登录或注册。",
+            zh="本店仅向注册用户销售，请登录或注册。",
             path=("guest",),
         )
 
@@ -140,7 +140,7 @@ class HoldExpired(Conflict):
     def __init__(self, order_id: OrderId, *, expired_at: datetime) -> None:
         super().__init__(
             f"The order was held until {expired_at:%Y-%m-%dT%H:%M:%SZ}; place it again.",
-            zh=f"订单保留至 {expired_at:%Y-%m-%dT%H:%M:%SZ},已过期;请重新下单。",
+            zh=f"订单保留至 {expired_at:%Y-%m-%dT%H:%M:%SZ}，已过期；请重新下单。",
         )
         self.order_id = order_id
         self.expired_at = expired_at

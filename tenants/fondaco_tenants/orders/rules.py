@@ -105,14 +105,14 @@ def check_lines(lines: Sequence[tuple[ListingId, int]]) -> None:
     if not 1 <= len(lines) <= limits.ORDER_LINES_MAX:
         raise InvalidOrder(
             f"An order has 1 to {limits.ORDER_LINES_MAX} lines; this one has {len(lines)}.",
-            zh=f"订单须有 1 至 {limits.ORDER_LINES_MAX} 行,当前 {len(lines)} 行。",
+            zh=f"订单须有 1 至 {limits.ORDER_LINES_MAX} 行，当前 {len(lines)} 行。",
             path=("lines",),
         )
     for number, (_, quantity) in enumerate(lines):
         if not 1 <= quantity <= limits.HOLD_CODES_MAX:
             raise InvalidOrder(
                 f"A quantity is from 1 to {limits.HOLD_CODES_MAX}; this one is {quantity}.",
-                zh=f"数量须为 1 至 {limits.HOLD_CODES_MAX},当前 {quantity}。",
+                zh=f"数量须为 1 至 {limits.HOLD_CODES_MAX}，当前 {quantity}。",
                 path=("lines", str(number), "quantity"),
             )
     if sum(quantity for _, quantity in lines) > limits.HOLD_CODES_MAX:
@@ -124,7 +124,7 @@ def check_lines(lines: Sequence[tuple[ListingId, int]]) -> None:
     if len({listing for listing, _ in lines}) < len(lines):
         raise InvalidOrder(
             "A listing stands in two lines; put its units into one.",
-            zh="同一商品出现在多行中,请合并数量。",
+            zh="同一商品出现在多行中，请合并数量。",
             path=("lines",),
         )
 

@@ -19,7 +19,7 @@ class PoolDoesNotFit(Invalid):
     def __init__(self) -> None:
         super().__init__(
             "This pool holds another entitlement than the listing sells; choose a pool of the listing's entitlement.",
-            zh="该卡池的权益与商品不一致,请选择同一权益的卡池。",
+            zh="该卡池的权益与商品不一致，请选择同一权益的卡池。",
             path=("pool_id",),
         )
 

@@ -35,7 +35,7 @@ def checked_priority(priority: int | None) -> int | None:
     if priority is not None and not 0 <= priority <= PRIORITY_MAX:
         raise Invalid(
             f"A priority is a whole number from 0 to {PRIORITY_MAX}; lower goes first.",
-            zh=f"优先级须为 0 至 {PRIORITY_MAX} 的整数,越小越优先。",
+            zh=f"优先级须为 0 至 {PRIORITY_MAX} 的整数，越小越优先。",
             path=("priority",),
         )
     return priority

@@ -120,7 +120,7 @@ def checked_locale(locale: str) -> str:
     """The locale itself when the product speaks it; else Invalid."""
     if locale not in LOCALES:
         raise Invalid(
-            f"A store speaks one of {', '.join(LOCALES)}.", zh=f"店铺语言须为:{'、'.join(LOCALES)}。", path=("locale",)
+            f"A store speaks one of {', '.join(LOCALES)}.", zh=f"店铺语言须为：{'、'.join(LOCALES)}。", path=("locale",)
         )
     return locale
 

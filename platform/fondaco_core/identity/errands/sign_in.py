@@ -77,7 +77,7 @@ async def accept_invitation(
     """Makes who was invited a member and signs them in.
 
     A person without a password chooses one, and their name; who has an account proves that it is theirs with its
-    password. Raises InvitationInvalid, WeakPassword, WrongCredentials, TooManyAttempts.
+    password. Raises InvitationInvalid, WeakPassword, WrongCredentials, TooManyAttempts, TenantNotActive.
     """
     if not is_token(token.reveal(), "invite"):
         raise InvitationInvalid
@@ -103,14 +103,14 @@ async def accept_invitation(
                 raise InvitationInvalid
         standing = await tx.fetchrow(store.MEMBER_STANDING, member_id)
         assert standing is not None
-        role = MemberRole(standing["role"])
+        role, state = MemberRole(standing["role"]), TenantState(standing["state"])
+        if not member_ctx(ctx, user_id, role, state).permissions:
+            raise TenantNotActive(state)
         await audit.record(
             tx, ctx, "member.joined", subject_kind="member", subject_id=member_id, detail={"role": role.value}
         )
         await outbox.announce(tx, (tenant_id, MemberJoined(member_id, role.value)))
-    return await _begin_for_member(
-        stranger, user_id, _Membership(member_id, tenant_id, role, TenantState(standing["state"]))
-    )
+    return await _begin_for_member(stranger, user_id, _Membership(member_id, tenant_id, role, state))
 
 
 async def reset_password(stranger: Ctx, *, token: Secret[str], password: Secret[str]) -> None:

@@ -130,7 +130,7 @@ async def undo_batch(tx: Tx, ctx: Ctx, *, batch_id: BatchId, reason: str) -> Bat
     if batch.state is not BatchState.READY:
         raise Conflict(
             f"This import is {batch.state}; only one that is READY can be undone.",
-            zh=f"该批次的状态为 {batch.state},只有已完成(READY)的批次可以撤销。",
+            zh=f"该批次的状态为 {batch.state}，只有已完成（READY）的批次可以撤销。",
             path=("batch_id",),
         )
     await tx.execute(store.BE_PATIENT)
