@@ -149,9 +149,11 @@ async def test_an_invitation_of_a_merchant_that_left_signs_nobody_in(door: Door)
     token = await invite(owner, some_email())
     await close(owner.tenant)
 
-    answer = await door.do("acceptInvitation", {"token": token, "password": PASSWORD, "name": "New"})
+    given = {"token": token, "password": PASSWORD, "name": "New"}
+    answers = [(await door.do("acceptInvitation", given))["code"] for _ in range(2)]
 
-    assert answer["code"] == "TENANT_NOT_ACTIVE"
+    # The first refusal used nothing up: the second is the same.
+    assert answers == ["TENANT_NOT_ACTIVE", "TENANT_NOT_ACTIVE"]
 
 
 @pytest.mark.usefixtures("one_attempt")

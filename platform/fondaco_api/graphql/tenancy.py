@@ -228,7 +228,7 @@ class CloseTenantSuccess(_Decided):
 class Mutation:
     """What the platform's people decide about tenants."""
 
-    @mutation(refusals=[tenancy.BadSlug, tenancy.NameTaken, identity.BadEmail, identity.AlreadyMember], opens=governing)
+    @mutation(refusals=[tenancy.BadSlug, tenancy.NameTaken, identity.BadEmail], opens=governing)
     async def create_tenant(
         self, info: Info, tx: Tx, input: CreateTenantInput, repeat: Repeat | None
     ) -> CreateTenantSuccess:
