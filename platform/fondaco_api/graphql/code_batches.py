@@ -30,7 +30,7 @@ described(
 described(
     ImportFormat,
     "How an import is written; always UTF-8.",
-    TXT="One code a line.",
+    TXT="One code a line, which is the whole line; no header.",
     CSV="Columns, with a header that names them (code, pin, expiry) or without one: code; code and PIN; code, PIN and expiry.",
 )
 described(
@@ -45,7 +45,7 @@ described(
     EMPTY="Nothing is left of the code without spaces and hyphens.",
     TOO_LONG=f"The code has more than {limits.CODE_BYTES_MAX} bytes.",
     NOT_TEXT="The line is not UTF-8, or holds control characters.",
-    COLUMNS="It has too many columns or odd quotes, or the header names no code.",
+    COLUMNS="It has columns (import it as CSV), too many of them or odd quotes, or the header names no code.",
     BAD_URL="It is not an address, and codes of this pool are links.",
     BAD_EXPIRY="Its expiry is no date; write 2027-01-31.",
     EXPIRED="Its time is over already.",

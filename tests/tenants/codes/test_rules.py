@@ -140,6 +140,8 @@ def test_a_row_without_a_header_is_code_pin_and_expiry(line: str, entry: Entry) 
         (b"ABCD\rEFGH", ImportFormat.TXT, LineReason.NOT_TEXT),
         (b"\xff\xfeA\x00", ImportFormat.TXT, LineReason.NOT_TEXT),
         (b"ABCD\tEFGH", ImportFormat.TXT, LineReason.COLUMNS),
+        (b"code,pin", ImportFormat.TXT, LineReason.COLUMNS),
+        ("\ufeff卡号".encode(), ImportFormat.TXT, LineReason.COLUMNS),
         (b"A" * (limits.CODE_BYTES_MAX + 1), ImportFormat.TXT, LineReason.TOO_LONG),
         (b"A,B,2027-01-01,D", ImportFormat.CSV, LineReason.COLUMNS),
         (b'"A,B', ImportFormat.CSV, LineReason.COLUMNS),

@@ -1,6 +1,6 @@
 """What the lines of an import say. Bytes in, entries and faults out; nothing here remembers more than one line.
 
-TXT is one code a line. CSV has columns: with a header, those that it names (a code, a PIN, an expiry; others are left
+TXT is one code a line, and no header. CSV has columns: with a header, those that it names (a code, a PIN, an expiry; others are left
 alone), without one the code alone, code and PIN, or code, PIN and expiry. Text stays text: a leading `=` or `0` is part
 of the code. Blank lines are no lines.
 """
@@ -186,7 +186,9 @@ class LineParser:
 
     def _read(self, number: int, text: str) -> Entry | Fault | None:
         if self._form is ImportFormat.TXT:
-            entry: Entry | Fault = Entry(number, text) if "\t" not in text else Fault(number, LineReason.COLUMNS, text)
+            # A header means that somebody took a file with columns for a list: it must not be sold as a code.
+            columns = "\t" in text or (number == 1 and read_columns(text).header)
+            entry: Entry | Fault = Fault(number, LineReason.COLUMNS, text) if columns else Entry(number, text)
         else:
             if self.columns is None:
                 self.columns = read_columns(text)
