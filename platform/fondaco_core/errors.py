@@ -59,6 +59,11 @@ class NotAllowed(Refusal):
                 "The merchant does not trade now: it waits for the platform's approval, or is suspended.",
                 zh="该商户目前不能交易：正在等待平台审核，或已被暂停。",
             )
+        elif permission.startswith("buyer."):
+            super().__init__(
+                f"Only a buyer does this (permission {permission}): use a buyer's credentials.",
+                zh=f"仅买家可执行此操作（权限 {permission}），请使用买家凭证。",
+            )
         else:
             super().__init__(
                 f"This needs the permission {permission}, which you do not have.",
