@@ -61,8 +61,8 @@ class NotAllowed(Refusal):
             )
         elif permission.startswith("buyer."):
             super().__init__(
-                f"Only a buyer does this (permission {permission}): use a buyer's credentials.",
-                zh=f"仅买家可执行此操作（权限 {permission}），请使用买家凭证。",
+                f"This needs the buyer's permission {permission}, which these credentials do not have; use a buyer's.",
+                zh=f"此操作需要买家权限 {permission}，当前凭证没有该权限；请使用买家凭证。",
             )
         else:
             super().__init__(
