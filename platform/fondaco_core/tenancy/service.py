@@ -120,19 +120,6 @@ async def close_tenant(tx: Tx, ctx: Ctx, tenant_id: TenantId, *, reason: str) ->
     return await _decide(tx, ctx, tenant_id, step, checked_reason(reason))
 
 
-async def set_fee(tx: Tx, ctx: Ctx, tenant_id: TenantId, *, fee_bps: int) -> Tenant:
-    """Sets the platform's share of a merchant's sales, in basis points, for orders from now on."""
-    ctx.require("platform.tenants")
-    _check_fee(fee_bps)
-    before = await _for_change(tx, tenant_id)
-    await tx.execute(store.SET_FEE, tenant_id, fee_bps)
-    await audit.record(
-        tx, ctx, "tenant.fee_set", subject_kind="tenant", subject_id=tenant_id, tenant_id=tenant_id,
-        detail={"before_bps": before.fee_bps, "after_bps": fee_bps},
-    )  # fmt: skip
-    return _tenant(await tx.fetchrow(store.GET, tenant_id))
-
-
 async def get_tenant(tx: Tx, ctx: Ctx, tenant_id: TenantId | None = None) -> Tenant:
     """The tenant one acts for; with an id, and for the platform's people only, any. Raises NotFound."""
     if tenant_id is not None and tenant_id != ctx.tenant_id:

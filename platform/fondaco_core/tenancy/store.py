@@ -15,7 +15,6 @@ LIST = f"""
 SELECT {_TENANT} FROM tenant WHERE ($1::text IS NULL OR state = $1) AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3
 """
 SET_STATE = "UPDATE tenant SET state = $2, decided_at = $3, reason = $4, version = version + 1 WHERE id = $1"
-SET_FEE = "UPDATE tenant SET fee_bps = $2, version = version + 1 WHERE id = $1"
 RENAME = "UPDATE tenant SET name = $2, version = version + 1 WHERE id = $1"
 
 ADD_DOOR = "INSERT INTO tenant_door (kind, name, tenant_id) VALUES ($1, $2, $3) ON CONFLICT (kind, name) DO NOTHING"
