@@ -1,0 +1,18 @@
+"""Budgets of holds, gifts, swapped units, exports."""
+
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+STATEMENTS: tuple[str, ...] = ()
+
+
+def upgrade() -> None:
+    """Applies it."""
+    op.execute("SET LOCAL lock_timeout = '4s'")
+    op.execute("SET LOCAL statement_timeout = '30s'")
+    for statement in STATEMENTS:
+        op.execute(statement.replace(":", "\\:"))

