@@ -1,5 +1,6 @@
 """Settings: one frozen object, read once from the environment; nothing else reads it."""
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from fondaco_core.errors import SettingError
 from fondaco_core.secret import Secret
 
 Profile = Literal["local", "production"]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,11 @@ class Settings:
     worker_threads: int = 4
     # Where worker, relay and scheduler show their metrics, each in a container of its own; None shows none. The API has /metrics.
     metrics_port: int | None = None
+    # Networks that requests to addresses of merchants may reach in addition to the public internet, there also without TLS.
+    reachable_networks: tuple[Network, ...] = ()
+    # How mail leaves, and the address it comes from (fondaco_core.mail). Without it nothing is mailed, and deliveries say so.
+    mail_url: Secret[str] | None = None
+    mail_from: str = ""
 
     def require_database_url(self) -> Secret[str]:
         """The owner's URL, or a refusal that names the variable."""
@@ -82,6 +89,9 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         database_pool=_integer(env, "FONDACO_DATABASE_POOL", 12, least=1, most=200),
         worker_threads=_integer(env, "FONDACO_WORKER_THREADS", 4, least=1, most=64),
         metrics_port=_integer(env, "FONDACO_METRICS_PORT", 0, least=1, most=65_535) or None,
+        reachable_networks=_networks(env),
+        mail_url=_url(env, "FONDACO_MAIL_URL", ("smtp", "smtps")),
+        mail_from=env.get("FONDACO_MAIL_FROM", "").strip(),
     )
 
 
@@ -113,6 +123,15 @@ def _url(env: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> Secret[
         msg = f"{name} must be a URL that begins with {schemes[0]}://."
         raise SettingError(msg)
     return Secret(text)
+
+
+def _networks(env: Mapping[str, str]) -> tuple[Network, ...]:
+    named = env.get("FONDACO_REACHABLE_NETWORKS", "").split(",")
+    try:
+        return tuple(ipaddress.ip_network(text.strip()) for text in named if text.strip())
+    except ValueError as failure:
+        msg = f"FONDACO_REACHABLE_NETWORKS must be networks with commas between them, such as 10.1.0.0/16 ({failure})."
+        raise SettingError(msg) from failure
 
 
 def _profile(env: Mapping[str, str]) -> Profile:

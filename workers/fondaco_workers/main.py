@@ -10,7 +10,7 @@ import dramatiq
 from dramatiq import Broker, Middleware, Worker
 from dramatiq.asyncio import EventLoopThread, get_event_loop_thread
 
-from fondaco_core import logs
+from fondaco_core import logs, mail
 from fondaco_core.config import Settings, read_settings
 from fondaco_core.crypto import load_master_keys
 from fondaco_core.db import close_database, open_database
@@ -40,6 +40,7 @@ class Life(Middleware):
         SLOTS.most = max(1, worker.worker_threads // 2)
         try:
             metrics.show(self._settings)
+            mail.open_mail(self._settings)
             loop.run_coroutine(_open(self._settings))
         except FondacoError as refusal:
             loop.stop()  # type: ignore[no-untyped-call]
