@@ -28,6 +28,7 @@ from fondaco_core.context import Ctx
 from fondaco_core.crypto import load_master_keys
 from fondaco_core.db import close_database, open_database
 from fondaco_core.errors import Outage
+from fondaco_core.http import close_http, open_http
 from fondaco_core.keyring import close_keyring, open_keyring
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Process:
     async def open(self) -> None:
         """Opens the pools, the vault's keys and Valkey. Raises what fondaco_core says of a setting or a key at fault."""
         logs.configure(self.settings.log_level)
+        open_http(self.settings)
         if self.settings.database_url is not None:
             open_database(self.settings)
             await open_keyring(load_master_keys(self.settings))
@@ -74,6 +76,7 @@ class Process:
 
     async def close(self) -> None:
         """Closes what open() opened."""
+        await close_http()
         if self.valkey is not None:
             await self.valkey.aclose()
         if self.settings.database_url is not None:

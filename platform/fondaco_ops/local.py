@@ -249,6 +249,9 @@ def environment_for(settings: Settings) -> dict[str, str]:
         "FONDACO_PUBLIC_URL": settings.public_url,
         "PYTHONUNBUFFERED": "1",
     }
+    if settings.profile == "local" and not settings.reachable_networks:
+        # What receives webhooks while one tries things out is a program on the same machine.
+        made["FONDACO_REACHABLE_NETWORKS"] = "127.0.0.0/8,::1/128"
     if settings.master_key_file is not None:
         made["FONDACO_MASTER_KEY_FILE"] = str(settings.master_key_file)
     return os.environ | made

@@ -15,6 +15,7 @@ from fondaco_core.config import Settings, read_settings
 from fondaco_core.crypto import load_master_keys
 from fondaco_core.db import close_database, open_database
 from fondaco_core.errors import FondacoError, SettingError
+from fondaco_core.http import close_http, open_http
 from fondaco_core.keyring import close_keyring, open_keyring
 from fondaco_core.outbox import Note
 from fondaco_workers import metrics
@@ -26,6 +27,8 @@ from fondaco_workers.subscriptions import subscriptions
 REFUSED = 2
 # How often a database that is away is tried at the start, a second apart, before it is called away.
 OPEN_ATTEMPTS_MAX = 30
+# How long the event loop may take to come to what it is asked, in seconds, before the process counts as stuck.
+LOOP_ANSWER_S = 4.0
 
 
 class Life(Middleware):
@@ -39,8 +42,9 @@ class Life(Middleware):
         loop = _loop()
         SLOTS.most = max(1, worker.worker_threads // 2)
         try:
-            metrics.show(self._settings)
+            metrics.show(self._settings, lambda: _answers(loop))
             mail.open_mail(self._settings)
+            open_http(self._settings)
             loop.run_coroutine(_open(self._settings))
         except FondacoError as refusal:
             loop.stop()  # type: ignore[no-untyped-call]
@@ -49,6 +53,15 @@ class Life(Middleware):
     def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
         """Closes them again."""
         _loop().run_coroutine(_close())
+
+
+def _answers(loop: EventLoopThread) -> bool:
+    """Whether the event loop comes to what is asked of it; one that hangs holds up all work of this process."""
+    try:
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop.loop).result(timeout=LOOP_ANSWER_S)
+    except (TimeoutError, RuntimeError):
+        return False
+    return True
 
 
 def _loop() -> EventLoopThread:
@@ -72,6 +85,7 @@ async def _open(settings: Settings) -> None:
 
 
 async def _close() -> None:
+    await close_http()
     close_keyring()
     await close_database()
 
