@@ -1,12 +1,20 @@
 """How payments can fail.
 
-Refusal
-└── Invalid
-    └── InvalidAmount   an amount of money that makes no sense here
+FondacoError
+├── Refusal
+│   ├── Invalid
+│   │   ├── InvalidAmount        an amount of money that makes no sense here
+│   │   └── InvalidGateway       what was entered for a gateway makes no sense
+│   └── Conflict
+│       ├── GatewayUnavailable   this way to pay cannot be used for this
+│       ├── PaymentNotOpened     the gateway did not take the payment
+│       └── TooManyPayments      too many payments wait to be paid already
+├── GatewayRefused               a gateway says no for good; the next step is ours
+└── ForgedNotification           a notification is not from the gateway it names
 """
 
 from fondaco_core import limits
-from fondaco_core.errors import Invalid
+from fondaco_core.errors import Conflict, FondacoError, Invalid
 
 
 class InvalidAmount(Invalid):
@@ -20,3 +28,61 @@ class InvalidAmount(Invalid):
             zh=f"金额须为 1 至 {limits.AMOUNT_MAX_MINOR}(最小货币单位)。",
             path=path,
         )
+
+
+class InvalidGateway(Invalid):
+    """What was entered for a gateway makes no sense; `path` says where."""
+
+    code = "INVALID_GATEWAY"
+
+
+class GatewayUnavailable(Conflict):
+    """This way to pay cannot be used here: it is switched off, or does not take this currency."""
+
+    code = "GATEWAY_UNAVAILABLE"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            "This way to pay cannot be used for this; choose another one.",
+            zh="该支付方式目前不可用于此笔付款，请选择其他方式。",
+            path=("gateway",),
+        )
+        self.key = key
+
+
+class PaymentNotOpened(Conflict):
+    """The gateway did not take the payment; nothing was paid."""
+
+    code = "PAYMENT_NOT_OPENED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The gateway did not take this payment, and nothing was paid; choose another way to pay.",
+            zh="支付通道未受理此笔付款，未发生扣款；请选择其他支付方式。",
+            path=("gateway",),
+        )
+
+
+class TooManyPayments(Conflict):
+    """Too many payments of this kind wait to be paid already."""
+
+    code = "TOO_MANY_PAYMENTS"
+
+    def __init__(self, *, payments_max: int) -> None:
+        super().__init__(
+            f"At most {payments_max} payments wait at once; use one of them, or wait until it has expired.",
+            zh=f"最多同时保留 {payments_max} 笔待付款；请使用其中一笔，或等待其过期。",
+        )
+        self.payments_max = payments_max
+
+
+class GatewayRefused(FondacoError):
+    """A gateway says no for good to what it was asked; `reason` is its own word for why, and holds no secret."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class ForgedNotification(FondacoError):
+    """A notification is not from the gateway it names: its signature is missing, wrong or too old."""

@@ -1,0 +1,5 @@
+"""The gateways that this installation can speak with: kind → what makes its adapter. One file for each kind."""
+
+from fondaco_tenants.payments.ports import Factory
+
+FACTORIES: dict[str, Factory] = {}

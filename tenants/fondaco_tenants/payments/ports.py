@@ -1,0 +1,181 @@
+"""What payments asks of a gateway. An adapter speaks one gateway's protocol and claims nothing that the gateway does not say.
+
+A call that was not answered raises Outage: nobody knows then whether it was done, and it is asked again. A definite no raises
+GatewayRefused. Repeating a call with the same payment or refund id does nothing twice.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Protocol
+
+from fondaco_core.ids import PaymentId, PaymentRefundId
+from fondaco_core.money import Money
+from fondaco_core.secret import Secret
+
+
+class PaymentFound(StrEnum):
+    """Where a payment stands at the gateway. MISSING: the gateway knows no such payment (yet)."""
+
+    MISSING = "MISSING"
+    PENDING = "PENDING"
+    PAID = "PAID"
+    CLOSED = "CLOSED"
+
+
+class RefundStanding(StrEnum):
+    """Where a refund stands at the gateway. REFUSED is for good: no money moves under this refund id."""
+
+    MISSING = "MISSING"
+    PENDING = "PENDING"
+    DONE = "DONE"
+    REFUSED = "REFUSED"
+
+
+class StatementKind(StrEnum):
+    """What one line of a gateway's statement is."""
+
+    PAYMENT = "PAYMENT"
+    REFUND = "REFUND"
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayConfig:
+    """How a gateway is reached: what the operator entered for it, without its secret."""
+
+    key: str
+    base_url: str
+    options: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class NewPayment:
+    """A payment to be opened at the gateway. `subject` is what the payer reads; `locale` is zh-CN or en."""
+
+    payment_id: PaymentId
+    amount: Money
+    subject: str
+    notify_url: str
+    return_url: str
+    expires_at: datetime
+    locale: str
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A payment that the gateway has opened: its own number for it, a page to pay at, and the text of a QR code."""
+
+    gateway_reference: str
+    pay_url: str
+    qr_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RawNotification:
+    """A notification as it came in; the names of headers are in lower case."""
+
+    body: bytes
+    headers: Mapping[str, str]
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Notified:
+    """What a notification with a good signature says. It is a reason to ask the gateway, never to believe."""
+
+    notification_id: str
+    payment_id: PaymentId
+    gateway_reference: str
+    state: PaymentFound
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the gateway says of a payment when it is asked: the second verification. `amount` is what was really paid."""
+
+    state: PaymentFound
+    amount: Money | None = None
+    gateway_reference: str | None = None
+    paid_at: datetime | None = None
+    refunded_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NewRefund:
+    """Money to be given back to where it came from. `paid` is all that was paid, which some gateways want to hear again."""
+
+    refund_id: PaymentRefundId
+    payment_id: PaymentId
+    gateway_reference: str
+    amount: Money
+    paid: Money
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefundFound:
+    """Where a refund stands, and its amount as the gateway has it."""
+
+    state: RefundStanding
+    amount: Money | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StatementLine:
+    """One line of a gateway's statement of a day. `our_id` is our payment's or refund's, as the gateway wrote it down."""
+
+    kind: StatementKind
+    our_id: str
+    gateway_reference: str
+    amount: Money
+    happened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """How the gateway wants a notification answered."""
+
+    status: int
+    body: bytes = b""
+    media_type: str = "text/plain; charset=utf-8"
+
+
+class Gateway(Protocol):
+    """One gateway, with its account and its secret."""
+
+    async def create(self, new: NewPayment) -> Created:
+        """Opens a payment; the same id again answers the same payment. GatewayRefused when it is not taken."""
+        ...
+
+    def read_notification(self, raw: RawNotification) -> Notified:
+        """What a notification says. Pure: checks the signature, and raises ForgedNotification when it is not the gateway's."""
+        ...
+
+    async def query(self, payment_id: PaymentId) -> Found:
+        """Where a payment stands, asked of the gateway itself."""
+        ...
+
+    async def refund(self, new: NewRefund) -> RefundFound:
+        """Gives money back; the same refund id again moves nothing and answers how the refund stands."""
+        ...
+
+    async def query_refund(self, refund_id: PaymentRefundId) -> RefundFound:
+        """Where a refund stands."""
+        ...
+
+    async def close(self, payment_id: PaymentId) -> None:
+        """Ends an unpaid payment. It may be paid at the same moment, so ask again afterwards; GatewayRefused when it cannot end."""
+        ...
+
+    async def statement(self, day: date) -> Sequence[StatementLine]:
+        """What the gateway has booked on a day, UTC."""
+        ...
+
+    def acknowledge(self, *, taken: bool) -> Acknowledgement:
+        """The answer to a notification: taken, or to be sent again."""
+        ...
+
+
+Factory = Callable[[GatewayConfig, Secret[str]], Gateway]
