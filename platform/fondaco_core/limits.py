@@ -105,6 +105,11 @@ QUEUE_POLL_MS = 50
 QUEUE_HEARTBEAT_MS = 3_000
 # How long the queue may take to answer, in seconds, before it counts as away.
 QUEUE_ANSWER_S = 5.0
+# How long a round of relay or scheduler may take, in seconds, before the process counts as stuck: longer than the longest
+# statement and the longest pause together.
+ROUND_STUCK_S = 90.0
+# How long the event loop of a worker may take to come to what it is asked, in seconds, before the worker counts as stuck.
+LOOP_STUCK_S = 4.0
 # How long one invariant may take, in milliseconds: it reads whole tables, off the hot path.
 INVARIANT_TIMEOUT_MS = 5 * 60 * 1000
 # How many rows that break an invariant are shown.

@@ -21,14 +21,13 @@ from fondaco_core.outbox import Note
 from fondaco_workers import metrics
 from fondaco_workers.actor import ACTORS
 from fondaco_workers.broker import QUEUE, QueueBroker, make_broker
+from fondaco_workers.health import loop_answers
 from fondaco_workers.perform import SLOTS, perform
 from fondaco_workers.subscriptions import subscriptions
 
 REFUSED = 2
 # How often a database that is away is tried at the start, a second apart, before it is called away.
 OPEN_ATTEMPTS_MAX = 30
-# How long the event loop may take to come to what it is asked, in seconds, before the process counts as stuck.
-LOOP_ANSWER_S = 4.0
 
 
 class Life(Middleware):
@@ -42,7 +41,7 @@ class Life(Middleware):
         loop = _loop()
         SLOTS.most = max(1, worker.worker_threads // 2)
         try:
-            metrics.show(self._settings, lambda: _answers(loop))
+            metrics.show(self._settings, lambda: loop_answers(loop.loop))
             mail.open_mail(self._settings)
             open_http(self._settings)
             loop.run_coroutine(_open(self._settings))
@@ -53,15 +52,6 @@ class Life(Middleware):
     def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
         """Closes them again."""
         _loop().run_coroutine(_close())
-
-
-def _answers(loop: EventLoopThread) -> bool:
-    """Whether the event loop comes to what is asked of it; one that hangs holds up all work of this process."""
-    try:
-        asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop.loop).result(timeout=LOOP_ANSWER_S)
-    except (TimeoutError, RuntimeError):
-        return False
-    return True
 
 
 def _loop() -> EventLoopThread:

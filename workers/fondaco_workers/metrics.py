@@ -1,11 +1,20 @@
-"""Metrics of the back door for Prometheus; shown only where FONDACO_METRICS_PORT says so."""
+"""Metrics of the back door for Prometheus, and whether the process lives; shown only where FONDACO_METRICS_PORT says so."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+import threading
+from collections.abc import Callable, Iterable
+from socketserver import ThreadingMixIn
+from typing import TYPE_CHECKING
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
 from prometheus_client.process_collector import ProcessCollector
 
 from fondaco_core.config import Settings
 from fondaco_core.errors import SettingError
 from fondaco_core.outbox import Backlog
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
@@ -24,15 +33,40 @@ INVARIANTS = Gauge(
 )
 
 
-def show(settings: Settings) -> None:
-    """Serves the metrics of this process, if the settings say where; a port that is taken is a refusal to start."""
+class _Server(ThreadingMixIn, WSGIServer):
+    """Answers each scraper in a thread of its own, so that a slow one keeps nobody waiting."""
+
+    daemon_threads = True
+
+
+class _Silent(WSGIRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that the base class gave it
+        """Writes nothing: what is scraped twice a minute is no news."""
+
+
+def show(settings: Settings, alive: Callable[[], bool]) -> None:
+    """Serves /metrics and /healthz of this process, if the settings say where; a port that is taken is a refusal to start.
+
+    `alive` says whether the process still does its work; it is asked from another thread. One that does not is better
+    started anew, and /healthz answers 503.
+    """
     if settings.metrics_port is None:
         return
+    metrics = make_wsgi_app(REGISTRY)
+
+    def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        if environ["PATH_INFO"] != "/healthz":
+            return metrics(environ, start_response)
+        well = alive()
+        start_response("200 OK" if well else "503 Service Unavailable", [("Content-Type", "text/plain")])
+        return [b"alive\n" if well else b"stuck\n"]
+
     try:
-        start_http_server(settings.metrics_port, addr=settings.host, registry=REGISTRY)
+        server = make_server(settings.host, settings.metrics_port, answer, _Server, _Silent)
     except OSError as error:
         msg = f"FONDACO_METRICS_PORT is {settings.metrics_port}, which cannot be listened on ({error.strerror})."
         raise SettingError(msg) from error
+    threading.Thread(target=server.serve_forever, daemon=True).start()
 
 
 def observe_task(actor: str, outcome: str, seconds: float) -> None:

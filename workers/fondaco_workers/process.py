@@ -11,6 +11,7 @@ from fondaco_core.db import close_database, open_database
 from fondaco_core.errors import FondacoError
 from fondaco_core.logs import get_logger
 from fondaco_workers import metrics
+from fondaco_workers.health import Pulse
 
 log = get_logger(__name__)
 
@@ -23,17 +24,18 @@ def run_rounds(name: str, prepare: Callable[[Settings], Round]) -> int:
     try:
         settings = read_settings()
         logs.configure(settings.log_level)
-        metrics.show(settings)
+        pulse = Pulse()
+        metrics.show(settings, pulse.felt)
         open_database(settings)
         round_ = prepare(settings)
     except FondacoError as refusal:
         sys.stderr.write(f"fondaco: {refusal}\n")
         return 2
-    asyncio.run(_go_round(name, round_))
+    asyncio.run(_go_round(name, round_, pulse))
     return 0
 
 
-async def _go_round(name: str, round_: Round) -> None:
+async def _go_round(name: str, round_: Round, pulse: Pulse) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -47,6 +49,7 @@ async def _go_round(name: str, round_: Round) -> None:
             pause_s = min(limits.RELAY_IDLE_S * 2**failures, limits.RELAY_AWAY_S)
             failures = min(failures + 1, 10)
             log.warning("process.round_failed", process=name, pause_s=pause_s, exc_info=error)
+        pulse.beat()
         if pause_s > 0:
             await _wait(stopping, pause_s)
     log.info("process.stopping", process=name)
