@@ -1,9 +1,10 @@
 """Tables of the vault: pools, batches, codes, uploads, reveals."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Integer, Sequence, text
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Identity, Index, Integer, Sequence, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from fondaco_core.db import Base, TenantOwned, guarded
@@ -15,9 +16,10 @@ CODE_POSITION = Sequence("code_position", metadata=Base.metadata)
 class CodePool(TenantOwned):
     """A tenant's stock of codes for one entitlement.
 
-    (`pick_expires_at`, `pick_position`) is the picking mark: no AVAILABLE code of the pool sorts before it. Picking starts
-    there, so that it never walks over the index entries of codes that were sold. Whoever makes a code AVAILABLE lowers
-    the mark under the row's lock; whoever raises it computes it under that lock (codes.store).
+    (`pick_expires_at`, `pick_position`) is the picking mark: no AVAILABLE code of the pool that may still be sold sorts
+    before it; those that expire within `stop_sale_days` may. Picking starts there, so that it never walks over the index
+    entries of codes that were sold. Whoever makes a code AVAILABLE lowers the mark under the row's lock; whoever raises it
+    computes it under that lock (codes.store).
     """
 
     __tablename__ = "code_pool"
@@ -31,6 +33,12 @@ class CodePool(TenantOwned):
     name: Mapped[str]
     pick_expires_at: Mapped[datetime] = mapped_column(server_default=text("'-infinity'"))
     pick_position: Mapped[int] = mapped_column(server_default=text("0"))
+    # Codes that expire within so many days are not sold; 0 sells a code until its last moment.
+    stop_sale_days: Mapped[int] = mapped_column(server_default=text("0"))
+    # So many units or fewer are few; null when nobody wants to be told.
+    low_stock_at: Mapped[int | None]
+    # How many days before codes expire somebody is told, each once for every import.
+    expiry_alarm_days: Mapped[list[int]] = mapped_column(ARRAY(Integer), server_default=text("'{30,7,1}'"))
     created_at: Mapped[datetime]
     archived_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(server_default=text("1"))
@@ -44,6 +52,7 @@ class CodeBatch(TenantOwned):
         CheckConstraint("state IN ('IMPORTING', 'READY', 'UNDONE', 'FAILED')", name="state"),
         CheckConstraint("unit_cost_minor >= 0", name="unit_cost"),
         Index("ix_code_batch_pool_id", "pool_id", "id"),
+        Index("ix_code_batch_kept", "lines_kept_until", postgresql_where=text("lines_kept_until IS NOT NULL")),
         {"info": guarded(trade=True, trade_grant="SELECT")},
     )
 
@@ -58,6 +67,8 @@ class CodeBatch(TenantOwned):
     expires_at: Mapped[datetime]
     upload_id: Mapped[UUID | None]
     format: Mapped[str]
+    # What the importer said of encoding, separator and columns (rules.Mapping); null for what is found out by itself.
+    mapping: Mapped[dict[str, Any] | None]
     # SHA-256 of the bytes that were imported, keyed, so that the same file is known when it comes again.
     digest: Mapped[bytes | None]
     bytes_total: Mapped[int] = mapped_column(server_default=text("0"))
@@ -71,8 +82,12 @@ class CodeBatch(TenantOwned):
     rejected: Mapped[int] = mapped_column(server_default=text("0"))
     imported_by: Mapped[UUID | None]
     created_at: Mapped[datetime]
+    # When lines were last stored: how fast it goes.
+    moved_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     failure: Mapped[str | None]
+    # Until when lines that were not accepted are kept as they were; null when none are.
+    lines_kept_until: Mapped[datetime | None]
 
 
 class Code(TenantOwned):
@@ -115,6 +130,10 @@ class Code(TenantOwned):
     # Whether this is the platform's one code with its fingerprint; false for a newcomer that collided, or one voided unsold.
     original: Mapped[bool]
     masked: Mapped[str]
+    # The number that is printed on it or that its supplier knows it by; no secret.
+    serial: Mapped[str | None]
+    # What this one cost, where the file says so; in the currency of its import.
+    unit_cost_minor: Mapped[int | None]
     allocation_id: Mapped[UUID | None]
     # Why it was quarantined or voided.
     reason: Mapped[str | None]
@@ -127,7 +146,11 @@ class CodeImportLine(TenantOwned):
     __tablename__ = "code_import_line"
     __table_args__ = (
         CheckConstraint("outcome IN ('DUPLICATE', 'REJECTED')", name="outcome"),
-        {"info": guarded(tenant="SELECT, INSERT, UPDATE, DELETE", trade_grant="", platform="SELECT")},
+        {
+            "info": guarded(
+                tenant="SELECT, INSERT, UPDATE, DELETE", trade_grant="", hidden=("sealed",), platform="SELECT"
+            )
+        },
     )
 
     batch_id: Mapped[UUID] = mapped_column(ForeignKey("code_batch.id"), primary_key=True)
@@ -136,6 +159,33 @@ class CodeImportLine(TenantOwned):
     # A stable name for programs: rules.LineReason.
     reason: Mapped[str]
     masked: Mapped[str]
+    # The line as it came, until its import's `lines_kept_until`; null when it was too long to keep.
+    sealed: Mapped[bytes | None]
+
+
+class PoolWatch(TenantOwned):
+    """What was last announced of a pool's stock, so that each crossing is announced once."""
+
+    __tablename__ = "pool_watch"
+    __table_args__ = (
+        CheckConstraint("band IN ('ENOUGH', 'LOW', 'OUT')", name="band"),
+        {"info": guarded(trade_grant="")},
+    )
+
+    pool_id: Mapped[UUID] = mapped_column(ForeignKey("code_pool.id"), primary_key=True)
+    band: Mapped[str]
+    changed_at: Mapped[datetime]
+
+
+class BatchAlarm(TenantOwned):
+    """That it was announced how many days some codes of an import had left; once for each number of days."""
+
+    __tablename__ = "batch_alarm"
+    __table_args__ = ({"info": guarded(tenant="SELECT, INSERT", trade_grant="")},)
+
+    batch_id: Mapped[UUID] = mapped_column(ForeignKey("code_batch.id"), primary_key=True)
+    days: Mapped[int] = mapped_column(Integer, primary_key=True)
+    announced_at: Mapped[datetime]
 
 
 class Upload(TenantOwned):
