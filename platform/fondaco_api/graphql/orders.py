@@ -47,8 +47,9 @@ described(
     HELD="A code is held for it until the order is paid.",
     FULFILLED="Its code is the buyer's.",
     RELEASED="Its code went back to stock: cancelled, expired or refunded.",
-    FAILED="Its source failed; another one is tried.",
+    FAILED="Its code failed; the unit goes on in another attempt.",
     UNKNOWN="Its source has not said what became of it.",
+    WAITING="Its code failed and there was no other; it gets the next one, or is refunded.",
 )
 
 

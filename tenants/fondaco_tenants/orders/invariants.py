@@ -8,7 +8,7 @@ INVARIANTS = {
     "what a line counts as live are its units that are neither released nor refunded": """
         SELECT l.id FROM order_line l LEFT JOIN allocation a ON a.line_id = l.id
         GROUP BY l.id, l.live_quantity
-        HAVING count(*) FILTER (WHERE a.state IN ('HELD', 'FULFILLED', 'UNKNOWN')) <> l.live_quantity
+        HAVING count(*) FILTER (WHERE a.state IN ('HELD', 'FULFILLED', 'UNKNOWN', 'WAITING')) <> l.live_quantity
     """,
     "a live unit has a code that is bound to it, and is in the state that the unit says": """
         SELECT a.id FROM allocation a LEFT JOIN code c ON c.id = a.code_id
@@ -21,8 +21,8 @@ INVARIANTS = {
     """,
     "an order's units are in the states that the order's state says": """
         SELECT o.id FROM "order" o JOIN allocation a ON a.order_id = o.id
-        WHERE (o.state = 'PENDING_PAYMENT' AND a.state <> 'HELD')
-           OR (o.state IN ('CANCELLED', 'EXPIRED', 'REJECTED', 'REFUNDED') AND a.state IN ('HELD', 'FULFILLED'))
+        WHERE (o.state = 'PENDING_PAYMENT' AND a.state NOT IN ('HELD', 'FAILED'))
+           OR (o.state IN ('CANCELLED', 'EXPIRED', 'REJECTED', 'REFUNDED') AND a.state IN ('HELD', 'FULFILLED', 'WAITING'))
            OR (o.state IN ('FULFILLED', 'PARTIALLY_REFUNDED') AND a.state = 'HELD')
     """,
     "an order costs what its lines cost": """

@@ -51,6 +51,7 @@ class AllocationState(StrEnum):
     RELEASED = "RELEASED"
     FAILED = "FAILED"
     UNKNOWN = "UNKNOWN"
+    WAITING = "WAITING"
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,9 +142,12 @@ RELEASE_ALLOCATIONS = """
 UPDATE allocation SET state = 'RELEASED', changed_at = $2 WHERE order_id = ANY($1::uuid[]) AND state = 'HELD' RETURNING id, line_id
 """
 REFUND_ALLOCATIONS = """
-UPDATE allocation SET state = 'RELEASED', changed_at = $2, refunded_at = $2 WHERE id = ANY($1::uuid[]) AND state = 'FULFILLED'
-  AND revealed_at IS NULL
+UPDATE allocation SET state = 'RELEASED', changed_at = $2, refunded_at = $2 WHERE id = ANY($1::uuid[])
+  AND state IN ('FULFILLED', 'WAITING') AND revealed_at IS NULL
 """
+# Units that have a code to give back: one that waits for another has none.
+BOUND = "SELECT id FROM allocation WHERE id = ANY($1::uuid[]) AND code_id IS NOT NULL ORDER BY id"
+
 LOWER_LINES = """
 UPDATE order_line l SET live_quantity = l.live_quantity - w.units
 FROM (SELECT line_id, count(*)::int AS units FROM unnest($1::uuid[]) AS x(line_id) GROUP BY line_id) w WHERE l.id = w.line_id

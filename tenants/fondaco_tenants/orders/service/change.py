@@ -134,7 +134,9 @@ async def refund_order(
     if await tx.execute(store.REFUND_ALLOCATIONS, [allocation for allocation, _, _ in chosen], now) != len(chosen):
         msg = "An allocation changed under its lock."
         raise Bug(msg)
-    await codes.release_codes(tx, [allocation for allocation, _, _ in chosen])
+    bound = [AllocationId(row["id"]) for row in await tx.fetch(store.BOUND, [unit for unit, _, _ in chosen])]
+    if bound:
+        await codes.release_codes(tx, bound)
     await tx.execute(store.LOWER_LINES, [line for _, line, _ in chosen])
     await ledger.post(tx, transfers)
     amount_minor = await _finish_refund(tx, ctx, order, chosen, transfers, refund_id=refund_id, reason=why)
@@ -148,7 +150,8 @@ async def _refundable(
     rows = await tx.fetch(store.LOCK_ALLOCATIONS, order.id, wanted)
     if wanted is not None and len(rows) != len(wanted):
         raise NotFound("allocation", path=("allocationIds",))
-    live = [row for row in rows if row["state"] == AllocationState.FULFILLED.value]
+    # A unit that waits for another code has none to give back; its money goes back as any other's.
+    live = [row for row in rows if row["state"] in {AllocationState.FULFILLED.value, AllocationState.WAITING.value}]
     if not live or (wanted is not None and len(live) != len(rows)):
         raise OrderNotOpen(order.id, state=order.state.value, units=True)
     seen = [AllocationId(row["id"]) for row in live if row["revealed_at"] is not None]
