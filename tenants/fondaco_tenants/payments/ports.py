@@ -134,6 +134,14 @@ class StatementLine:
 
 
 @dataclass(frozen=True, slots=True)
+class StatementPage:
+    """A part of a gateway's statement of a day, and what to ask for the next part with; None after the last."""
+
+    lines: Sequence[StatementLine]
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Acknowledgement:
     """How the gateway wants a notification answered."""
 
@@ -169,8 +177,8 @@ class Gateway(Protocol):
         """Ends an unpaid payment. It may be paid at the same moment, so ask again afterwards; GatewayRefused when it cannot end."""
         ...
 
-    async def statement(self, day: date) -> Sequence[StatementLine]:
-        """What the gateway has booked on a day, UTC."""
+    async def statement(self, day: date, *, after: str | None = None) -> StatementPage:
+        """What the gateway has booked on a day, UTC: the part that begins after what the part before said."""
         ...
 
     def acknowledge(self, *, taken: bool) -> Acknowledgement:
