@@ -18,12 +18,13 @@ from fondaco_tenants.customers import tables as customers
 from fondaco_tenants.delivery import tables as delivery
 from fondaco_tenants.merchants import tables as merchants
 from fondaco_tenants.orders import tables as orders
+from fondaco_tenants.payments import tables as payments
 from fondaco_tenants.routing import tables as routing
 from fondaco_tenants.storefront import tables as storefront
 
 TABLES = (
     audit, idempotency, identity, keyring, ledger, outbox, tenancy,
-    catalog, codes, customers, delivery, merchants, orders, routing, storefront,
+    catalog, codes, customers, delivery, merchants, orders, payments, routing, storefront,
 )  # fmt: skip
 
 

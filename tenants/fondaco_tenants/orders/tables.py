@@ -146,7 +146,7 @@ class Hop(Base):
     __tablename__ = "hop"
     __table_args__ = (
         UniqueConstraint("line_id", "source_id", "depth"),
-        CheckConstraint("quantity > 0 AND unit_price_minor >= 0 AND fee_minor >= 0", name="money"),
+        CheckConstraint("quantity >= 0 AND unit_price_minor >= 0 AND fee_minor >= 0", name="money"),
         Index("ix_hop_order_id", "order_id"),
         Index("ix_hop_seller_tenant_id", "seller_tenant_id", "id"),
         {
@@ -168,6 +168,7 @@ class Hop(Base):
     depth: Mapped[int] = mapped_column(Integer)
     seller_tenant_id: Mapped[UUID]
     buyer_tenant_id: Mapped[UUID | None]
+    # Zero when all of its units were held again elsewhere.
     quantity: Mapped[int] = mapped_column(Integer)
     unit_price_minor: Mapped[int]
     # The platform's share of the hop, over all units.
@@ -188,6 +189,8 @@ class Refund(TenantOwned):
     order_id: Mapped[UUID] = mapped_column(ForeignKey("order.id"))
     units: Mapped[int] = mapped_column(Integer)
     amount_minor: Mapped[int]
+    # Where the money went: WALLET, or SOURCE, where it was paid from.
+    target: Mapped[str] = mapped_column(server_default=text("'WALLET'"))
     reason: Mapped[str]
     actor_kind: Mapped[str]
     actor_id: Mapped[UUID | None]
