@@ -15,6 +15,17 @@ GUEST_UNPAID_ORDERS_MAX = 3
 GUEST_UNPAID_UNITS_MAX = 20
 UNPAID_ORDERS_MAX = 100
 UNPAID_UNITS_MAX = HOLD_CODES_MAX
+# The same for one device, and for one address, at one merchant; a shared address is that of a school, not of a city.
+DEVICE_UNPAID_ORDERS_MAX = 10
+DEVICE_UNPAID_UNITS_MAX = 50
+ADDRESS_UNPAID_ORDERS_MAX = 60
+# Of what a pool has for sale, how much guests together may hold unpaid, in percent: the rest is for who pays.
+GUEST_SHARE_PERCENT = 50
+# The most that a merchant may set any of these budgets to: one basket of the largest size, a hundred at once.
+HOLD_BUDGET_ORDERS_MAX = 100
+HOLD_BUDGET_UNITS_MAX = HOLD_CODES_MAX
+# The longest name of a device, as its client says it.
+DEVICE_ID_MAX = 200
 # How many units strangers and buyers' accounts of one address may begin to hold unpaid within HOLD_S; a shared address is
 # that of a school, not of a city.
 ADDRESS_UNPAID_UNITS_MAX = 200
@@ -202,6 +213,9 @@ PASSWORDS_WAITING_MAX = 64
 PASSWORD_BYTES_MAX = 1_024
 # The most seals under one data key with random nonces (NIST SP 800-38D, 8.3); the next number takes over before.
 SEALS_PER_KEY_MAX = 2**32
+# At how many seals a tenant's key is rotated by itself: a sixteenth of the above, so that what processes have not told yet,
+# and a rotation that takes its time, do not matter.
+SEALS_ROTATE_AT = 2**28
 # The largest file of master keys, in bytes: hundreds of rotations.
 MASTER_KEY_FILE_BYTES_MAX = 64 * 1024
 # Codes with fewer characters than this are masked whole, and a longer part of a host name may itself be a secret.
@@ -210,6 +224,19 @@ MASK_HOST_LABEL_MAX = 20
 
 # How long a process may go on sealing with the key it knows, in seconds: the longest a rotation takes to show.
 KEY_CACHE_S = 30.0
+# How long after that a value that was sealed with a key that was replaced may still be on its way to the database, in seconds:
+# the longest transaction, and a chunk of an import that was sealed ahead.
+KEY_SETTLE_S = 60.0
+# How many values are re-sealed in one transaction, which locks their rows for that long, and how many times as long as it
+# took the next one waits: what a rotation takes from everybody else is a fifth of one core.
+RESEAL_BATCH = 200
+RESEAL_PAUSE_FACTOR = 4.0
+# How many data keys are wrapped anew at a time: each may be two calls to a key management service.
+REWRAP_BATCH = 100
+# How many keys' rotations and destructions one run of the clean-up carries on.
+KEY_CHANGES_PER_RUN = 20
+# How long after a merchant was closed its keys are kept, in days: to settle, to take a mistake back, to answer a dispute.
+KEYS_KEPT_DAYS = 30
 
 # Attempts to sign in, counted over this many seconds: for one account from one address, for one account from anywhere, and
 # from one address. The first stops guessing, the others guessing with many addresses or many accounts.
@@ -301,3 +328,49 @@ HTTP_IDLE_CONNECTIONS_MAX = 20
 HTTP_IDLE_S = 15.0
 # The longest URL that we call.
 URL_CHARS_MAX = 2_000
+
+# Deliveries. How often one is tried, and how many attempts whose end nobody knows are repeated; with the waits (seconds, each
+# twice as long, up to the most) some nine hours.
+DELIVERY_ATTEMPTS_MAX = 12
+DELIVERY_UNKNOWNS_MAX = 2
+DELIVERY_BACK_OFF_S = 15.0
+DELIVERY_BACK_OFF_MAX_S = 2 * 3_600.0
+# How long an attempt is believed to be under way, in seconds: longer than an actor may take.
+DELIVERY_LEASE_S = 2 * ACTOR_DEADLINE_S
+# How many due deliveries the workers are told of at once, and after how long again, in seconds.
+DELIVERIES_TOLD_MAX = 200
+DELIVERY_TOLD_AGAIN_S = 60.0
+# How often one order may be sent again within an hour, whoever asks: a person who mistypes, not one who floods a mailbox.
+RESENDS_PER_HOUR_MAX = 3
+# How many deliveries of an order are listed, and how many attempts of each.
+DELIVERIES_LISTED_MAX = 50
+# What a mailed link may do unless the merchant says otherwise: opened on a phone, then on the machine where it is redeemed.
+MAILED_LINK_OPENS = 5
+MAILED_LINK_HOURS = 24 * 30
+# Templates of mails, in characters each: the largest that is still a mail, and what one may grow to; the parts of one.
+TEMPLATE_CHARS_MAX = 20_000
+TEMPLATE_SUBJECT_CHARS_MAX = 200
+TEMPLATE_NODES_MAX = 2_000
+LETTER_CHARS_MAX = 400_000
+# How many items of an order a mail names one by one.
+LETTER_ITEMS_MAX = 100
+
+# How long a second factor that was shown counts for sensitive acts, in minutes: long enough for one piece of work.
+SECOND_FACTOR_FRESH_MIN = 15
+# How long one may take between the steps of signing in, in seconds, and how many codes one may try in that time.
+CHALLENGE_S = 10 * 60
+CHALLENGE_ATTEMPTS_MAX = 5
+# How many codes for paper a person has, and the most passkeys.
+RECOVERY_CODES = 10
+PASSKEYS_MAX = 20
+# How long a look at a merchant's side by the platform's people may last, in minutes: at most, and unless they say.
+BREAK_GLASS_MAX_MIN = 4 * 60
+BREAK_GLASS_MIN = 60
+# How long a rotated secret of an API client still counts, in hours at most; how long before its end it is told, in days.
+SECRET_OVERLAP_MAX_HOURS = 7 * 24
+CLIENT_ENDS_SOON_DAYS = 14
+# The most networks that one API client may ask from.
+CLIENT_NETWORKS_MAX = 50
+# The most providers of one merchant or of the platform, and the most domains of one.
+PROVIDERS_MAX = 10
+PROVIDER_DOMAINS_MAX = 50

@@ -39,6 +39,7 @@ described(
     API="To a machine of the buyer.",
     LINK="On the page of a delivery link.",
     GUEST="To who holds the order's token.",
+    EMAIL="In an encrypted attachment that was mailed to the buyer.",
     BACK_OFFICE="To somebody of the merchant, with a reason.",
 )
 

@@ -7,7 +7,14 @@ from uuid import UUID
 from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Identity, Index, Integer, Sequence, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from fondaco_core.db import Base, TenantOwned, guarded
+from fondaco_core.db import Base, TenantOwned, guarded, sealed_as
+from fondaco_tenants.codes import tables_own
+
+# Their tables are known wherever these are.
+OWN = (
+    tables_own.CodeMaking, tables_own.CodeRedemption, tables_own.RedemptionMiss, tables_own.StockExport,
+    tables_own.StockExportCode,
+)  # fmt: skip
 
 # Codes are picked by expiry and then by this number; a released code keeps its own.
 CODE_POSITION = Sequence("code_position", metadata=Base.metadata)
@@ -113,7 +120,16 @@ class Code(TenantOwned):
         # Newcomers that collided, and codes voided unsold: few, and looked for by the next import of the same code.
         Index("ix_code_fingerprint", "fingerprint", postgresql_where=text("NOT original")),
         {
-            "info": guarded(trade=True, trade_grant="SELECT, UPDATE", hidden=("sealed",), platform="SELECT"),
+            "info": guarded(
+                trade=True,
+                reason="trading moves codes of any tenant; what they say, and what recognises them, it never reads",
+                trade_grant=(
+                    "SELECT (id, tenant_id, pool_id, batch_id, state, position, expires_at, original, masked, serial,"
+                    " unit_cost_minor, allocation_id, reason, changed_at), UPDATE (state, allocation_id, reason, changed_at)"
+                ),
+                hidden=("sealed",),
+                platform="SELECT",
+            ),
             # Every code is updated twice or three times in its life: room on its page keeps the updates there.
             "postgresql_with": {"fillfactor": "85", "autovacuum_vacuum_scale_factor": "0.05"},
         },
@@ -125,7 +141,11 @@ class Code(TenantOwned):
     state: Mapped[str]
     position: Mapped[int] = mapped_column(CODE_POSITION, server_default=CODE_POSITION.next_value())
     expires_at: Mapped[datetime]
-    sealed: Mapped[bytes]
+    sealed: Mapped[bytes] = mapped_column(
+        info=sealed_as(
+            "code", parent=("code_batch", "batch_id"), place="position", bought="state IN ('DELIVERED', 'REDEEMED')"
+        )
+    )
     fingerprint: Mapped[bytes]
     # Whether this is the platform's one code with its fingerprint; false for a newcomer that collided, or one voided unsold.
     original: Mapped[bool]
@@ -214,7 +234,7 @@ class UploadChunk(TenantOwned):
     __table_args__ = (
         {
             "info": guarded(
-                tenant="SELECT, INSERT, DELETE", trade_grant="", hidden=("sealed",), platform="SELECT, DELETE"
+                tenant="SELECT, INSERT, DELETE, UPDATE (sealed)", trade_grant="", hidden=("sealed",), platform="SELECT, DELETE",
             )
         },
     )
@@ -223,7 +243,7 @@ class UploadChunk(TenantOwned):
     number: Mapped[int] = mapped_column(Integer, primary_key=True)
     # Where in the file its plaintext begins, in bytes.
     starts_at: Mapped[int]
-    sealed: Mapped[bytes]
+    sealed: Mapped[bytes] = mapped_column(info=sealed_as("upload_chunk.{number}", row="upload_id"))
 
 
 class CodeReveal(TenantOwned):
@@ -231,7 +251,7 @@ class CodeReveal(TenantOwned):
 
     __tablename__ = "code_reveal"
     __table_args__ = (
-        CheckConstraint("via IN ('ACCOUNT', 'API', 'LINK', 'GUEST', 'BACK_OFFICE')", name="via"),
+        CheckConstraint("via IN ('ACCOUNT', 'API', 'LINK', 'GUEST', 'EMAIL', 'BACK_OFFICE')", name="via"),
         Index("ix_code_reveal_code_id", "code_id", "id"),
         Index("ix_code_reveal_order_id", "order_id", "id"),
         {"info": guarded(trade=True, tenant="SELECT, INSERT", trade_grant="SELECT, INSERT")},

@@ -72,6 +72,7 @@ class RevealVia(StrEnum):
     API = "API"
     LINK = "LINK"
     GUEST = "GUEST"
+    EMAIL = "EMAIL"
     BACK_OFFICE = "BACK_OFFICE"
 
 

@@ -17,10 +17,10 @@ from fondaco_core.ids import AllocationId, LinkId, OrderId, new_id
 from fondaco_core.keyring import keyring
 from fondaco_core.secret import Secret
 from fondaco_tenants import codes, orders, storefront
-from fondaco_tenants.delivery import rules, store
+from fondaco_tenants.delivery import store
 from fondaco_tenants.delivery.errors import LinkUnknown, NotDelivered, TooManyLinks
 from fondaco_tenants.delivery.events import LinkCreated, LinkOpened, LinkRevoked
-from fondaco_tenants.delivery.rules import Link
+from fondaco_tenants.delivery.rules import Link, check_link_terms, masked_ip, pending, why_closed
 
 # An order that ended without a delivery has nothing to link to.
 _UNDELIVERED: Final = frozenset(
@@ -118,7 +118,7 @@ async def create_link(
     who may see codes at all. `secret_of` gives what completes the link's address; only its hash is stored.
     """
     _require_making(ctx)
-    rules.check_link_terms(opens_max=opens_max, expires_in_hours=expires_in_hours)
+    check_link_terms(opens_max=opens_max, expires_in_hours=expires_in_hours)
     order = await orders.get_order(tx, ctx, order_id)
     if allocation_id is not None:
         unit = (await orders.find_allocations(tx, ctx, [allocation_id])).get(allocation_id)
@@ -195,7 +195,7 @@ async def open_link(tx: Tx, ctx: Ctx, *, store_slug: str, link_id: LinkId, secre
         raise LinkUnknown
     burnt = await tx.fetchrow(store.BURN_LINK, link_id, proof, clock.now())
     if burnt is None:
-        raise rules.why_closed(Link(**(await tx.fetch(store.FIND_LINKS, [link_id]))[0]), clock.now())
+        raise why_closed(Link(**(await tx.fetch(store.FIND_LINKS, [link_id]))[0]), clock.now())
 
     link = Link(**burnt)
     # The secret is what entitles: from here on its holder may see these codes, and only these.
@@ -253,7 +253,7 @@ async def list_reveals(tx: Tx, ctx: Ctx, order_ids: Sequence[OrderId]) -> dict[O
     listed: dict[OrderId, list[Reveal]] = {order_id: [] for order_id in visible}
     for row in await tx.fetch(store.LIST_REVEALS, visible, limits.REVEALS_LISTED_MAX):
         fields = {**row}
-        fields["ip"] = rules.masked_ip(fields["ip"])
+        fields["ip"] = masked_ip(fields["ip"])
         listed[row["order_id"]].append(Reveal(**fields))
     return listed
 
@@ -298,9 +298,9 @@ async def _show(
     locked = await tx.fetch(store.LOCK_UNITS, order_id, allocation_id)
     rows = sorted(locked, key=lambda row: (row["line"], row["unit"], row["attempt"]))
     ready = [row for row in rows if row["state"] == "FULFILLED" and row["code_id"] is not None]
-    pending = rules.pending([row["state"] for row in rows])
-    if not ready or (whole and pending):
-        raise NotDelivered(pending=pending)
+    on_its_way = pending([row["state"] for row in rows])
+    if not ready or (whole and on_its_way):
+        raise NotDelivered(pending=on_its_way)
     assert len(ready) <= limits.REVEAL_UNITS_MAX
     code_ids = [row["code_id"] for row in ready]
     allocation_ids = [row["id"] for row in ready]
