@@ -21,10 +21,11 @@ from fondaco_tenants.orders import tables as orders
 from fondaco_tenants.payments import tables as payments
 from fondaco_tenants.routing import tables as routing
 from fondaco_tenants.storefront import tables as storefront
+from fondaco_tenants.webhooks import tables as webhooks
 
 TABLES = (
     audit, idempotency, identity, keyring, ledger, outbox, tenancy,
-    catalog, codes, customers, delivery, merchants, orders, payments, routing, storefront,
+    catalog, codes, customers, delivery, merchants, orders, payments, routing, storefront, webhooks,
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Identity, Index, Integer, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from fondaco_core.db import Base, guarded
+from fondaco_core.db import Base, TenantOwned, guarded
 
 # Rows live for moments: what is left of them has to be cleared away long before a tenth of the table has died.
 _CLEARED_OFTEN = {"autovacuum_vacuum_threshold": "1000", "autovacuum_vacuum_scale_factor": "0.02"}
@@ -98,3 +98,20 @@ class OutboxTick(Base):
 
     job: Mapped[str] = mapped_column(primary_key=True)
     ticked_at: Mapped[datetime]
+
+
+class OutboxListener(TenantOwned):
+    """A tenant whose facts are told to actors that work for such tenants alone; for all others they make no tasks."""
+
+    __tablename__ = "outbox_listener"
+    __table_args__ = (
+        {
+            "info": guarded(
+                tenant="SELECT, INSERT", trade_grant="",
+                reason="who once listened may listen again; the relay looks who does",
+            )
+        },
+    )  # fmt: skip
+
+    # Declared again, since it is the key.
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)

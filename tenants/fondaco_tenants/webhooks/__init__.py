@@ -1,0 +1,1 @@
+"""webhooks: facts told to merchants' own systems."""
