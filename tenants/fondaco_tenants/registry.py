@@ -6,6 +6,7 @@ import importlib.util
 from sqlalchemy import MetaData
 
 from fondaco_core.audit import tables as audit
+from fondaco_core.custody import tables as custody
 from fondaco_core.db import Base, Invariant, idempotency
 from fondaco_core.identity import tables as identity
 from fondaco_core.keyring import tables as keyring
@@ -24,7 +25,7 @@ from fondaco_tenants.storefront import tables as storefront
 from fondaco_tenants.webhooks import tables as webhooks
 
 TABLES = (
-    audit, idempotency, identity, keyring, ledger, outbox, tenancy,
+    audit, custody, idempotency, identity, keyring, ledger, outbox, tenancy,
     catalog, codes, customers, delivery, merchants, orders, payments, routing, storefront, webhooks,
 )  # fmt: skip
 

@@ -46,7 +46,7 @@ class DataKey:
     Its material is in no repr, is not compared, copied or pickled, and leaves only wrapped.
     """
 
-    __slots__ = ("_aead", "_header", "_material", "number", "purpose", "tenant_id")
+    __slots__ = ("_aead", "_header", "_material", "number", "purpose", "seals", "tenant_id")
 
     def __init__(self, material: Secret[bytes], *, number: int, tenant_id: TenantId | None, purpose: str) -> None:
         assert len(material.reveal()) == KEY_BYTES
@@ -55,6 +55,8 @@ class DataKey:
         self.number = number
         self.tenant_id = tenant_id
         self.purpose = purpose
+        # How many values this object has sealed; whoever owns the keys adds it up (limits.SEALS_PER_KEY_MAX).
+        self.seals = 0
         self._material = material
         self._header = bytes([_VERSION]) + number.to_bytes(4, "big")
         # The material itself only derives: sealing and look-up hashes never share a key.
@@ -85,12 +87,14 @@ class DataKey:
     def seal(self, plaintext: bytes, *, aad: bytes) -> bytes:
         """Seals a text for one place; `aad` says which (see `bound_to`), and `open` must be told the same."""
         nonce = os.urandom(_NONCE_BYTES)
+        self.seals += 1
         return self._header + nonce + self._aead.encrypt(nonce, plaintext, self._header + aad)
 
     def seal_many(self, items: Sequence[tuple[bytes, bytes]]) -> list[bytes]:
         """Seals pairs of text and context, in their order; about a microsecond a code."""
         header, encrypt, size = self._header, self._aead.encrypt, _NONCE_BYTES
         nonces = os.urandom(size * len(items))
+        self.seals += len(items)
         sealed: list[bytes] = []
         for place, (plaintext, aad) in enumerate(items):
             nonce = nonces[place * size : (place + 1) * size]

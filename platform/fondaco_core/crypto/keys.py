@@ -116,9 +116,9 @@ class LocalMasterKeys:
     __slots__ = ("_aeads", "_current_id")
 
     def __init__(self, entries: Iterable[str], *, origin: str) -> None:
-        keys = _parsed(entries, origin=origin)
-        self._aeads = {key_id: AESGCM(key) for key_id, key in keys.items()}
-        self._current_id = next(iter(keys))
+        self._aeads: dict[str, AESGCM] = {}
+        self._current_id = ""
+        self._take(entries, origin=origin)
 
     @property
     def current_id(self) -> str:
@@ -133,12 +133,15 @@ class LocalMasterKeys:
     async def wrap(self, key: bytes, *, purpose: str) -> WrappedKey:
         """Wraps a key for one purpose with the current master key; only the same purpose unwraps it."""
         assert len(key) == KEY_BYTES
+        self._look_again()
         nonce = os.urandom(_NONCE_BYTES)
         sealed = self._aeads[self._current_id].encrypt(nonce, key, _wrap_aad(self._current_id, purpose))
         return WrappedKey(self._current_id, _WRAP_VERSION + nonce + sealed)
 
     async def unwrap(self, wrapped: WrappedKey, *, purpose: str) -> bytes:
         """The key that was wrapped for the purpose; raises MasterKeyUnknown or MasterKeyWrong."""
+        if wrapped.master_key_id not in self._aeads:
+            self._look_again()
         aead = self._aeads.get(wrapped.master_key_id)
         if aead is None:
             raise MasterKeyUnknown(wrapped.master_key_id)
@@ -150,17 +153,37 @@ class LocalMasterKeys:
         except (InvalidTag, ValueError):
             raise MasterKeyWrong(wrapped.master_key_id, purpose) from None
 
+    def _look_again(self) -> None:
+        """Reads the keys again where they may have changed since; what is configured for good stays as it is."""
+
+    def _take(self, entries: Iterable[str], *, origin: str) -> None:
+        keys = _parsed(entries, origin=origin)
+        self._aeads = {key_id: AESGCM(key) for key_id, key in keys.items()}
+        self._current_id = next(iter(keys))
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(self._aeads)})"
 
 
 class FileMasterKeys(LocalMasterKeys):
-    """Master keys from a file that only its owner may read; `create_master_key_file` makes one."""
+    """Master keys from a file that only its owner may read; `create_master_key_file` makes one.
 
-    __slots__ = ()
+    A rotation puts a new key in front while processes run. They read the file again before they wrap, and when they meet a
+    key that was wrapped by one they do not know; so nobody has to be started again.
+    """
+
+    __slots__ = ("_path", "_seen")
 
     def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen = _stamp(path)
         super().__init__(_entries(_read_private(path)), origin=f"the master key file {path}")
+
+    def _look_again(self) -> None:
+        stamp = _stamp(self._path)
+        if stamp != self._seen:
+            self._take(_entries(_read_private(self._path)), origin=f"the master key file {self._path}")
+            self._seen = stamp
 
 
 class EnvMasterKeys(LocalMasterKeys):
@@ -290,6 +313,15 @@ def _decoded(text: str) -> bytes | None:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return None
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """What differs between two versions of a file; None when there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _read_private(path: Path) -> str:

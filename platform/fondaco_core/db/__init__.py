@@ -4,6 +4,7 @@ from fondaco_core.db.base import Base, TenantOwned
 from fondaco_core.db.engine import Database, Role, close_database, database, open_database
 from fondaco_core.db.invariants import Breach, Invariant, find_breaches
 from fondaco_core.db.isolation import guarded
+from fondaco_core.db.sealed import SealedColumn, sealed_as, sealed_columns
 from fondaco_core.db.transaction import Tx, Write, governing, reading, trading, transaction, written_since
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Database",
     "Invariant",
     "Role",
+    "SealedColumn",
     "TenantOwned",
     "Tx",
     "Write",
@@ -22,6 +24,8 @@ __all__ = [
     "guarded",
     "open_database",
     "reading",
+    "sealed_as",
+    "sealed_columns",
     "trading",
     "transaction",
     "written_since",

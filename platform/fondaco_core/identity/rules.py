@@ -25,6 +25,9 @@ PERMISSIONS = {
     "codes.read": "See pools, batches and codes, masked.",
     "codes.import": "Import codes, and undo an untouched batch.",
     "codes.edit": "Make pools; quarantine, release and void codes.",
+    "codes.export": "Take unsold codes out of sale, encrypted to an own key, with a reason, on the record.",
+    "codes.verify": "Ask whether a code of the merchant's own making can be redeemed.",
+    "codes.redeem": "Lock, redeem and take back codes of the merchant's own making.",
     "codes.reveal": "See the plaintext of an own code, with a reason, on the record.",
     "orders.read": "See the orders of the merchant's stores.",
     "orders.refund": "Refund orders.",
@@ -46,6 +49,7 @@ PERMISSIONS = {
     "platform.tenants": "Create, approve, suspend and close tenants.",
     "platform.people": "Make the platform's own people.",
     "platform.catalog": "Keep the entitlement standards.",
+    "platform.keys": "Rotate merchants' keys, and destroy those of merchants that have left.",
     "platform.wallets": "Record money that came in or went out.",
     # jobs
     "system.run": "Run the platform's own jobs.",
@@ -78,7 +82,7 @@ _READ = frozenset(name for name in MERCHANT_PERMISSIONS if name.endswith(".read"
 
 ROLE_PERMISSIONS: dict[MemberRole, frozenset[str]] = {
     MemberRole.OWNER: MERCHANT_PERMISSIONS,
-    MemberRole.MANAGER: MERCHANT_PERMISSIONS - {"members.edit", "codes.reveal"},
+    MemberRole.MANAGER: MERCHANT_PERMISSIONS - {"members.edit", "codes.reveal", "codes.export"},
     MemberRole.OPERATOR: frozenset(
         {"merchant.read", "catalog.read", "catalog.edit", "codes.read", "codes.import", "codes.edit", "orders.read"}
     ),

@@ -2,10 +2,41 @@
 
 Owns     data_key.
 Promises a tenant's values are sealed with a key of its own; a master key that does not open the stored keys is a
-         refusal to start; nothing that the database holds opens anything by itself.
+         refusal to start; nothing that the database holds opens anything by itself; what a destroyed key sealed opens
+         for nobody, in any process, after limits.KEY_CACHE_S.
 Stands on db, crypto.
 """
 
-from fondaco_core.keyring.service import Keyring, close_keyring, create_tenant_key, keyring, open_keyring
+from fondaco_core.keyring.errors import KeysDestroyed
+from fondaco_core.keyring.service import (
+    Keyring,
+    Made,
+    Purpose,
+    add_key,
+    close_keyring,
+    destroy_keys,
+    keyring,
+    keys_by_master,
+    make_key,
+    open_keyring,
+    replace_key,
+    rewrap_some,
+    worn_keys,
+)
 
-__all__ = ["Keyring", "close_keyring", "create_tenant_key", "keyring", "open_keyring"]
+__all__ = [
+    "Keyring",
+    "KeysDestroyed",
+    "Made",
+    "Purpose",
+    "add_key",
+    "close_keyring",
+    "destroy_keys",
+    "keyring",
+    "keys_by_master",
+    "make_key",
+    "open_keyring",
+    "replace_key",
+    "rewrap_some",
+    "worn_keys",
+]

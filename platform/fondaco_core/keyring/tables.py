@@ -39,3 +39,7 @@ class DataKey(Base):
     wrapped: Mapped[bytes]
     created_at: Mapped[datetime]
     retired_at: Mapped[datetime | None]
+    # How many values it has sealed, as far as processes have said so; what is not said yet is little beside the bound.
+    seals: Mapped[int] = mapped_column(server_default=text("0"))
+    # When it was destroyed: `wrapped` is empty then, and what it sealed opens for nobody.
+    destroyed_at: Mapped[datetime | None]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from fondaco_core import audit, clock, keyring, limits, outbox
+from fondaco_core import audit, clock, limits, outbox
 from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import Invalid, NotFound
@@ -90,12 +90,10 @@ async def apply_tenant(tx: Tx, ctx: Ctx, *, slug: str, name: str, fee_bps: int =
 
 
 async def approve_tenant(tx: Tx, ctx: Ctx, tenant_id: TenantId, *, reason: str | None = None) -> Tenant:
-    """Lets a company that applied trade, and makes the key that seals its codes and contacts."""
+    """Lets a company that applied trade; the key that seals its codes and contacts is made when it is first needed."""
     ctx.require("platform.tenants")
     step = _Step((TenantState.APPLIED,), TenantState.ACTIVE, TenantApproved(tenant_id))
-    decided = await _decide(tx, ctx, tenant_id, step, None if reason is None else checked_reason(reason))
-    await keyring.create_tenant_key(tx, tenant_id)
-    return decided
+    return await _decide(tx, ctx, tenant_id, step, None if reason is None else checked_reason(reason))
 
 
 async def suspend_tenant(tx: Tx, ctx: Ctx, tenant_id: TenantId, *, reason: str) -> Tenant:

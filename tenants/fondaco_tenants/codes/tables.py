@@ -234,7 +234,10 @@ class UploadChunk(TenantOwned):
     __table_args__ = (
         {
             "info": guarded(
-                tenant="SELECT, INSERT, DELETE, UPDATE (sealed)", trade_grant="", hidden=("sealed",), platform="SELECT, DELETE",
+                tenant="SELECT, INSERT, DELETE, UPDATE (sealed)",
+                trade_grant="",
+                hidden=("sealed",),
+                platform="SELECT, DELETE",
             )
         },
     )

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from fondaco_core.db import TenantOwned, guarded
+from fondaco_core.db import TenantOwned, guarded, sealed_as
 
 
 class Customer(TenantOwned):
@@ -33,7 +33,7 @@ class Customer(TenantOwned):
     kind: Mapped[str]
     name: Mapped[str | None]
     contact_lookup: Mapped[bytes]
-    contact_sealed: Mapped[bytes]
+    contact_sealed: Mapped[bytes] = mapped_column(info=sealed_as("contact"))
     contact_masked: Mapped[str]
     password_hash: Mapped[str | None]
     created_at: Mapped[datetime]

@@ -8,7 +8,7 @@ from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, Integer, tex
 from sqlalchemy.orm import Mapped, mapped_column
 
 from fondaco_core.db import Base, TenantOwned, guarded
-from fondaco_core.db.sealed import sealed
+from fondaco_core.db.sealed import sealed_as
 
 _SHOWN = "id, key, kind, title_zh, title_en, currencies, enabled, created_at, changed_at, version"
 
@@ -40,7 +40,7 @@ class Gateway(Base):
     base_url: Mapped[str]
     # What its adapter wants to know beside: an account number, say. Nothing secret.
     options: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
-    secret: Mapped[bytes] = mapped_column(info=sealed("gateway", platform=True))
+    secret: Mapped[bytes] = mapped_column(info=sealed_as("gateway", platform=True))
     enabled: Mapped[bool] = mapped_column(Boolean, server_default=text("true"))
     created_at: Mapped[datetime]
     changed_at: Mapped[datetime]
@@ -159,7 +159,7 @@ class PaymentNotification(Base):
     # SHA-256 of the body, in hexadecimal.
     digest: Mapped[str]
     # Head and body as they came.
-    message: Mapped[bytes] = mapped_column(info=sealed("payment_notification", platform=True))
+    message: Mapped[bytes] = mapped_column(info=sealed_as("payment_notification", platform=True))
     ip: Mapped[str | None]
     received_at: Mapped[datetime]
 
