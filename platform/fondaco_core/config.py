@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,11 @@ class Settings:
     worker_threads: int = 4
     # Where worker, relay and scheduler show their metrics, each in a container of its own; None shows none. The API has /metrics.
     metrics_port: int | None = None
+    # Where the sandbox gateway listens, on this machine only; None takes a free port at the first start and keeps it.
+    sandbox_port: int | None = None
+    # The collector that traces go to by OTLP over HTTP, and the share of them that is kept; None traces nothing.
+    traces_url: str | None = None
+    traces_share: float = 1.0
     # Networks that requests to addresses of merchants may reach in addition to the public internet, there also without TLS.
     reachable_networks: tuple[Network, ...] = ()
     # How mail leaves, and the address it comes from (fondaco_core.mail). Without it nothing is mailed, and deliveries say so.
@@ -89,6 +95,9 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         database_pool=_integer(env, "FONDACO_DATABASE_POOL", 12, least=1, most=200),
         worker_threads=_integer(env, "FONDACO_WORKER_THREADS", 4, least=1, most=64),
         metrics_port=_integer(env, "FONDACO_METRICS_PORT", 0, least=1, most=65_535) or None,
+        sandbox_port=_integer(env, "FONDACO_SANDBOX_PORT", 0, least=1, most=65_535) or None,
+        traces_url=_traces_url(env),
+        traces_share=_share(env, "FONDACO_TRACES_SHARE", 1.0),
         reachable_networks=_networks(env),
         mail_url=_url(env, "FONDACO_MAIL_URL", ("smtp", "smtps")),
         mail_from=env.get("FONDACO_MAIL_FROM", "").strip(),
@@ -152,6 +161,24 @@ def _public_url(env: Mapping[str, str], host: str, port: int) -> str:
         raise SettingError(msg)
     shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
     return text or f"http://{shown}:{port}"
+
+
+def _traces_url(env: Mapping[str, str]) -> str | None:
+    text = env.get("FONDACO_TRACES_URL", "").strip().rstrip("/")
+    if text and not text.startswith(("http://", "https://")):
+        msg = f"FONDACO_TRACES_URL is {text!r}; it must begin with http:// or https://."
+        raise SettingError(msg)
+    return text or None
+
+
+def _share(env: Mapping[str, str], name: str, default: float) -> float:
+    text = env.get(name, "").strip()
+    if not text:
+        return default
+    if re.fullmatch(r"[01]|0?\.[0-9]{1,6}", text) is None:
+        msg = f"{name} is {text!r}; it must be a number from 0 to 1, such as 0.05."
+        raise SettingError(msg)
+    return float(text)
 
 
 def _level(env: Mapping[str, str]) -> str:

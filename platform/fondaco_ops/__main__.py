@@ -19,6 +19,7 @@ COMMANDS = (
     ("doctor", "fondaco_ops.doctor", "check every promise about the data"),
     ("schema", "fondaco_ops.schema", "print the GraphQL schema, or compare schema.graphql with the code"),
     ("bench", "fondaco_ops.bench", "measure this machine: orders a second and the rest"),
+    ("sandbox-gateway", "fondaco_ops.sandbox", "a payment gateway to play with, on this machine only; `up` starts it"),
     ("demo", "fondaco_ops.demo", "play a sale through the public API, step by step"),
 )
 
@@ -33,6 +34,9 @@ settings (environment):
   FONDACO_MASTER_KEY_FILE   the keys of the vault; `up` makes them at the first start
   FONDACO_ROLE_SECRET       what the database roles' passwords come from; likewise
   FONDACO_METRICS_PORT      where worker, relay or scheduler show metrics, each in a container of its own (none)
+  FONDACO_TRACES_URL        an OpenTelemetry collector that traces go to, OTLP over HTTP (none)
+  FONDACO_TRACES_SHARE      which share of the traces is kept, 0 to 1 (1)
+  FONDACO_SANDBOX_PORT      where the sandbox gateway of `up` listens (a free one, kept)
   FONDACO_LOG_LEVEL         DEBUG, INFO, WARNING or ERROR (INFO)
 """
 
