@@ -19,11 +19,14 @@ UNPAID_UNITS_MAX = HOLD_CODES_MAX
 DEVICE_UNPAID_ORDERS_MAX = 10
 DEVICE_UNPAID_UNITS_MAX = 50
 ADDRESS_UNPAID_ORDERS_MAX = 60
-# Of what a pool has for sale, how much guests together may hold unpaid, in percent: the rest is for who pays.
+# Of what a pool has for sale, how much guests together may hold unpaid, in percent, though never less than one guest may:
+# the rest is for who pays.
 GUEST_SHARE_PERCENT = 50
 # The most that a merchant may set any of these budgets to: one basket of the largest size, a hundred at once.
 HOLD_BUDGET_ORDERS_MAX = 100
 HOLD_BUDGET_UNITS_MAX = HOLD_CODES_MAX
+# The longest message that goes with a gift: a card has room for it.
+GIFT_MESSAGE_MAX = 500
 # The longest name of a device, as its client says it.
 DEVICE_ID_MAX = 200
 # How many units strangers and buyers' accounts of one address may begin to hold unpaid within HOLD_S; a shared address is
@@ -40,8 +43,30 @@ IMPORT_INLINE_MAX = 1_000
 UPLOAD_BYTES_MAX = 256 * 1024 * 1024
 # How many lines an import seals and stores in one transaction: large enough for COPY, small enough to be resumable.
 IMPORT_CHUNK_LINES = 5_000
-# The most rejected or duplicate lines that an import reports one by one; the counts are always whole.
-IMPORT_REPORT_LINES_MAX = 10_000
+# The most rejected or duplicate lines that an import reports one by one, and keeps as they were for so many days; the counts
+# are always whole.
+IMPORT_REPORT_LINES_MAX = 100_000
+IMPORT_LINES_KEPT_DAYS = 30
+# A workbook (XLSX): the largest file, which is held in memory; what it and one of its parts beside the sheets may unfold to;
+# how many parts and rows it may have. A million rows of a code and a PIN are within.
+WORKBOOK_BYTES_MAX = 32 * 1024 * 1024
+WORKBOOK_UNFOLDED_MAX = 512 * 1024 * 1024
+WORKBOOK_PART_MAX = 64 * 1024 * 1024
+WORKBOOK_PARTS_MAX = 1_000
+WORKBOOK_ROWS_MAX = 1_048_576
+# A dry run reads so many lines, in pieces of an upload; it tells so many problems and sample values one by one.
+PREVIEW_LINES_MAX = 20_000
+PREVIEW_PROBLEMS_MAX = 100
+PREVIEW_SAMPLES_MAX = 5
+# The longest time before their expiry that codes are kept from sale, told about, or looked ahead for, in days, and how many
+# moments somebody is told at.
+EXPIRY_DAYS_MAX = 3_650
+EXPIRY_ALARMS_MAX = 10
+# How many pools are looked at in one statement of the watch over stock.
+WATCH_POOLS = 500
+# How far an expiry calendar looks ahead at most, in days, and how many entries it has.
+CALENDAR_DAYS_MAX = 366
+CALENDAR_ENTRIES_MAX = 2_000
 
 # The largest page of a connection and what is given when nothing is asked.
 PAGE_MAX = 100
@@ -374,3 +399,73 @@ CLIENT_NETWORKS_MAX = 50
 # The most providers of one merchant or of the platform, and the most domains of one.
 PROVIDERS_MAX = 10
 PROVIDER_DOMAINS_MAX = 50
+
+# Payments. How long a payment of a wallet waits to be paid, in seconds; one of an order waits as long as its stock is held.
+TOP_UP_OPEN_S = 1_800
+# The first and the longest wait before a gateway is asked again about a payment or a refund, in seconds: gateways forget to
+# notify, and refunds take days.
+PAYMENT_LOOK_S = 5
+PAYMENT_LOOK_MAX_S = 300
+REFUND_LOOK_MAX_S = 3_600
+# How long after its time a payment that a gateway knows nothing of may still appear there, in seconds.
+PAYMENT_GRACE_S = 300
+# How many payments wait for one order, and for one wallet, at once.
+ORDER_PAYMENTS_OPEN_MAX = 5
+TOP_UPS_OPEN_MAX = 10
+# How many payments or refunds one round of polling takes, and how many of them are asked about at the same time.
+PAYMENTS_POLLED = 100
+PAYMENTS_AT_ONCE = 8
+# How long captured money may wait before the schedule looks after it, in seconds; the event has had its chance by then.
+SETTLE_WITHIN_S = 60.0
+# How many payments and refunds of one order are listed.
+PAYMENTS_LISTED_MAX = 50
+# The largest notification of a gateway, in bytes: theirs have a few kilobytes.
+NOTIFICATION_BYTES_MAX = 64 * 1024
+# How many forged notifications of one gateway are kept as evidence in an hour, and how many of one
+# address are looked at in a quarter of an hour: a checked signature costs a fraction of a millisecond, a stored row more.
+FORGED_KEPT_PER_HOUR = 100
+FORGED_PER_ADDRESS_MAX = 60
+# How many options an operator enters for a gateway, and how many gateways there are.
+GATEWAY_OPTIONS_MAX = 20
+GATEWAYS_MAX = 50
+# How long a gateway may take to answer, in seconds: somebody may be waiting for the page to pay at.
+GATEWAY_TIMEOUT_S = 10.0
+# Reconciliation. Of how many days past the statement is fetched if it was not yet, how many lines are compared at a time, how
+# many differences of one day are listed one by one (a statement that has nothing in common with ours says so by its count),
+# and how far two clocks may disagree about midnight, in seconds.
+RECONCILE_DAYS = 3
+RECONCILE_ROWS = 2_000
+RECONCILE_DIFFERENCES_MAX = 10_000
+RECONCILE_MARGIN_S = 900
+# How many parts a statement may have; a gateway that goes on and on is wrong.
+STATEMENT_PARTS_MAX = 10_000
+
+# Webhooks. The most endpoints of one merchant, and the most messages on their way to one of them at once.
+WEBHOOK_ENDPOINTS_MAX = 20
+WEBHOOK_CONCURRENCY_MAX = 10
+# How long an endpoint may take to answer, in seconds, and how much of its answer is read and kept, in bytes.
+WEBHOOK_TIMEOUT_S = 20.0
+WEBHOOK_ANSWER_BYTES_MAX = 512
+# An endpoint that took longer than this, in seconds, shares the places of those that fail.
+WEBHOOK_SLOW_S = 3.0
+# How many messages one process has on their way at once, and how many of them to endpoints that are slow or fail.
+WEBHOOK_SENDS_MAX = 64
+WEBHOOK_SLOW_SENDS_MAX = 24
+# Until when whoever sends a message is believed to be alive, in seconds: thrice what an attempt may take.
+WEBHOOK_LEASE_S = 60.0
+# How long one run of the sender takes on new messages, in seconds; the next run goes on.
+WEBHOOK_RUN_S = 60.0
+# The longest an endpoint may ask us to wait, in seconds.
+WEBHOOK_PAUSE_MAX_S = 3_600.0
+# For how many hours every attempt must have failed before an endpoint is disabled: longer than a long weekend.
+WEBHOOK_FAILING_HOURS = 24 * 5
+# How long a replaced secret goes on signing, in hours, at most and unless somebody says otherwise.
+WEBHOOK_OVERLAP_HOURS_MAX = 24 * 7
+WEBHOOK_OVERLAP_HOURS = 24
+# How many valid secrets an endpoint has at most: each is one more signature in every message.
+WEBHOOK_SECRETS_MAX = 4
+# How many bytes of chance a secret has (Standard Webhooks: 24 to 64).
+WEBHOOK_SECRET_BYTES = 32
+# How long messages and their attempts are kept, in days, and how many are sent again by one request.
+WEBHOOK_KEPT_DAYS = 30
+WEBHOOK_RESENDS_MAX = 1_000
