@@ -3,9 +3,13 @@
 Refusal
 ├── Invalid
 │   ├── EntitlementHasNoCodes   top-ups and services have no codes to keep
+│   ├── FileEmpty               an upload without a single byte
+│   ├── ReasonTooLong           a reason is a sentence or two
 │   ├── ReasonTooShort          what is done to a code is done for a reason that says something
 │   ├── TooManyLines            more than one request imports; an upload takes them
-│   └── UploadTooLarge          the file is larger than an upload may be
+│   ├── UnreadableWorkbook      it is no XLSX file, a broken one, or unfolds to too much
+│   ├── UploadTooLarge          the file is larger than an upload may be
+│   └── WrongFormat             the file is a workbook and imported as text, or the other way round
 └── Conflict
     ├── BatchTouched            a code of the batch has moved already: the import cannot be undone any more
     ├── CodesInWrongState       a code is not in the state that the change begins at
@@ -42,6 +46,71 @@ class ReasonTooShort(Invalid):
             f"Say why, in {limits.REASON_CHARS_MIN} to {limits.NOTE_MAX} characters; it is kept in the audit log.",
             zh=f"请填写原因（{limits.REASON_CHARS_MIN} 至 {limits.NOTE_MAX} 个字符），原因将记入审计日志。",
             path=("reason",),
+        )
+
+
+class ReasonTooLong(Invalid):
+    """A reason is longer than anybody reads."""
+
+    code = "REASON_TOO_LONG"
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"A reason has at most {limits.NOTE_MAX} characters; it is kept in the audit log.",
+            zh=f"原因不能超过 {limits.NOTE_MAX} 个字符，原因将记入审计日志。",
+            path=("reason",),
+        )
+
+
+class FileEmpty(Invalid):
+    """There is nothing in the file."""
+
+    code = "FILE_EMPTY"
+
+    def __init__(self) -> None:
+        super().__init__("This file is empty; nothing was uploaded.", zh="文件为空，未上传任何内容。")
+
+
+class UnreadableWorkbook(Invalid):
+    """The file is no workbook (XLSX) that can be read, or unfolds to more than may be read."""
+
+    code = "UNREADABLE_WORKBOOK"
+
+    def __init__(self, problem: str) -> None:
+        said, said_zh = _WORKBOOK_PROBLEMS[problem]
+        super().__init__(said, zh=said_zh, path=("upload_id",))
+        self.problem = problem
+
+
+_WORKBOOK_PROBLEMS = {
+    "OLD": (
+        "This workbook is of the old format or encrypted; save it as XLSX without a password, or as CSV.",
+        "该工作簿为旧版格式（XLS）或已加密；请另存为不带密码的 XLSX 或 CSV。",
+    ),
+    "BROKEN": (
+        "This is no workbook that can be read; save it again as XLSX, or as CSV.",
+        "无法读取该工作簿；请重新另存为 XLSX 或 CSV。",
+    ),
+    "NO_SHEET": ("The workbook has no visible sheet of that name.", "工作簿中没有该名称的可见工作表。"),
+    "TOO_LARGE": (
+        "This workbook unfolds to more than is read at once; save it as CSV, or split it.",
+        "该工作簿解压后的内容过大；请另存为 CSV，或拆分后上传。",
+    ),
+}
+
+
+class WrongFormat(Invalid):
+    """The file is a workbook and was to be imported as text, or the other way round."""
+
+    code = "WRONG_FORMAT"
+
+    def __init__(self, *, workbook: bool) -> None:
+        super().__init__(
+            "This file is a workbook; import it as XLSX."
+            if workbook
+            else "This file is no workbook; import it as CSV or TXT.",
+            zh="该文件是工作簿，请以 XLSX 格式导入。" if workbook else "该文件不是工作簿，请以 CSV 或 TXT 格式导入。",
+            path=("format",),
         )
 
 

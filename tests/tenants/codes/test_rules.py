@@ -21,11 +21,15 @@ from fondaco_tenants.codes.rules import (
     RawLine,
     before_states,
     pack,
+    read_columns,
     unpack,
 )
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
-WORDS = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=24)
+# No word that is the name of a column: in the first line it is a header.
+WORDS = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=24).filter(
+    lambda word: not read_columns(word).header
+)
 
 
 def split(data: bytes, sizes: list[int]) -> list[RawLine]:

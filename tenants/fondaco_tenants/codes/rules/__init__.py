@@ -1,16 +1,31 @@
 """Pure decisions of codes: the states of a code, and what a line of an import says."""
 
-from fondaco_tenants.codes.rules.lines import (
+from fondaco_tenants.codes.rules.fields import DateOrder, Dates, read_cost, read_moment, zone_named
+from fondaco_tenants.codes.rules.layout import (
+    COLUMNS_MAX,
+    DELIMITERS,
+    ColumnRole,
     Columns,
+    Encoding,
+    ImportFormat,
+    Layout,
+    Mapping,
+    columns_of_row,
+    detect,
+    magic,
+    read_columns,
+    split_cells,
+)
+from fondaco_tenants.codes.rules.lines import (
     Entry,
     Fault,
-    ImportFormat,
     LineParser,
     LineReason,
     LineSplitter,
     RawLine,
-    read_columns,
+    RawRow,
 )
+from fondaco_tenants.codes.rules.sheets import Sheet
 from fondaco_tenants.codes.rules.states import (
     NEVER,
     NEXT_STATES,
@@ -26,24 +41,41 @@ from fondaco_tenants.codes.rules.states import (
 )
 
 __all__ = [
+    "COLUMNS_MAX",
+    "DELIMITERS",
     "NEVER",
     "NEXT_STATES",
     "BatchState",
     "CodeState",
+    "ColumnRole",
     "Columns",
+    "DateOrder",
+    "Dates",
+    "Encoding",
     "Entry",
     "Fault",
     "ImportFormat",
     "ImportOutcome",
+    "Layout",
     "LineParser",
     "LineReason",
     "LineSplitter",
+    "Mapping",
     "Plain",
     "RawLine",
+    "RawRow",
     "RevealVia",
+    "Sheet",
     "UploadState",
     "before_states",
+    "columns_of_row",
+    "detect",
+    "magic",
     "pack",
     "read_columns",
+    "read_cost",
+    "read_moment",
+    "split_cells",
     "unpack",
+    "zone_named",
 ]

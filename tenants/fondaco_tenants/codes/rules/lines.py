@@ -1,46 +1,35 @@
 """What the lines of an import say. Bytes in, entries and faults out; nothing here remembers more than one line.
 
-TXT is one code a line, and no header. CSV has columns: with a header, those that it names (a code, a PIN, an expiry; others are left
-alone), without one the code alone, code and PIN, or code, PIN and expiry. Text stays text: a leading `=` or `0` is part
-of the code. Blank lines are no lines.
+TXT is one code a line, and no header. CSV has columns: with a header, those that it names (others are left alone), without
+one the code alone, code and PIN, or code, PIN and expiry; or those that the importer names. Text stays text: a leading `=`
+or `0` is part of the code. Blank lines are no lines.
 """
 
-import csv
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from urllib.parse import urlsplit
 
 from fondaco_core import limits
-from fondaco_tenants.codes.rules.states import NEVER
+from fondaco_tenants.codes.rules.fields import Dates, read_cost, read_moment
+from fondaco_tenants.codes.rules.layout import (
+    Columns,
+    Encoding,
+    ImportFormat,
+    Layout,
+    Mapping,
+    columns_of_row,
+    read_columns,
+    split_cells,
+)
 
-_BOM = b"\xef\xbb\xbf"
 # A tab separates columns; every other control character is a sign of a file that is not text.
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
-_BLANK = b" \t\r\v\f"
-_DATE = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})")
-_DELIMITERS = (",", "\t", ";")
-_COLUMNS_MAX = 64
-_BARE_COLUMNS_MAX = 3
-
-_CODE_NAMES = {
-    "code", "codes", "card", "card no", "card number", "cardno", "cardnumber", "number", "serial", "voucher", "key", "cdkey",
-    "url", "link", "redemption url", "卡号", "卡密", "卡券", "兑换码", "激活码", "序列号", "链接", "兑换链接",
-}  # fmt: skip
-_PIN_NAMES = {"pin", "password", "passwd", "secret", "card password", "密码", "卡密码", "口令"}
-_EXPIRY_NAMES = {
-    "expiry", "expires", "expires at", "expiration", "expiry date", "expiration date", "valid until", "valid to",
-    "有效期", "有效期至", "过期时间", "到期时间", "到期日",
-}  # fmt: skip
-
-
-class ImportFormat(StrEnum):
-    """How an import is written."""
-
-    TXT = "TXT"
-    CSV = "CSV"
+_BLANK = " \t\r\v\f"
+# What spreadsheets make of long numbers when they write a file: the last digits are gone.
+_ROUNDED = re.compile(r"\d(?:\.\d+)?[eE]\+\d{1,3}")
 
 
 class LineReason(StrEnum):
@@ -52,7 +41,11 @@ class LineReason(StrEnum):
     COLUMNS = "COLUMNS"
     BAD_URL = "BAD_URL"
     BAD_EXPIRY = "BAD_EXPIRY"
+    BAD_COST = "BAD_COST"
     EXPIRED = "EXPIRED"
+    FORMULA = "FORMULA"
+    NUMBER = "NUMBER"
+    DATE = "DATE"
     DUPLICATE_IN_FILE = "DUPLICATE_IN_FILE"
     DUPLICATE = "DUPLICATE"
 
@@ -67,42 +60,62 @@ class RawLine:
 
 
 @dataclass(slots=True)
+class RawRow:
+    """One row of a workbook: its number, its cells as text, and what is wrong with some of them."""
+
+    number: int
+    cells: list[str] = field(repr=False)
+    odd: dict[int, LineReason] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class Entry:
-    """A line that says a code."""
+    """A line that says a code; `raw` is the line as it came."""
 
     line: int
     code: str = field(repr=False)
     pin: str | None = field(default=None, repr=False)
     expires_at: datetime | None = None
+    serial: str | None = None
+    cost_minor: int | None = None
+    note: str | None = field(default=None, repr=False)
+    raw: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(slots=True)
 class Fault:
-    """A line that says none; `text` is what of it may be masked and shown to whoever wrote it."""
+    """A line that says none; `text` is what of it may be masked and shown to whoever wrote it, `raw` the line as it came."""
 
     line: int
     reason: LineReason
     text: str = field(default="", repr=False)
+    raw: str = field(default="", repr=False, compare=False)
 
 
 class LineSplitter:
     """Cuts a stream of bytes into lines, in pieces of any size; a line that is too long is dropped as it passes by."""
 
-    def __init__(self, *, offset: int = 0, line: int = 0) -> None:
+    def __init__(
+        self, *, offset: int = 0, line: int = 0, encoding: Encoding = Encoding.UTF_8, lone_cr: bool = False
+    ) -> None:
         self._ends_at = offset
         self._line = line
+        self._break = ("\r" if lone_cr else "\n").encode(encoding.codec)
+        self._bytes_max = limits.IMPORT_LINE_BYTES_MAX * encoding.unit
         self._rest = b""
         # How many bytes of a line that is too long have passed by.
         self._dropped = 0
 
     def feed(self, piece: bytes) -> list[RawLine]:
         """The lines that end in this piece."""
-        parts = (self._rest + piece).split(b"\n")
+        parts = self._split(self._rest + piece)
         self._rest = parts.pop()
-        lines = [self._made(part, ended=1) for part in parts]
-        if len(self._rest) > limits.IMPORT_LINE_BYTES_MAX:
-            self._dropped += len(self._rest)
-            self._rest = b""
+        lines = [self._made(part, ended=len(self._break)) for part in parts]
+        if len(self._rest) > self._bytes_max:
+            # An even number of bytes, so that two bytes of one character stay together, and of a line break, too.
+            gone = len(self._rest) // 2 * 2
+            self._dropped += gone
+            self._rest = self._rest[gone:]
         return lines
 
     def end(self) -> list[RawLine]:
@@ -112,151 +125,164 @@ class LineSplitter:
         rest, self._rest = self._rest, b""
         return [self._made(rest, ended=0)]
 
+    def _split(self, data: bytes) -> list[bytes]:
+        parts = data.split(self._break)
+        if len(self._break) == 1:
+            return parts
+        # What looks like a line break may be the second half of one character and the first of the next.
+        joined: list[bytes] = []
+        odd: bytes | None = None
+        for part in parts:
+            whole = part if odd is None else odd + self._break + part
+            odd = whole if len(whole) % 2 else None
+            if odd is None:
+                joined.append(whole)
+        return [*joined, odd] if odd is not None else [*joined] if joined else [b""]
+
     def _made(self, part: bytes, *, ended: int) -> RawLine:
-        long = self._dropped > 0 or len(part) > limits.IMPORT_LINE_BYTES_MAX
+        long = self._dropped > 0 or len(part) > self._bytes_max
         self._line += 1
         self._ends_at += self._dropped + len(part) + ended
         self._dropped = 0
         return RawLine(self._line, self._ends_at, None if long else part)
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """Where the columns of a CSV file are. `code` is None when the header names no such column."""
-
-    delimiter: str
-    header: bool
-    code: int | None = 0
-    pin: int | None = 1
-    expiry: int | None = 2
-    width: int = _BARE_COLUMNS_MAX
-
-
-def read_columns(first: str) -> Columns:
-    """Reads the first line of a CSV file: its header, or, when it is none, how its lines are separated."""
-    for delimiter in _DELIMITERS:
-        cells = _cells(first, delimiter)
-        names = [re.sub(r"[\s_-]+", " ", cell.lower()).strip() for cell in cells or ()]
-        known = [_place(names, wanted) for wanted in (_CODE_NAMES, _PIN_NAMES, _EXPIRY_NAMES)]
-        if any(place is not None for place in known):
-            code, pin, expiry = known
-            return Columns(delimiter, header=True, code=code, pin=pin, expiry=expiry, width=len(names))
-    return Columns("\t" if "\t" in first and "," not in first else ",", header=False)
-
-
 class LineParser:
-    """Reads lines, one file at a time: the first line of a CSV file decides about its columns.
+    """Reads lines, one file at a time; without `columns` the first line of a CSV file, or row of a workbook, decides.
 
     `links` says that every code must be an address (a fulfilment kind LINK). `now` is the moment before which a code that
-    has expired is not worth importing.
+    has expired is not worth importing. Costs are in `currency`.
     """
 
-    def __init__(self, form: ImportFormat, *, links: bool, now: datetime, columns: Columns | None = None) -> None:
-        self.columns = columns
+    def __init__(
+        self,
+        form: ImportFormat,
+        *,
+        links: bool,
+        now: datetime,
+        layout: Layout | None = None,
+        mapping: Mapping | None = None,
+        currency: str = "CNY",
+    ) -> None:
+        self.columns = None if layout is None else layout.columns
+        # Whether the header is still to come: it is the first line that is not blank.
+        self.header_ahead = self.columns is not None and self.columns.header
         self._form = form
+        self._codec = (Encoding.UTF_8 if layout is None else layout.encoding).codec
+        self._mapping = mapping or Mapping()
+        self._dates = Dates() if mapping is None else mapping.dates
         self._links = links
         self._now = now
+        self._currency = currency
 
     def parse(self, lines: Iterable[RawLine]) -> tuple[list[Entry], list[Fault]]:
         """The entries and the faults of the lines, each in the order of the file; blank lines and the header are neither."""
         entries: list[Entry] = []
         faults: list[Fault] = []
         for raw in lines:
-            if raw.text is None:
-                faults.append(Fault(raw.number, LineReason.TOO_LONG))
-                continue
-            data = raw.text[len(_BOM) :] if raw.number == 1 and raw.text.startswith(_BOM) else raw.text
-            data = data.strip(_BLANK) if self._form is ImportFormat.TXT else data.rstrip(b"\r")
-            if not data.strip(_BLANK):
-                continue
-            try:
-                text = data.decode()
-            except UnicodeDecodeError:
-                faults.append(Fault(raw.number, LineReason.NOT_TEXT))
-                continue
-            if not text.isprintable() and _CONTROL.search(text):
-                faults.append(Fault(raw.number, LineReason.NOT_TEXT))
-                continue
-            read = self._read(raw.number, text)
+            read = self._line(raw)
             if isinstance(read, Entry):
                 entries.append(read)
             elif read is not None:
                 faults.append(read)
         return entries, faults
 
-    def _read(self, number: int, text: str) -> Entry | Fault | None:
+    def parse_rows(self, rows: Iterable[RawRow]) -> tuple[list[Entry], list[Fault]]:
+        """The same for rows of a workbook."""
+        entries: list[Entry] = []
+        faults: list[Fault] = []
+        for row in rows:
+            if not any(row.cells):
+                continue
+            if self.columns is None:
+                self.columns = columns_of_row(row.cells, self._mapping)
+                self.header_ahead = self.columns.header
+            read = self._row(row.number, row.cells, "\t".join(row.cells), row.odd)
+            if isinstance(read, Entry):
+                entries.append(read)
+            elif read is not None:
+                faults.append(read)
+        return entries, faults
+
+    def _line(self, raw: RawLine) -> Entry | Fault | None:
+        if raw.text is None:
+            return Fault(raw.number, LineReason.TOO_LONG)
+        text = self._text(raw.number, raw.text)
+        if isinstance(text, Fault) or not text or text.isspace():
+            return text if isinstance(text, Fault) else None
         if self._form is ImportFormat.TXT:
             # A header means that somebody took a file with columns for a list: it must not be sold as a code.
-            columns = "\t" in text or (number == 1 and read_columns(text).header)
-            entry: Entry | Fault = Fault(number, LineReason.COLUMNS, text) if columns else Entry(number, text)
-        else:
-            if self.columns is None:
-                self.columns = read_columns(text)
-                if self.columns.header:
-                    return None
-            entry = _row(number, text, self.columns)
-        return self._checked(entry) if isinstance(entry, Entry) else entry
+            if "\t" in text or (raw.number == 1 and read_columns(text).header):
+                return Fault(raw.number, LineReason.COLUMNS, text, raw=text)
+            return self._checked(Entry(raw.number, text, raw=text))
+        if self.columns is None:
+            self.columns = read_columns(text)
+            self.header_ahead = self.columns.header
+        return self._row(raw.number, split_cells(text, self.columns.delimiter), text, {})
+
+    def _text(self, number: int, data: bytes) -> str | Fault:
+        """A line as text, without blanks that mean nothing."""
+        try:
+            text = data.decode(self._codec)
+        except UnicodeDecodeError:
+            return Fault(number, LineReason.NOT_TEXT, raw=data.decode(self._codec, "replace"))
+        if number == 1:
+            text = text.removeprefix("\ufeff")
+        text = text.strip(_BLANK) if self._form is ImportFormat.TXT else text.rstrip("\r")
+        if not text.isprintable() and _CONTROL.search(text) and not text.isspace():
+            return Fault(number, LineReason.NOT_TEXT, raw=text)
+        return text
+
+    def _row(self, number: int, cells: list[str] | None, raw: str, odd: dict[int, LineReason]) -> Entry | Fault | None:
+        if self.header_ahead:
+            self.header_ahead = False
+            return None
+        columns = self.columns
+        assert columns is not None
+        if cells is None or columns.code is None:
+            return Fault(number, LineReason.COLUMNS, raw=raw)
+        while len(cells) > 1 and not cells[-1]:
+            cells.pop()
+        code = _cell(cells, columns.code)
+        if len(cells) > columns.width:
+            return Fault(number, LineReason.COLUMNS, code, raw=raw)
+        if not code:
+            return Fault(number, LineReason.EMPTY, raw=raw)
+        wrong = next((odd[place] for place in (columns.code, columns.pin) if place is not None and place in odd), None)
+        if wrong is not None:
+            return Fault(number, wrong, code, raw=raw)
+        return self._entry(number, code, cells, columns, raw)
+
+    def _entry(self, number: int, code: str, cells: Sequence[str], columns: Columns, raw: str) -> Entry | Fault:
+        said, cost = _cell(cells, columns.expiry), _cell(cells, columns.cost)
+        expires_at = read_moment(said, self._dates) if said else None
+        if said and expires_at is None:
+            return Fault(number, LineReason.BAD_EXPIRY, code, raw=raw)
+        cost_minor = read_cost(cost, self._currency) if cost else None
+        if cost and cost_minor is None:
+            return Fault(number, LineReason.BAD_COST, code, raw=raw)
+        serial, note = _cell(cells, columns.serial), _cell(cells, columns.note)
+        if max(len(serial), len(note)) > limits.NAME_MAX:
+            return Fault(number, LineReason.TOO_LONG, code, raw=raw)
+        pin = _cell(cells, columns.pin) or None
+        return self._checked(
+            Entry(number, code, pin, expires_at, serial=serial or None, cost_minor=cost_minor, note=note or None, raw=raw)
+        )  # fmt: skip
 
     def _checked(self, entry: Entry) -> Entry | Fault:
         if len(entry.code.encode()) + len((entry.pin or "").encode()) > limits.CODE_BYTES_MAX:
-            return Fault(entry.line, LineReason.TOO_LONG, entry.code[: limits.NAME_MAX])
+            return Fault(entry.line, LineReason.TOO_LONG, entry.code[: limits.NAME_MAX], raw=entry.raw)
+        if _ROUNDED.fullmatch(entry.code):
+            return Fault(entry.line, LineReason.NUMBER, entry.code, raw=entry.raw)
         if self._links and not _is_address(entry.code):
-            return Fault(entry.line, LineReason.BAD_URL, entry.code)
+            return Fault(entry.line, LineReason.BAD_URL, entry.code, raw=entry.raw)
         if entry.expires_at is not None and entry.expires_at <= self._now:
-            return Fault(entry.line, LineReason.EXPIRED, entry.code)
+            return Fault(entry.line, LineReason.EXPIRED, entry.code, raw=entry.raw)
         return entry
-
-
-def _row(number: int, text: str, columns: Columns) -> Entry | Fault:
-    cells = _cells(text, columns.delimiter)
-    if cells is None or columns.code is None:
-        return Fault(number, LineReason.COLUMNS)
-    while len(cells) > 1 and not cells[-1]:
-        cells.pop()
-    code = _cell(cells, columns.code)
-    if len(cells) > columns.width:
-        return Fault(number, LineReason.COLUMNS, code)
-    if not code:
-        return Fault(number, LineReason.EMPTY)
-    said = _cell(cells, columns.expiry)
-    expires_at = _moment(said) if said else None
-    if said and expires_at is None:
-        return Fault(number, LineReason.BAD_EXPIRY, code)
-    return Entry(number, code, _cell(cells, columns.pin) or None, expires_at)
-
-
-def _cells(text: str, delimiter: str) -> list[str] | None:
-    """The cells of one line, without blanks at their ends; None when its quotes do not match."""
-    if '"' not in text:
-        cells = text.split(delimiter)
-    else:
-        try:
-            cells = next(csv.reader([text], delimiter=delimiter, strict=True, skipinitialspace=True))
-        except csv.Error:
-            return None
-    return [cell.strip() for cell in cells] if len(cells) <= _COLUMNS_MAX else None
 
 
 def _cell(cells: Sequence[str], place: int | None) -> str:
     return cells[place] if place is not None and place < len(cells) else ""
-
-
-def _place(names: Sequence[str], wanted: set[str]) -> int | None:
-    return next((place for place, name in enumerate(names) if name in wanted), None)
-
-
-def _moment(text: str) -> datetime | None:
-    """The end of a day, or a moment; one without a zone is in UTC."""
-    day = _DATE.fullmatch(text)
-    try:
-        if day is not None:
-            midnight = datetime(int(day[1]), int(day[2]), int(day[3]), tzinfo=UTC)
-            # The last day that there is stands for a code that does not expire.
-            return midnight if midnight == NEVER else midnight + timedelta(days=1)
-        moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _is_address(text: str) -> bool:
