@@ -534,10 +534,51 @@ async def test_a_blocked_buyer_pays_no_order_any_more(door: Door) -> None:
     assert refused["code"] == "CUSTOMER_BLOCKED"
 
 
-async def test_a_guest_leaves_so_much_unpaid_and_no_more(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "GUEST_UNPAID_UNITS_MAX", 3)
-    monkeypatch.setattr(limits, "GUEST_UNPAID_ORDERS_MAX", 2)
+async def set_budgets(door: Door, shop: Shop, **changed: int) -> dict[str, Any]:
+    """The budgets that hold by themselves, but for these."""
+    fields = "buyerOrdersMax buyerUnitsMax guestOrdersMax guestUnitsMax deviceOrdersMax deviceUnitsMax addressOrdersMax addressUnitsMax guestSharePercent version"
+    before = (await door.ask(f"{{ merchant {{ holdBudgets {{ {fields} }} }} }}", ctx=shop.owner))["merchant"][
+        "holdBudgets"
+    ]
+    show = f"... on SetHoldBudgetsSuccess {{ holdBudgets {{ {fields} }} }}"
+    return await door.do("setHoldBudgets", before | changed, ctx=shop.owner, show=show)
+
+
+async def test_a_refused_hold_tells_which_budget_it_is_and_what_is_left_of_it(door: Door) -> None:
     shop = await make_shop(stock=9)
+    await set_budgets(door, shop, deviceUnitsMax=3)
+    given = {"lines": [line(shop, 2)], "payBy": "LATER", "deviceId": "phone 7"}
+    query = (
+        "mutation ($input: PlaceOrderInput!) { placeOrder(input: $input) { ... on PlaceOrderSuccess { order { holdExpiresAt } }"
+        " ... on HoldBudgetExceeded { code budget ordersMax unitsMax ordersLeft unitsLeft freesAt } } }"
+    )
+
+    placed = await door.ask(query, {"input": given | {"guest": {"contact": some_email()}}})
+    refused = await door.ask(query, {"input": given | {"guest": {"contact": some_email()}}})
+
+    assert refused["placeOrder"] == {
+        "code": "HOLD_BUDGET_EXCEEDED", "budget": "DEVICE", "ordersMax": limits.DEVICE_UNPAID_ORDERS_MAX, "unitsMax": 3,
+        "ordersLeft": limits.DEVICE_UNPAID_ORDERS_MAX - 1, "unitsLeft": 1, "freesAt": placed["placeOrder"]["order"]["holdExpiresAt"],
+    }  # fmt: skip
+
+
+async def test_budgets_are_set_within_limits_at_the_version_that_was_read_and_on_the_record(door: Door) -> None:
+    shop = await make_shop()
+
+    done = await set_budgets(door, shop, guestUnitsMax=7)
+    stale = await door.do("setHoldBudgets", done["holdBudgets"] | {"version": 0}, ctx=shop.owner, show="__typename")
+    beyond = await set_budgets(door, shop, addressUnitsMax=limits.HOLD_BUDGET_UNITS_MAX + 1)
+    log = await door.ask("{ merchant { auditLog(first: 1) { nodes { action } } } }", ctx=shop.owner)
+
+    assert (done["holdBudgets"]["guestUnitsMax"], done["holdBudgets"]["version"]) == (7, 1)
+    assert stale["code"] == "STALE_VERSION"
+    assert (beyond["code"], beyond["path"]) == ("INVALID_INPUT", ["input", "addressUnitsMax"])
+    assert log["merchant"]["auditLog"]["nodes"] == [{"action": "hold_budgets.changed"}]
+
+
+async def test_a_guest_leaves_so_much_unpaid_and_no_more(door: Door) -> None:
+    shop = await make_shop(stock=9)
+    await set_budgets(door, shop, guestUnitsMax=3, guestOrdersMax=2)
     guest = {"contact": some_email()}
 
     units = await buy(door, None, shop, 4, guest=guest, payBy="LATER")
@@ -546,21 +587,19 @@ async def test_a_guest_leaves_so_much_unpaid_and_no_more(door: Door, monkeypatch
     await door.do("cancelOrder", {"orderId": placed[0]["order"]["id"]}, ctx=token, show="__typename")
     again = await buy(door, None, shop, guest=guest, payBy="LATER")
 
-    assert units["code"] == placed[2]["code"] == "TOO_MUCH_UNPAID"
+    assert units["code"] == placed[2]["code"] == "HOLD_BUDGET_EXCEEDED"
     assert again["order"]["state"] == "PENDING_PAYMENT"
     assert await codes_by_state(shop) == {"AVAILABLE": 7, "HELD": 2}
 
 
-async def test_many_unpaid_orders_at_once_are_counted_one_after_the_other(
-    door: Door, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits, "UNPAID_ORDERS_MAX", 3)
+async def test_many_unpaid_orders_at_once_are_counted_one_after_the_other(door: Door) -> None:
     shop = await make_shop(stock=9)
+    await set_budgets(door, shop, buyerOrdersMax=3)
     buyer = await make_buyer(shop)
 
     results = await asyncio.gather(*(buy(door, buyer, shop, payBy="LATER") for _ in range(6)))
 
-    assert sorted(result.get("code", "placed") for result in results) == ["TOO_MUCH_UNPAID"] * 3 + ["placed"] * 3
+    assert sorted(result.get("code", "placed") for result in results) == ["HOLD_BUDGET_EXCEEDED"] * 3 + ["placed"] * 3
     assert await codes_by_state(shop) == {"AVAILABLE": 6, "HELD": 3}
 
 

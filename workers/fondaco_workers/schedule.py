@@ -23,6 +23,7 @@ MINUTE, HOUR = 60.0, 3_600.0
 # Actor, and every how many seconds.
 SCHEDULE: tuple[tuple[Actor[...], float], ...] = (
     (orders.expire_overdue, 5.0),
+    (orders.forget_guest_holds, MINUTE),
     (ledger.roll_up, 30.0),
     (codes.expire, MINUTE),
     (codes.forget_uploads, HOUR),

@@ -12,12 +12,11 @@ from fondaco_api.graphql.budget import TooManyStreams
 from fondaco_api.graphql.context import Context, Info
 from fondaco_api.graphql.enums import described
 from fondaco_api.graphql.errors import ApiError, ErrorCode, Failure
-from fondaco_api.graphql.listings import Listing
-from fondaco_api.graphql.node import key_of
+from fondaco_api.graphql.order_inputs import PlaceOrderInput, PlaceOrdersInput, SimulateOrderInput, request_of
 from fondaco_api.graphql.order_refusals import ITEM_FAILURES, PLACE_REFUSALS, LimitExceeded, OutOfStock, PriceChanged
 from fondaco_api.graphql.orders import Order
 from fondaco_api.graphql.replay import Repeat, fingerprint
-from fondaco_api.graphql.scalars import Money, MoneyInput
+from fondaco_api.graphql.scalars import Money
 from fondaco_api.graphql.transaction import mutation, refusal_of, retried
 from fondaco_api.graphql.wallets import InsufficientFunds
 from fondaco_core import limits
@@ -38,43 +37,6 @@ described(
 )
 
 
-@strawberry.input(description="A listing and how many of it.")
-class OrderLineInput:
-    """One line that is asked for."""
-
-    listing_id: strawberry.ID = strawberry.field(description="The listing.")
-    quantity: int = strawberry.field(default=1, description=f"How many, from 1 to {limits.HOLD_CODES_MAX}.")
-
-
-@strawberry.input(description="Who buys without an account.")
-class GuestInput:
-    """A guest."""
-
-    contact: str = strawberry.field(description="An e-mail address, or a phone number with its country code (+86…).")
-
-
-@strawberry.input(description="What to order.")
-class PlaceOrderInput:
-    """What is asked for."""
-
-    lines: list[OrderLineInput] = strawberry.field(
-        description=f"1 to {limits.ORDER_LINES_MAX} lines, each listing once."
-    )
-    pay_by: PayBy = strawberry.field(default=PayBy.WALLET, description="How to pay.")
-    expected_total: MoneyInput | None = strawberry.field(
-        default=None, description="The total you agreed to; at any other the order is refused with PriceChanged."
-    )
-    reference: str | None = strawberry.field(default=None, description="A reference of your own, up to 200 characters.")
-    guest: GuestInput | None = strawberry.field(
-        default=None, description="Who you are when you have no account here; else leave it out."
-    )
-
-
-@strawberry.input(description="What would be ordered: the same as `placeOrder` takes.")
-class SimulateOrderInput(PlaceOrderInput):
-    """What simulateOrder takes."""
-
-
 @strawberry.type(description="The order stands.")
 class PlaceOrderSuccess:
     """A placed order."""
@@ -91,38 +53,6 @@ class PlaceOrderSuccess:
         if info.context.ctx.actor is not ActorKind.GUEST:
             return None
         return new_order_token(tenant_id=view.tenant_id, order_id=view.id, version=view.token_version).reveal()
-
-
-@strawberry.input(description="Orders that are independent of each other.")
-class PlaceOrdersInput:
-    """Many orders."""
-
-    orders: list[PlaceOrderInput] = strawberry.field(
-        description=f"1 to {limits.ORDERS_PER_REQUEST_MAX} orders, without guests."
-    )
-
-
-def _lines(lines: Sequence[OrderLineInput], *prefix: str) -> tuple[tuple[ListingId, int], ...]:
-    return tuple(
-        (ListingId(key_of(line.listing_id, Listing, path=(*prefix, "lines", str(n), "listing_id"))), line.quantity)
-        for n, line in enumerate(lines)
-    )
-
-
-def _request(given: PlaceOrderInput, *prefix: str) -> OrderRequest:
-    agreed = given.expected_total
-    if given.reference is not None and (len(given.reference) > limits.NAME_MAX or "\0" in given.reference):
-        raise orders.InvalidOrder(
-            f"A reference has at most {limits.NAME_MAX} characters, none of them null.",
-            zh=f"参考号最多 {limits.NAME_MAX} 个字符，且不得含空字符。",
-            path=(*prefix, "reference"),
-        )
-    return OrderRequest(
-        lines=_lines(given.lines, *prefix),
-        pay_by=given.pay_by,
-        agreed=None if agreed is None else agreed.read(path=(*prefix, "expected_total")),
-        reference=given.reference,
-    )
 
 
 async def _buyer(context: Context, given: PlaceOrderInput, lines: Sequence[tuple[ListingId, int]]) -> Ctx:
@@ -288,7 +218,7 @@ class Mutation:
 
         All of it stands, or nothing does. Send an `idempotencyKey`: a repeated request gets the same order.
         """
-        request = _request(input)
+        request = request_of(input, info.context)
         ctx = await _buyer(info.context, input, request.lines)
         await _take_hold(info.context, ctx, [request])
         placed = await retried(lambda: _place(ctx, input, request, repeat), info, "placeOrder")
@@ -316,7 +246,7 @@ class Mutation:
                 f"A buyer places 1 to {limits.ORDERS_PER_REQUEST_MAX} orders at once.",
                 zh=f"买家每次可提交 1 至 {limits.ORDERS_PER_REQUEST_MAX} 个订单。", path=("orders",),
             )  # fmt: skip
-        requests = [_request(each, "orders", str(n)) for n, each in enumerate(input.orders)]
+        requests = [request_of(each, info.context, "orders", str(n)) for n, each in enumerate(input.orders)]
         await _take_hold(info.context, ctx, requests)
         outcomes = await retried(lambda: _place_many(ctx, input, requests, repeat), info, "placeOrders")
         results: list[Any] = [
@@ -334,7 +264,7 @@ class Mutation:
         input: Annotated[SimulateOrderInput, strawberry.argument(description="What would be ordered.")],
     ) -> SimulateOrderSuccess:
         """Says what `placeOrder` would do now: price, availability, and the refusal it would meet. Changes nothing."""
-        request = _request(input)
+        request = request_of(input, info.context)
         ctx = await _buyer(info.context, input, request.lines)
         async with reading(ctx) as tx:
             found = await orders.simulate_order(tx, ctx, customer_id=ctx.customer_id, request=request)

@@ -6,6 +6,7 @@ from typing import Any
 import strawberry
 
 from fondaco_api.graphql.context import Context
+from fondaco_api.graphql.enums import described
 from fondaco_api.graphql.errors import Failure, failure
 from fondaco_api.graphql.listings import Listing
 from fondaco_api.graphql.node import global_id
@@ -15,7 +16,16 @@ from fondaco_api.graphql.wallets import InsufficientFunds
 from fondaco_core.errors import Refusal
 from fondaco_tenants import customers, orders
 from fondaco_tenants.customers import CustomerBlocked
-from fondaco_tenants.orders import OrderState
+from fondaco_tenants.orders import Budget, OrderState
+
+described(
+    Budget,
+    "Whose unpaid holds are counted together.",
+    BUYER="Yours at this merchant, by account or contact.",
+    DEVICE="Those of your device.",
+    ADDRESS="Those of your network address.",
+    GUESTS="Those of all guests of one item.",
+)
 
 
 @failure(orders.OutOfStock)
@@ -66,12 +76,23 @@ class LimitExceeded(Failure):
         return super().data(refusal, context) | {"listing_id": global_id(Listing, refusal.listing_id)}
 
 
-@failure(orders.TooMuchUnpaid)
-class TooMuchUnpaid(Failure):
-    """You leave as much unpaid as one may: pay or cancel an order first."""
+@failure(orders.HoldBudgetExceeded)
+class HoldBudgetExceeded(Failure):
+    """As much is held unpaid as may be: pay or cancel an order, wait until one runs out, or pay at once."""
 
-    orders_max: int = strawberry.field(description="How many of your orders may wait to be paid.")
+    budget: Budget = strawberry.field(description="Which budget is used up.")
+    orders_max: int | None = strawberry.field(description="How many orders may wait; null where only units count.")
     units_max: int = strawberry.field(description="How many units these may have together.")
+    orders_left: int | None = strawberry.field(description="How many more orders may wait now; null likewise.")
+    units_left: int = strawberry.field(description="How many more units may be held now.")
+    frees_at: datetime | None = strawberry.field(
+        description="When the first of what is held runs out by itself; null when nothing is held."
+    )
+
+    @classmethod
+    def data(cls, refusal: Any, context: Context) -> dict[str, Any]:
+        """The budget as the schema's."""
+        return super().data(refusal, context) | {"budget": Budget(refusal.budget)}
 
 
 @failure(orders.OrderNotOpen)
@@ -108,7 +129,7 @@ class CodeAlreadyRevealed(Failure):
 # What each mutation may be refused with; the types above have to be declared before they are listed.
 PLACE_REFUSALS: tuple[type[Refusal], ...] = (
     orders.OutOfStock, orders.PriceChanged, orders.LimitExceeded, orders.InsufficientFunds, orders.InvalidOrder,
-    orders.GuestsNotServed, orders.TooMuchUnpaid, CustomerBlocked, customers.BadContact,
+    orders.GuestsNotServed, orders.HoldBudgetExceeded, CustomerBlocked, customers.BadContact,
 )  # fmt: skip
 PAY_REFUSALS: tuple[type[Refusal], ...] = (
     orders.OrderNotOpen, orders.HoldExpired, orders.InsufficientFunds, CustomerBlocked,

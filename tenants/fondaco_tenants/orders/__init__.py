@@ -10,16 +10,22 @@ from fondaco_core.ledger import InsufficientFunds
 from fondaco_tenants.orders.errors import (
     CodeAlreadyRevealed,
     GuestsNotServed,
+    HoldBudgetExceeded,
     HoldExpired,
     InvalidOrder,
     LimitExceeded,
     OrderNotOpen,
     OutOfStock,
     PriceChanged,
-    TooMuchUnpaid,
 )
 from fondaco_tenants.orders.events import OrderClosed, OrderFulfilled, OrderPlaced, OrderRefunded
-from fondaco_tenants.orders.rules import SETTLED, AllocationState, OrderState, TimelineEntry
+from fondaco_tenants.orders.rules import SETTLED, AllocationState, Budget, HoldBudgets, OrderState, TimelineEntry
+from fondaco_tenants.orders.service.budgets import (
+    BudgetsView,
+    forget_guest_holds,
+    get_hold_budgets,
+    set_hold_budgets,
+)
 from fondaco_tenants.orders.service.change import (
     Refunded,
     cancel_order,
@@ -29,7 +35,7 @@ from fondaco_tenants.orders.service.change import (
     refund_order,
 )
 from fondaco_tenants.orders.service.place import Placed, place_order, place_orders
-from fondaco_tenants.orders.service.quote import OrderRequest, PayBy
+from fondaco_tenants.orders.service.quote import NewGift, OrderRequest, PayBy
 from fondaco_tenants.orders.service.read import (
     AllocationView,
     LineView,
@@ -49,13 +55,18 @@ __all__ = [
     "SETTLED",
     "AllocationState",
     "AllocationView",
+    "Budget",
+    "BudgetsView",
     "CodeAlreadyRevealed",
     "GuestsNotServed",
+    "HoldBudgetExceeded",
+    "HoldBudgets",
     "HoldExpired",
     "InsufficientFunds",
     "InvalidOrder",
     "LimitExceeded",
     "LineView",
+    "NewGift",
     "OrderClosed",
     "OrderFulfilled",
     "OrderNotOpen",
@@ -72,11 +83,12 @@ __all__ = [
     "Simulated",
     "SimulatedLine",
     "TimelineEntry",
-    "TooMuchUnpaid",
     "cancel_order",
     "expire_overdue",
     "find_allocations",
     "find_orders",
+    "forget_guest_holds",
+    "get_hold_budgets",
     "get_order",
     "get_order_by_code",
     "lines_of",
@@ -87,6 +99,7 @@ __all__ = [
     "place_order",
     "place_orders",
     "refund_order",
+    "set_hold_budgets",
     "simulate_order",
     "timeline_of",
 ]

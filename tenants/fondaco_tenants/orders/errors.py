@@ -8,7 +8,7 @@ Refusal
     ├── OutOfStock           fewer units than asked for can be had from any source
     ├── PriceChanged         the price is not the one that the buyer agreed to
     ├── LimitExceeded        more than the listing allows in an order, or to one customer
-    ├── TooMuchUnpaid        the buyer leaves as much unpaid as one may
+    ├── HoldBudgetExceeded   as much is held unpaid as may be: by the buyer, the device, the address, or guests together
     ├── GuestsNotServed      the store sells to registered buyers only
     ├── OrderNotOpen         the order is in a state that does not allow this
     ├── HoldExpired          the order was not paid in time; its stock is free again
@@ -89,18 +89,35 @@ class LimitExceeded(Conflict):
         self.per_order = per_order
 
 
-class TooMuchUnpaid(Conflict):
-    """The buyer leaves as much unpaid as one may: pay or cancel an order first."""
+class HoldBudgetExceeded(Conflict):
+    """As much is held unpaid as may be: pay or cancel an order, or wait until one runs out.
 
-    code = "TOO_MUCH_UNPAID"
+    `budget` is BUYER, DEVICE, ADDRESS or GUESTS; `frees_at` is when the first of what is held runs out by itself.
+    """
 
-    def __init__(self, *, orders_max: int, units_max: int) -> None:
+    code = "HOLD_BUDGET_EXCEEDED"
+
+    def __init__(
+        self, budget: str, *, orders_max: int | None, units_max: int, orders_left: int | None, units_left: int,
+        frees_at: datetime | None,
+    ) -> None:  # fmt: skip
+        whose, whose_zh = {
+            "BUYER": ("for you", "您的"), "DEVICE": ("for this device", "此设备的"), "ADDRESS": ("for this address", "此网络地址的"),
+            "GUESTS": ("of this item for guests together", "该商品全部访客合计的"),
+        }[budget]  # fmt: skip
+        orders_ = "" if orders_max is None else f"{orders_max} orders with "
+        orders_zh = "" if orders_max is None else f"{orders_max} 个未付款订单、"
         super().__init__(
-            f"At most {orders_max} orders with {units_max} units together wait to be paid; pay or cancel one first.",
-            zh=f"最多保留 {orders_max} 个未付款订单、合计 {units_max} 件；请先付款或取消。",
+            f"At most {orders_}{units_max} units are held unpaid {whose}, {units_left} more are possible now; "
+            "pay or cancel an order first, or pay at once.",
+            zh=f"{whose_zh}未付款保留上限为{orders_zh}合计 {units_max} 件，目前还可保留 {units_left} 件；请先付款或取消，或立即付款。",
         )
+        self.budget = budget
         self.orders_max = orders_max
         self.units_max = units_max
+        self.orders_left = orders_left
+        self.units_left = units_left
+        self.frees_at = frees_at
 
 
 class GuestsNotServed(Conflict):

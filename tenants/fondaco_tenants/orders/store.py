@@ -31,12 +31,61 @@ LEFT JOIN order_line l ON l.listing_id = w.listing_id AND l.customer_id = $3 AND
 GROUP BY w.listing_id
 """
 
-# What one customer has not paid yet. `$2` is an id older than any hold: ids begin with their time.
-UNPAID = """
-SELECT count(*)::int AS orders, coalesce(sum((
-  SELECT sum(l.live_quantity) FROM order_line l WHERE l.order_id = o.id
-)), 0)::int AS units
-FROM "order" o WHERE o.customer_id = $1 AND o.id > $2 AND o.state = 'PENDING_PAYMENT'
+# What a buyer, devices and addresses hold unpaid, and the merchant's budgets, in one row. `$2` is an id older than any
+# hold: ids begin with their time. Each arm has an index of its own, in which only orders stand that wait.
+HELD = """
+SELECT b.buyer_orders_max, b.buyer_units_max, b.guest_orders_max, b.guest_units_max, b.device_orders_max, b.device_units_max,
+  b.address_orders_max, b.address_units_max, b.guest_share_percent, h.budgets, h.hashes, h.orders, h.units, h.frees_at
+FROM (
+  SELECT array_agg(g.budget) AS budgets, array_agg(g.hash) AS hashes, array_agg(g.orders) AS orders, array_agg(g.units) AS units,
+    array_agg(g.frees_at) AS frees_at
+  FROM (
+    SELECT o.budget, o.hash, count(*)::int AS orders, min(o.hold_expires_at) AS frees_at, coalesce(sum((
+      SELECT sum(l.live_quantity) FROM order_line l WHERE l.order_id = o.id
+    )), 0)::int AS units
+    FROM (
+      SELECT 'BUYER' AS budget, ''::bytea AS hash, id, hold_expires_at FROM "order"
+      WHERE customer_id = $1 AND id > $2 AND state = 'PENDING_PAYMENT'
+      UNION ALL
+      SELECT 'DEVICE', device_hash, id, hold_expires_at FROM "order"
+      WHERE device_hash = ANY($3::bytea[]) AND device_hash IS NOT NULL AND state = 'PENDING_PAYMENT'
+      UNION ALL
+      SELECT 'ADDRESS', address_hash, id, hold_expires_at FROM "order"
+      WHERE address_hash = ANY($4::bytea[]) AND address_hash IS NOT NULL AND state = 'PENDING_PAYMENT'
+    ) o GROUP BY o.budget, o.hash
+  ) g
+) h LEFT JOIN hold_budget b ON b.tenant_id = $5
+"""
+
+HELD_BY_GUESTS = """
+SELECT h.pool_id, sum(h.units)::int AS units, count(*)::int AS orders, min(o.hold_expires_at) AS frees_at
+FROM guest_hold h JOIN "order" o ON o.id = h.order_id AND o.state = 'PENDING_PAYMENT'
+WHERE h.pool_id = ANY($1::uuid[]) GROUP BY h.pool_id
+"""
+HOLD_FOR_GUESTS = Write(
+    frozenset({"guest_hold"}),
+    {
+        "guest_held": """
+INSERT INTO guest_hold (order_id, pool_id, tenant_id, units)
+SELECT order_id, pool_id, $4::uuid, units FROM unnest($1::uuid[], $2::uuid[], $3::int[]) AS w(order_id, pool_id, units)
+""",
+    },
+)
+FORGET_GUEST_HOLDS = """
+DELETE FROM guest_hold h USING "order" o WHERE o.id = h.order_id AND o.state <> 'PENDING_PAYMENT'
+"""
+
+_BUDGETS = """buyer_orders_max, buyer_units_max, guest_orders_max, guest_units_max, device_orders_max, device_units_max,
+  address_orders_max, address_units_max, guest_share_percent"""
+GET_BUDGETS = f"SELECT {_BUDGETS}, version, changed_at FROM hold_budget WHERE tenant_id = $1"
+# Version 0 is that of the defaults, which no row holds.
+PUT_BUDGETS = f"""
+INSERT INTO hold_budget AS b (tenant_id, changed_at, version, {_BUDGETS})
+SELECT $1, $2, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12 WHERE $3 = 0 OR EXISTS (SELECT 1 FROM hold_budget WHERE tenant_id = $1)
+ON CONFLICT (tenant_id) DO UPDATE SET changed_at = excluded.changed_at, version = b.version + 1, {
+    ", ".join(f"{name.strip()} = excluded.{name.strip()}" for name in _BUDGETS.split(","))
+}
+WHERE b.version = $3 RETURNING version
 """
 
 WRITE = Write(
@@ -44,29 +93,31 @@ WRITE = Write(
     {
         "order_written": """
 INSERT INTO "order" (id, tenant_id, code, store_id, customer_id, state, currency, total_minor, channel, reference,
-  hold_expires_at, placed_at, paid_at, fulfilled_at)
-SELECT id, $1::uuid, code, store_id, $2::uuid, state, currency, total_minor, channel, reference, hold_expires_at, $3::timestamptz,
+  hold_expires_at, device_hash, address_hash, placed_at, paid_at, fulfilled_at)
+SELECT id, $1::uuid, code, store_id, $2::uuid, state, currency, total_minor, channel, reference, hold_expires_at,
+  device_hash, address_hash, $3::timestamptz,
   CASE WHEN state = 'FULFILLED' THEN $3::timestamptz END, CASE WHEN state = 'FULFILLED' THEN $3::timestamptz END
-FROM unnest($4::uuid[], $5::text[], $6::uuid[], $7::text[], $8::text[], $9::bigint[], $10::text[], $11::text[], $12::timestamptz[])
-  AS w(id, code, store_id, state, currency, total_minor, channel, reference, hold_expires_at)
+FROM unnest($4::uuid[], $5::text[], $6::uuid[], $7::text[], $8::text[], $9::bigint[], $10::text[], $11::text[], $12::timestamptz[],
+  $13::bytea[], $14::bytea[])
+  AS w(id, code, store_id, state, currency, total_minor, channel, reference, hold_expires_at, device_hash, address_hash)
 """,
         "line_written": """
 INSERT INTO order_line (id, tenant_id, order_id, listing_id, entitlement_id, customer_id, number, title, quantity,
   live_quantity, unit_price_minor, placed_at)
 SELECT id, $1::uuid, order_id, listing_id, entitlement_id, $2::uuid, number, title, quantity, quantity, unit_price_minor, $3::timestamptz
-FROM unnest($13::uuid[], $14::uuid[], $15::uuid[], $16::uuid[], $17::int[], $18::text[], $19::int[], $20::bigint[])
+FROM unnest($15::uuid[], $16::uuid[], $17::uuid[], $18::uuid[], $19::int[], $20::text[], $21::int[], $22::bigint[])
   AS w(id, order_id, listing_id, entitlement_id, number, title, quantity, unit_price_minor)
 """,
         "allocation_written": """
 INSERT INTO allocation (id, tenant_id, leaf_tenant_id, order_id, line_id, unit, attempt, source_id, code_id, state, changed_at)
 SELECT id, $1::uuid, leaf_tenant_id, order_id, line_id, unit, 1, source_id, code_id, state, $3::timestamptz
-FROM unnest($21::uuid[], $22::uuid[], $23::uuid[], $24::uuid[], $25::int[], $26::uuid[], $27::uuid[], $28::text[])
+FROM unnest($23::uuid[], $24::uuid[], $25::uuid[], $26::uuid[], $27::int[], $28::uuid[], $29::uuid[], $30::text[])
   AS w(id, leaf_tenant_id, order_id, line_id, unit, source_id, code_id, state)
 """,
         "hop_written": """
 INSERT INTO hop (id, order_id, line_id, source_id, depth, seller_tenant_id, buyer_tenant_id, quantity, unit_price_minor, fee_minor)
-SELECT * FROM unnest($29::uuid[], $30::uuid[], $31::uuid[], $32::uuid[], $33::int[], $34::uuid[], $35::uuid[], $36::int[],
-  $37::bigint[], $38::bigint[])
+SELECT * FROM unnest($31::uuid[], $32::uuid[], $33::uuid[], $34::uuid[], $35::int[], $36::uuid[], $37::uuid[], $38::int[],
+  $39::bigint[], $40::bigint[])
 """,
     },
 )

@@ -25,11 +25,13 @@ class Order(TenantOwned):
         Index("ix_order_hold", "hold_expires_at", postgresql_where=text("state = 'PENDING_PAYMENT'")),
         # What a device and an address hold unpaid: only orders that wait are in them, so that others cost nothing.
         Index(
-            "ix_order_unpaid_device", "device_hash",
+            "ix_order_unpaid_device",
+            "device_hash",
             postgresql_where=text("state = 'PENDING_PAYMENT' AND device_hash IS NOT NULL"),
         ),
         Index(
-            "ix_order_unpaid_address", "address_hash",
+            "ix_order_unpaid_address",
+            "address_hash",
             postgresql_where=text("state = 'PENDING_PAYMENT' AND address_hash IS NOT NULL"),
         ),
         # What people look for: the few orders that are not simply fulfilled, and those with a reference.

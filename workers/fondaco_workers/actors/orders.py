@@ -14,3 +14,10 @@ async def expire_overdue(ctx: Ctx) -> None:
         async with trading(ctx) as tx:
             if await orders.expire_overdue(tx, ctx) < limits.EXPIRE_BATCH:
                 return
+
+
+@actor(name="orders.forget_guest_holds", permissions={"system.run"}, deadline_s=300)
+async def forget_guest_holds(ctx: Ctx) -> None:
+    """Deletes what was counted of guests' orders that do not wait any more."""
+    async with trading(ctx) as tx:
+        await orders.forget_guest_holds(tx, ctx)

@@ -8,7 +8,7 @@ from fondaco_core.ids import AllocationId, CustomerId, HopId, OrderLineId, new_i
 from fondaco_core.money import Money
 from fondaco_core.postings import NewTransfer
 from fondaco_tenants.codes import Picked
-from fondaco_tenants.orders.rules import AllocationState, HopPlan, OrderState, PricedOrder, SourceOffer
+from fondaco_tenants.orders.rules import AllocationState, HoldBudgets, HopPlan, OrderState, PricedOrder, SourceOffer
 from fondaco_tenants.orders.service.quote import OrderRequest, PayBy
 from fondaco_tenants.orders.service.read import OrderView
 
@@ -32,6 +32,10 @@ class Draft:
     units: dict[int, list[Unit]] = field(default_factory=dict)
     hops: list[HopPlan] = field(default_factory=list)
     payments: list[NewTransfer] = field(default_factory=list)
+    device_hash: bytes | None = None
+    address_hash: bytes | None = None
+    # What a guest's unpaid order is held under; None for any other.
+    budgets: HoldBudgets | None = None
 
     @property
     def fulfilled(self) -> bool:
@@ -42,6 +46,11 @@ class Draft:
     def state(self) -> OrderState:
         """The state it is placed in."""
         return OrderState.FULFILLED if self.fulfilled else OrderState.PENDING_PAYMENT
+
+    @property
+    def units_asked(self) -> int:
+        """How many units its lines have together."""
+        return sum(line.quantity for line in self.priced.lines)
 
     @property
     def all_units(self) -> list[Unit]:
@@ -78,6 +87,8 @@ def order_columns(drafts: Sequence[Draft], public: Sequence[str], now: datetime)
         [d.request.channel for d in drafts],
         [d.request.reference for d in drafts],
         [_held_until(d, now) for d in drafts],
+        [d.device_hash for d in drafts],
+        [d.address_hash for d in drafts],
     )
 
 

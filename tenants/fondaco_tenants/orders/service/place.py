@@ -1,7 +1,7 @@
 """Placing orders: quote, limits, route, hold, pay and fulfil, all in one transaction, for one order or a hundred at once.
 
 Every order of a request stands or falls alone: one that is refused leaves no trace and takes nothing from the others.
-Locks are taken in one order: limits, codes, wallets, in each by key. Nothing is written before everything is decided.
+Locks are taken in one order: limits, budgets, codes, wallets, in each by key. Nothing is written before everything is decided.
 """
 
 from collections import defaultdict
@@ -22,17 +22,22 @@ from fondaco_tenants.orders import rules, store
 from fondaco_tenants.orders.errors import OutOfStock
 from fondaco_tenants.orders.events import OrderFulfilled, OrderPlaced
 from fondaco_tenants.orders.rules import OrderState
+from fondaco_tenants.orders.service.budgets import (
+    address_hash,
+    device_hash,
+    hold_for_guests,
+    within_budgets,
+    within_share,
+)
 from fondaco_tenants.orders.service.draft import Draft, Unit, order_columns, unit_columns, view_of
 from fondaco_tenants.orders.service.quote import (
     OrderRequest,
     as_guest,
     bought_before,
     check_guest_pays_nothing,
-    hold_key,
     limit_key,
     quotes_of,
     read_listings,
-    unpaid_before,
 )
 from fondaco_tenants.orders.service.read import OrderView
 
@@ -82,8 +87,9 @@ async def place_orders(
     outcomes: dict[OrderId, Placed | Refusal] = {}
     drafts = await _quote(tx, ctx, customer_id, requests, outcomes)
     drafts = await _within_limits(tx, customer_id, drafts, outcomes, now)
-    drafts = await _payable(tx, ctx, customer_id, drafts, outcomes)
+    drafts = await within_budgets(tx, ctx, customer_id, drafts, outcomes)
     drafts = await _bind_codes(tx, drafts, outcomes)
+    drafts = await within_share(tx, drafts, outcomes)
     drafts = await _affordable(tx, drafts, outcomes)
     if drafts:
         for order in await _write(tx, ctx, customer_id, drafts, now):
@@ -99,13 +105,15 @@ async def _quote(
     outcomes: dict[OrderId, Placed | Refusal],
 ) -> list[Draft]:
     drafts: list[Draft] = []
+    address = address_hash(ctx)
     rows = await read_listings(tx, customer_id, {listing for request in requests for listing, _ in request.lines})
     for request in requests:
         try:
             rules.check_lines(request.lines)
             quotes = quotes_of(rows, request.lines)
             priced = rules.price_order(quotes, agreed=request.agreed, guest=as_guest(ctx))
-            draft = Draft(customer_id, request, priced)
+            draft = Draft(customer_id, request, priced, device_hash=device_hash(priced.seller_id, request.device))
+            draft.address_hash = None if draft.fulfilled else address
             if draft.fulfilled and as_guest(ctx):
                 check_guest_pays_nothing(priced.total)
             drafts.append(draft)
@@ -136,28 +144,6 @@ async def _within_limits(
             continue
         for line in lines:
             bought[line.listing_id] += line.quantity
-        kept.append(draft)
-    return kept
-
-
-async def _payable(
-    tx: Tx, ctx: Ctx, customer_id: CustomerId, drafts: list[Draft], outcomes: dict[OrderId, Placed | Refusal]
-) -> list[Draft]:
-    """Keeps the orders that may wait to be paid beside those that wait already."""
-    if all(draft.fulfilled for draft in drafts):
-        return drafts
-    await tx.fetch(store.LOCK_LIMITS, [hold_key(customer_id)])
-    unpaid = await unpaid_before(tx, customer_id, clock.now())
-    kept: list[Draft] = []
-    for draft in drafts:
-        if not draft.fulfilled:
-            try:
-                unpaid = rules.check_unpaid(
-                    unpaid, units=sum(line.quantity for line in draft.priced.lines), guest=as_guest(ctx)
-                )
-            except Refusal as refusal:
-                outcomes[draft.request.order_id] = refusal
-                continue
         kept.append(draft)
     return kept
 
@@ -282,6 +268,7 @@ async def _write(tx: Tx, ctx: Ctx, customer_id: CustomerId, drafts: Sequence[Dra
         *order_columns(drafts, public, now),
         *unit_columns(drafts),
     )
+    await hold_for_guests(tx, drafts[0].priced.seller_id, drafts)
     await ledger.post(tx, [t for draft in drafts if draft.fulfilled for t in draft.payments])
     tenant = drafts[0].priced.seller_id
     await audit.record_many(

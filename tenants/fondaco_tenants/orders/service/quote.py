@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
-from uuid import UUID
 
-from fondaco_core import limits
 from fondaco_core.context import ActorKind, Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import NotFound
@@ -17,7 +15,7 @@ from fondaco_core.ledger import InsufficientFunds
 from fondaco_core.money import Money
 from fondaco_tenants import customers
 from fondaco_tenants.orders import store
-from fondaco_tenants.orders.rules import Quote, SourceOffer, Unpaid
+from fondaco_tenants.orders.rules import Quote, SourceOffer
 
 # Before anything was sold here.
 _EVER = datetime(2000, 1, 1, tzinfo=UTC)
@@ -31,6 +29,16 @@ class PayBy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class NewGift:
+    """Somebody else for whom an order is bought: where they are told, by which name, in which words and language."""
+
+    contact: str = field(repr=False)
+    name: str | None = None
+    message: str | None = field(default=None, repr=False)
+    locale: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
 class OrderRequest:
     """What a buyer asks for. `agreed` is the total the buyer saw, if the order shall stand at no other price."""
 
@@ -39,6 +47,9 @@ class OrderRequest:
     agreed: Money | None = None
     reference: str | None = None
     channel: str = "API"
+    # What the client calls the device that it runs on.
+    device: str | None = field(default=None, repr=False)
+    gift: NewGift | None = None
     order_id: OrderId = field(default_factory=lambda: OrderId(new_id()))
 
 
@@ -96,20 +107,6 @@ async def bought_before(tx: Tx, customer_id: CustomerId, lines: Sequence[Quote],
     ]
     rows = await tx.fetch(store.BOUGHT, [line.listing_id for line in lines], since, customer_id)
     return {ListingId(row["listing_id"]): int(row["units"]) for row in rows}
-
-
-def hold_key(customer_id: CustomerId) -> int:
-    """The advisory lock under which one customer's unpaid orders go one after the other."""
-    digest = hashlib.blake2b(customer_id.bytes, digest_size=8, person=b"unpaid").digest()
-    return int.from_bytes(digest, "big", signed=True)
-
-
-async def unpaid_before(tx: Tx, customer_id: CustomerId, now: datetime) -> Unpaid:
-    """What a customer has not paid yet."""
-    oldest = UUID(int=int((now - timedelta(seconds=2 * limits.HOLD_MAX_S)).timestamp() * 1000) << 80)
-    row = await tx.fetchrow(store.UNPAID, customer_id, oldest)
-    assert row is not None
-    return Unpaid(row["orders"], row["units"])
 
 
 def limit_key(listing_id: ListingId, customer_id: CustomerId) -> int:

@@ -1,7 +1,9 @@
 """Simulating an order: the path of placing it, without locks and without effect."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from fondaco_core import clock, ledger
 from fondaco_core.context import Ctx
@@ -15,6 +17,16 @@ from fondaco_tenants import codes, customers
 from fondaco_tenants.orders import rules
 from fondaco_tenants.orders.errors import OutOfStock
 from fondaco_tenants.orders.rules import PricedOrder, Quote, SourceOffer
+from fondaco_tenants.orders.service.budgets import (
+    address_hash,
+    budget_keys,
+    check_share,
+    device_hash,
+    guests_left,
+    hold_more,
+    usage_of,
+)
+from fondaco_tenants.orders.service.draft import Draft
 from fondaco_tenants.orders.service.quote import (
     OrderRequest,
     PayBy,
@@ -23,7 +35,6 @@ from fondaco_tenants.orders.service.quote import (
     check_guest_pays_nothing,
     quotes_of,
     read_listings,
-    unpaid_before,
 )
 
 
@@ -110,8 +121,7 @@ async def _refusal(
                 line.listing_id, asked=line.quantity, available=line.quantity - missing, path=("lines", str(line.line))
             )
         if request.pay_by is PayBy.LATER:
-            unpaid = rules.Unpaid(0, 0) if customer_id is None else await unpaid_before(tx, customer_id, clock.now())
-            rules.check_unpaid(unpaid, units=sum(quote.quantity for quote in quotes), guest=as_guest(ctx))
+            await _require_holdable(tx, ctx, request, quotes, stock, customer_id=customer_id)
         elif as_guest(ctx):
             check_guest_pays_nothing(priced.total)
         elif priced.total.amount_minor:
@@ -119,6 +129,29 @@ async def _refusal(
     except Refusal as refusal:
         return refusal
     return None
+
+
+async def _require_holdable(
+    tx: Tx,
+    ctx: Ctx,
+    request: OrderRequest,
+    quotes: Sequence[Quote],
+    stock: dict[PoolId, int],
+    *,
+    customer_id: CustomerId | None,
+) -> None:
+    draft = Draft(CustomerId(UUID(int=0)) if customer_id is None else customer_id, request, PricedOrder(tuple(quotes)))
+    draft.device_hash, draft.address_hash = device_hash(quotes[0].seller_id, request.device), address_hash(ctx)
+    keys = budget_keys(draft)
+    usage = await usage_of(tx, ctx, customer_id=customer_id, keys=keys)
+    hold_more(usage, keys, units=draft.units_asked, guest=as_guest(ctx))
+    if as_guest(ctx):
+        left, wants = dict(stock), Counter[PoolId]()
+        for quote in quotes:
+            for source, units in rules.plan_units(quote, left):
+                left[source.pool_id] -= units
+                wants[source.pool_id] += units
+        check_share(await guests_left(tx, usage.budgets, wants), wants)
 
 
 async def _require_affordable(tx: Tx, customer_id: CustomerId | None, priced: PricedOrder) -> None:
