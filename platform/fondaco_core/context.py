@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from uuid import UUID
 
-from fondaco_core.errors import NotAllowed, Unauthenticated
+from fondaco_core.errors import NotAllowed, SecondFactorNeeded, Unauthenticated
 from fondaco_core.ids import CustomerId, TenantId, new_id
 
 
@@ -18,6 +18,7 @@ class ActorKind(StrEnum):
     GUEST = "GUEST"
     API_CLIENT = "API_CLIENT"
     SYSTEM = "SYSTEM"
+    BREAK_GLASS = "BREAK_GLASS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,9 @@ class Ctx:
     permissions: frozenset[str] = frozenset()
     # What the asker may do as soon as the tenant trades (again): a refusal tells the reason.
     withheld: frozenset[str] = frozenset()
+    # What the asker may do and has to show a second factor for now; `enrol` says that they have none and need one first.
+    guarded: frozenset[str] = frozenset()
+    enrol: bool = False
     request_id: str = ""
     ip: str | None = None
     user_agent: str | None = None
@@ -50,8 +54,13 @@ class Ctx:
         return permission in self.permissions
 
     def require(self, permission: str) -> None:
-        """First line of every use case; raises Unauthenticated for nobody, NotAllowed for somebody without it."""
+        """First line of every use case; raises Unauthenticated for nobody, NotAllowed for somebody without it.
+
+        Here alone a second factor is asked for, so that no use case can forget to: SecondFactorNeeded.
+        """
         if permission in self.permissions:
+            if permission in self.guarded:
+                raise SecondFactorNeeded(permission, enrol=self.enrol)
             return
         if self.actor is ActorKind.ANONYMOUS:
             raise Unauthenticated

@@ -16,7 +16,8 @@ from typing import ClassVar
 # What things are called in Chinese; one that is not here keeps its English name.
 _NOUNS_ZH = {
     "account": "账户", "allocation": "订单单元", "batch": "批次", "client": "API 客户端", "code": "卡密", "customer": "买家",
-    "entitlement": "权益", "id": "ID", "link": "链接", "listing": "商品", "member": "成员", "merchant": "商户", "order": "订单",
+    "entitlement": "权益", "gateway": "支付通道", "id": "ID", "link": "链接", "listing": "商品", "member": "成员",
+    "merchant": "商户", "order": "订单", "payment": "付款",
     "pool": "卡池", "profile": "商户资料", "session": "会话", "source": "货源", "store": "店铺", "tenant": "商户", "upload": "上传文件",
 }  # fmt: skip
 
@@ -70,6 +71,22 @@ class NotAllowed(Refusal):
                 zh=f"此操作需要权限 {permission}，您没有该权限。",
             )
         self.permission = permission
+
+
+class SecondFactorNeeded(NotAllowed):
+    """This takes a second factor: one to be set up first, or to be shown again, since the last time was too long ago."""
+
+    code = "SECOND_FACTOR_NEEDED"
+
+    def __init__(self, permission: str, *, enrol: bool) -> None:
+        super().__init__(permission)
+        if enrol:
+            self.message = "Set up a second factor first (beginSecondFactor, or beginPasskey)."
+            self.message_zh = "请先设置双重验证（beginSecondFactor 或 beginPasskey）。"
+        else:
+            self.message = "Show your second factor again first (verifySecondFactor); the last time was too long ago."
+            self.message_zh = "请先再次完成双重验证（verifySecondFactor），上次验证已过期。"
+        self.enrol = enrol
 
 
 class NotFound(Refusal):

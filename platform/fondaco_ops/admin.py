@@ -42,9 +42,12 @@ async def _admit(settings: Settings, args: argparse.Namespace) -> Secret[str]:
         await open_keyring(load_master_keys(settings))
         async with governing(CTX) as tx:
             if args.reset:
-                return (await identity.issue_password_reset(tx, CTX, email=args.email))[1]
-            role = PlatformRole.AUDITOR if args.auditor else PlatformRole.ADMIN
-            return (await identity.invite_platform_user(tx, CTX, email=args.email, name=args.name, role=role))[1]
+                _, token = await identity.issue_password_reset(tx, CTX, email=args.email)
+            else:
+                role = PlatformRole.AUDITOR if args.auditor else PlatformRole.ADMIN
+                _, token = await identity.invite_platform_user(tx, CTX, email=args.email, name=args.name, role=role)
+            assert token is not None, "no mail leaves from this process"
+            return token
     except Refusal as refusal:
         raise SettingError(refusal.message) from refusal
     finally:

@@ -152,7 +152,7 @@ class Mutation:
         """Asks somebody to work for the merchant. Needs the permission `members.edit`."""
         ctx = info.context.ctx
 
-        async def make() -> tuple[UUID, Secret[str]]:
+        async def make() -> tuple[UUID, Secret[str] | None]:
             return await identity.invite_member(tx, ctx, email=input.email, name=input.name, role=input.role)
 
         made, token = await shown_once(tx, ctx, repeat, make)
@@ -182,7 +182,7 @@ class Mutation:
         """Makes credentials of a machine that acts for the merchant, or for one of its buyers. Needs `clients.edit`."""
         ctx, buyer = info.context.ctx, input.customer_id
 
-        async def make() -> tuple[UUID, Secret[str]]:
+        async def make() -> tuple[UUID, Secret[str] | None]:
             if buyer is None:
                 client, secret = await identity.create_api_client(tx, ctx, name=input.name, scopes=input.scopes)
             else:
@@ -210,7 +210,7 @@ class Mutation:
         """Makes an account of one of the platform's own people. For the platform's admins."""
         ctx = info.context.ctx
 
-        async def make() -> tuple[UUID, Secret[str]]:
+        async def make() -> tuple[UUID, Secret[str] | None]:
             return await identity.invite_platform_user(tx, ctx, email=input.email, name=input.name, role=input.role)
 
         _, token = await shown_once(tx, ctx, repeat, make)
@@ -223,7 +223,7 @@ class Mutation:
         """Lets somebody who forgot their password choose another one. For the platform's admins."""
         ctx = info.context.ctx
 
-        async def make() -> tuple[UUID, Secret[str]]:
+        async def make() -> tuple[UUID, Secret[str] | None]:
             return await identity.issue_password_reset(tx, ctx, email=input.email)
 
         _, token = await shown_once(tx, ctx, repeat, make)

@@ -11,9 +11,9 @@ from fondaco_core.secret import Secret
 
 
 async def shown_once(
-    tx: Tx, ctx: Ctx, repeat: Repeat | None, make: Callable[[], Awaitable[tuple[UUID, Secret[str]]]]
+    tx: Tx, ctx: Ctx, repeat: Repeat | None, make: Callable[[], Awaitable[tuple[UUID, Secret[str] | None]]]
 ) -> tuple[UUID, str | None]:
-    """Makes something with a secret and answers its id and the secret; the second time the id alone."""
+    """Makes something with a secret and answers its id and the secret; the second time, or where it is mailed, the id alone."""
     if repeat is not None:
         kept = await claim(tx, ctx, key=repeat.key, operation=repeat.operation, input_hash=repeat.input_hash)
         if kept is not None:
@@ -21,4 +21,4 @@ async def shown_once(
     made, secret = await make()
     if repeat is not None:
         await store(tx, ctx, key=repeat.key, answer={"id": str(made)})
-    return made, secret.reveal()
+    return made, None if secret is None else secret.reveal()

@@ -235,7 +235,7 @@ class Mutation:
         """Enters a company that wants to be a merchant and invites its first owner. For the platform's admins."""
         ctx = info.context.ctx
 
-        async def make() -> tuple[UUID, Secret[str]]:
+        async def make() -> tuple[UUID, Secret[str] | None]:
             tenant_id = await tenancy.apply_tenant(tx, ctx, slug=input.slug, name=input.name, fee_bps=input.fee_bps)
             try:
                 _, token = await identity.invite_owner(

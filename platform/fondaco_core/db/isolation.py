@@ -17,14 +17,20 @@ ROLES = ("fondaco_tenant", "fondaco_trade", "fondaco_platform")
 # The tenant and the person of this transaction; null outside of one, which no row equals.
 CURRENT_TENANT = "nullif(current_setting('app.tenant_id', true), '')::uuid"
 CURRENT_USER = "nullif(current_setting('app.user_id', true), '')::uuid"
+# What a credential that is shown names before anybody is known: the hash of a token, an e-mail address.
+SHOWN_TOKEN = "decode(nullif(current_setting('app.token', true), ''), 'hex')"
+SHOWN_EMAIL = "nullif(current_setting('app.email', true), '')"
 
 
 @dataclass(frozen=True, slots=True)
 class Isolation:
     """How one table is guarded.
 
-    kind      "owned", "shared", or "global" (no policy: rows belong to nobody, or are looked up before a tenant is known)
+    kind      "owned", "shared", "person" (a row of a person, who may belong to several tenants: seen under `too`), or "global"
+              (no policy: rows belong to nobody, or are looked up before a tenant is known)
     parties   the columns of which one must be the current tenant
+    too       a further condition under which a row is one's own: for reading and writing, of persons for reading only
+    added     what a row of a person must be like that a tenant adds
     also      a further condition under which a row is visible, for reading only
     changeable  the state in which a row may still be changed, by anybody; empty for any
     reason    why a table is global, or why a grant or condition is unusual
@@ -37,6 +43,8 @@ class Isolation:
 
     kind: str = "owned"
     parties: tuple[str, ...] = ("tenant_id",)
+    too: str = ""
+    added: str = ""
     also: str = ""
     changeable: str = ""
     reason: str = ""
@@ -64,8 +72,19 @@ def statements_for(table: Table) -> list[str]:
     guard = isolation_of(table)
     name = f'"{table.name}"'
     ddl = [f"REVOKE ALL ON {name} FROM PUBLIC"]
-    if guard.kind != "global":
-        mine = " OR ".join(f"{party} = {CURRENT_TENANT}" for party in guard.parties)
+    if guard.kind == "person":
+        ddl += [
+            f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY",
+            f"ALTER TABLE {name} FORCE ROW LEVEL SECURITY",
+            f"CREATE POLICY seen ON {name} FOR SELECT TO fondaco_tenant, fondaco_trade USING ({guard.too})",
+            f"CREATE POLICY added ON {name} FOR INSERT TO fondaco_tenant WITH CHECK ({guard.added})",
+            f"CREATE POLICY platform ON {name} TO fondaco_platform USING (true) WITH CHECK (true)",
+            f"CREATE POLICY owner ON {name} TO fondaco_owner USING (true) WITH CHECK (true)",
+        ]
+    elif guard.kind != "global":
+        mine = " OR ".join(
+            [*(f"{party} = {CURRENT_TENANT}" for party in guard.parties), *([guard.too] if guard.too else [])]
+        )
         to = "fondaco_tenant" if guard.trade else "fondaco_tenant, fondaco_trade"
         ddl += [
             f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY",

@@ -18,9 +18,12 @@ Conflict
 """
 
 from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
 
 from fondaco_core import limits
 from fondaco_core.errors import Conflict, Invalid
+from fondaco_core.secret import Secret
 
 
 class WeakPassword(Invalid):
@@ -165,3 +168,111 @@ class LimitReached(Conflict):
             f"A merchant has at most {most} of these; remove one first.", zh=f"每个商户最多 {most} 个，请先删除一个。"
         )
         self.most = most
+
+
+class FactorKind(StrEnum):
+    """What somebody may show beside a password."""
+
+    APP = "APP"
+    PASSKEY = "PASSKEY"
+    RECOVERY_CODE = "RECOVERY_CODE"
+
+
+class SecondFactorRequired(Conflict):
+    """The password is right, and the account has a second factor: show it to go on."""
+
+    code = "SECOND_FACTOR_REQUIRED"
+
+    def __init__(self, challenge: Secret[str], kinds: Sequence[FactorKind], expires_at: datetime) -> None:
+        super().__init__("Show your second factor to go on.", zh="请完成双重验证后继续登录。")
+        self.challenge = challenge
+        self.kinds = list(kinds)
+        self.expires_at = expires_at
+
+
+class ChallengeInvalid(Invalid):
+    """The challenge is unknown, was used, was tried too often, or has expired; which of them is not told."""
+
+    code = "CHALLENGE_INVALID"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This step does not hold any more; begin again.", zh="该步骤已失效，请重新开始。", path=("challenge",)
+        )
+
+
+class WrongCode(Invalid):
+    """The code is wrong, was used already, or its time is over."""
+
+    code = "WRONG_CODE"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This code is wrong or was used already; wait for the next one.",
+            zh="验证码错误或已使用，请等待新的验证码。",
+            path=("code",),
+        )
+
+
+class SecondFactorExists(Conflict):
+    """There is a second factor of this kind; remove it first."""
+
+    code = "SECOND_FACTOR_EXISTS"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The account has an app of codes already; remove that one first.", zh="该账号已绑定验证器，请先移除。"
+        )
+
+
+class PasskeyInvalid(Invalid):
+    """What the device answered does not prove anything here; why is not told."""
+
+    code = "PASSKEY_INVALID"
+
+    def __init__(self) -> None:
+        super().__init__("This passkey does not fit; try again.", zh="通行密钥验证失败，请重试。", path=("credential",))
+
+
+class ProviderRefused(Invalid):
+    """Signing in by the provider did not work; what exactly was wrong with its answer is not told."""
+
+    code = "PROVIDER_REFUSED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Signing in by this provider did not work; begin again, or ask who keeps it.",
+            zh="通过该身份提供方登录失败，请重新开始或联系管理员。",
+        )
+
+
+class BadProvider(Invalid):
+    """A provider cannot be set up like this."""
+
+    code = "BAD_PROVIDER"
+
+    def __init__(self, field: str, message: str, zh: str) -> None:
+        super().__init__(message, zh=zh, path=(field,))
+
+
+class BadNetwork(Invalid):
+    """This is not a network, or there are too many."""
+
+    code = "BAD_NETWORK"
+
+    def __init__(self, text: str) -> None:
+        shown = text[:100]
+        super().__init__(
+            f"{shown!r} is no network such as 203.0.113.0/24 or 2001:db8::/32 (at most {limits.CLIENT_NETWORKS_MAX}).",
+            zh=f"{shown!r} 不是有效的网段，例如 203.0.113.0/24 或 2001:db8::/32（最多 {limits.CLIENT_NETWORKS_MAX} 个）。",
+            path=("networks",),
+        )
+
+
+class BadMoment(Invalid):
+    """A moment or a span of time that does not do here."""
+
+    code = "BAD_MOMENT"
+
+    def __init__(self, field: str, message: str, zh: str) -> None:
+        super().__init__(message, zh=zh, path=(field,))

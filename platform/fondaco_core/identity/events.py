@@ -57,3 +57,68 @@ class ApiClientRevoked(Event):
 
     name: ClassVar[str] = "client.revoked"
     api_client_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class SignedInElsewhere(Event):
+    """A person signed in with a browser or program that was not seen before."""
+
+    name: ClassVar[str] = "session.elsewhere"
+    session_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class InvitationMade(Event):
+    """An invitation waits to be sent."""
+
+    name: ClassVar[str] = "invitation.made"
+    invitation_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordResetMade(Event):
+    """A token for a new password waits to be sent."""
+
+    name: ClassVar[str] = "password_reset.made"
+    reset_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class FactorChanged(Event):
+    """A person has another second factor than before, or none, or used up a recovery code; `change` says which."""
+
+    name: ClassVar[str] = "account.factor_changed"
+    user_id: UUID
+    change: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApiClientRotated(Event):
+    """A machine has another secret."""
+
+    name: ClassVar[str] = "client.rotated"
+    api_client_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ApiClientEndsSoon(Event):
+    """The credentials of a machine end soon."""
+
+    name: ClassVar[str] = "client.ends_soon"
+    api_client_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class GlassBroken(Event):
+    """One of the platform's people looks at a tenant's side."""
+
+    name: ClassVar[str] = "break_glass.opened"
+    break_glass_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class GlassMended(Event):
+    """The platform's people do not look at a tenant's side any more."""
+
+    name: ClassVar[str] = "break_glass.ended"
+    break_glass_id: UUID

@@ -3,13 +3,14 @@
 A permission is `noun.verb`. Every `ctx.require("…")` of the system names one of PERMISSIONS (a contract test looks).
 """
 
+import ipaddress
 import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from fondaco_core import limits
-from fondaco_core.identity.errors import BadEmail, UnknownScope, WeakPassword
+from fondaco_core.identity.errors import BadEmail, BadNetwork, UnknownScope, WeakPassword
 
 # name → what it lets one do, in words that a merchant who hands out a role understands
 PERMISSIONS = {
@@ -51,6 +52,7 @@ PERMISSIONS = {
     "platform.catalog": "Keep the entitlement standards.",
     "platform.keys": "Rotate merchants' keys, and destroy those of merchants that have left.",
     "platform.wallets": "Record money that came in or went out.",
+    "platform.break_glass": "Look at one merchant's side for a while, with a reason, so that the merchant sees it.",
     # jobs
     "system.run": "Run the platform's own jobs.",
 }
@@ -117,6 +119,10 @@ PLATFORM_ROLE_PERMISSIONS = {
 }
 
 
+# Who breaks the glass sees what an auditor of the merchant sees: everything but a code, and changes nothing.
+BREAK_GLASS_PERMISSIONS = ROLE_PERMISSIONS[MemberRole.AUDITOR]
+
+
 class SessionKind(StrEnum):
     """Whose session it is."""
 
@@ -124,6 +130,7 @@ class SessionKind(StrEnum):
     PLATFORM_ADMIN = "PLATFORM_ADMIN"
     CUSTOMER = "CUSTOMER"
     API_CLIENT = "API_CLIENT"
+    BREAK_GLASS = "BREAK_GLASS"
 
 
 # What is left to buyers when their merchant does not trade: what they bought stays theirs.
@@ -181,8 +188,52 @@ def check_password(text: str) -> None:
         raise WeakPassword
 
 
+def checked_networks(texts: Iterable[str]) -> tuple[str, ...]:
+    """Networks as they are kept, once each; BadNetwork when one is none."""
+    found: dict[str, None] = {}
+    for place, text in enumerate(texts):
+        if place >= limits.CLIENT_NETWORKS_MAX:
+            raise BadNetwork(text)
+        try:
+            network = ipaddress.ip_network(text.strip(), strict=False)
+        except ValueError:
+            raise BadNetwork(text) from None
+        found[str(network)] = None
+    return tuple(found)
+
+
+def may_ask_from(ip: str | None, networks: Iterable[str]) -> bool:
+    """Whether an address lies in one of the networks; an IPv4 address is one also when it comes written as IPv6."""
+    try:
+        address = ipaddress.ip_address(ip or "")
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return any(address in ipaddress.ip_network(network) for network in networks)
+
+
+# Acts that a stolen session alone must not do: an account with a second factor shows it for them, and has lately.
+STEP_UP = frozenset(
+    {
+        "codes.reveal", "members.edit", "clients.edit", "platform.people", "platform.tenants", "platform.wallets",
+        "platform.break_glass",
+    }
+)  # fmt: skip
+
+
+def guarded_permissions(
+    permissions: frozenset[str], *, has_factor: bool, required: bool, verified_at: datetime | None, now: datetime
+) -> frozenset[str]:
+    """What somebody has to show a second factor for now: all, while they need one and have none; sensitive acts, after a while."""
+    if not has_factor:
+        return permissions if required else frozenset()
+    fresh = verified_at is not None and now - verified_at < timedelta(minutes=limits.SECOND_FACTOR_FRESH_MIN)
+    return frozenset() if fresh else permissions & STEP_UP
+
+
 def session_ends_at(kind: SessionKind, *, used_at: datetime, expires_at: datetime) -> datetime:
     """When a session ends unless it is used: people's after a while without use, all at their last moment."""
-    if kind is SessionKind.API_CLIENT:
+    if kind in {SessionKind.API_CLIENT, SessionKind.BREAK_GLASS}:
         return expires_at
     return min(expires_at, used_at + timedelta(hours=limits.SESSION_IDLE_HOURS))

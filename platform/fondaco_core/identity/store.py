@@ -8,8 +8,14 @@ ON CONFLICT (email) DO NOTHING
 """
 # Somebody who is asked in; with a password and a place among the platform's people only by ADD_USER, as the platform.
 INVITE_USER = """
-INSERT INTO user_account (id, email, name, locale, created_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (email) DO NOTHING
+INSERT INTO user_account (id, email, name, locale, created_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
 """
+# Whose address is named may be found by it, and whose token is shown by that (row level security).
+NAME_EMAIL = "SELECT set_config('app.email', $1, true)"
+SHOW_TOKEN = "SELECT set_config('app.token', $1, true)"  # noqa: S105 - a statement
+PERSON_BY_EMAIL = "SELECT id, disabled_at FROM user_account WHERE email = $1"
+OWN_NAME = "SELECT name FROM user_account WHERE id = $1"
+# As the platform: no merchant's transaction reads who may sign in, and how.
 USER_BY_EMAIL = "SELECT id, name, password_hash, platform_role, locale, disabled_at FROM user_account WHERE email = $1"
 USER_BY_ID = "SELECT id, email, name, password_hash, platform_role, locale, disabled_at FROM user_account WHERE id = $1"
 SET_PASSWORD = "UPDATE user_account SET password_hash = $2 WHERE id = $1"  # noqa: S105 - a statement
@@ -18,12 +24,12 @@ UPDATE user_account SET password_hash = $2, name = coalesce($3, name)
 WHERE id = $1 AND password_hash IS NULL AND platform_role IS NULL
 """  # noqa: S105
 
+EMAIL_VERIFIED = "UPDATE user_account SET email_verified_at = coalesce(email_verified_at, $2) WHERE id = $1"
 ADD_RESET = """
 INSERT INTO password_reset (id, token_hash, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)
 """
 FIND_RESET = """
-SELECT r.id, r.user_id FROM password_reset r JOIN user_account u ON u.id = r.user_id
-WHERE r.token_hash = $1 AND r.used_at IS NULL AND r.expires_at > $2 AND u.disabled_at IS NULL
+SELECT id, user_id, mailed_at FROM password_reset WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2
 """
 USE_RESET = "UPDATE password_reset SET used_at = $2 WHERE id = $1 AND used_at IS NULL"
 # A person has one token at a time: a new one ends those before, and so does a password that was chosen.
@@ -65,12 +71,82 @@ ADD_INVITATION = """
 INSERT INTO invitation (id, token_hash, tenant_id, member_id, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
 """
 FIND_INVITATION = """
-SELECT i.id, i.tenant_id, i.member_id, i.user_id, u.password_hash, u.platform_role
-FROM invitation i JOIN user_account u ON u.id = i.user_id
-WHERE i.token_hash = $1 AND i.used_at IS NULL AND i.expires_at > $2 AND u.disabled_at IS NULL
+SELECT id, tenant_id, member_id, user_id, mailed_at FROM invitation WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2
 """
 USE_INVITATION = "UPDATE invitation SET used_at = $2 WHERE id = $1 AND used_at IS NULL"
 END_INVITATIONS = "UPDATE invitation SET used_at = $2 WHERE member_id = $1 AND used_at IS NULL"
+
+# What people prove themselves with; as the platform, as all of this.
+
+FACTORS = """
+SELECT EXISTS (SELECT 1 FROM second_factor WHERE user_id = $1 AND confirmed_at IS NOT NULL) AS app,
+       EXISTS (SELECT 1 FROM passkey WHERE user_id = $1) AS passkey,
+       (SELECT count(*) FROM recovery_code WHERE user_id = $1 AND used_at IS NULL) AS codes_left
+"""
+FACTOR_REQUIRED = "SELECT second_factor_required FROM tenant WHERE id = $1"
+# Whether somebody was signed in with this browser or program lately, or never before anywhere.
+KNOWN_PLACE = """
+SELECT coalesce(bool_or(user_agent IS NOT DISTINCT FROM $2), true) FROM session WHERE user_id = $1
+"""
+PUT_FACTOR = """
+INSERT INTO second_factor (user_id, secret_sealed, created_at) VALUES ($1, $2, $3)
+ON CONFLICT (user_id) DO UPDATE SET secret_sealed = excluded.secret_sealed, created_at = excluded.created_at, step = 0
+WHERE second_factor.confirmed_at IS NULL
+"""
+FACTOR = "SELECT secret_sealed, confirmed_at, created_at FROM second_factor WHERE user_id = $1"
+CONFIRM_FACTOR = """
+UPDATE second_factor SET confirmed_at = $3, step = $2 WHERE user_id = $1 AND confirmed_at IS NULL AND step < $2
+"""
+# Of two who show the same code at the same moment one is right.
+TAKE_STEP = "UPDATE second_factor SET step = $2 WHERE user_id = $1 AND confirmed_at IS NOT NULL AND step < $2"
+REMOVE_FACTOR = "DELETE FROM second_factor WHERE user_id = $1"
+ADD_RECOVERY = (
+    "INSERT INTO recovery_code (code_hash, user_id, created_at) SELECT h, $2, $3 FROM unnest($1::bytea[]) AS c(h)"
+)
+REMOVE_RECOVERY = "DELETE FROM recovery_code WHERE user_id = $1"
+USE_RECOVERY = "UPDATE recovery_code SET used_at = $3 WHERE code_hash = $1 AND user_id = $2 AND used_at IS NULL"
+VERIFY_SESSION = "UPDATE session SET verified_at = $2 WHERE id = $1 AND revoked_at IS NULL"
+
+ADD_CHALLENGE = """
+INSERT INTO sign_in_challenge (id, purpose, user_id, tenant_id, provider_id, created_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+"""
+TRY_CHALLENGE = """
+UPDATE sign_in_challenge SET attempts = attempts + 1
+WHERE id = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > $3 AND attempts < $4
+RETURNING user_id, tenant_id, provider_id
+"""
+USE_CHALLENGE = """
+UPDATE sign_in_challenge SET used_at = $3 WHERE id = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > $3
+RETURNING user_id, tenant_id, provider_id
+"""
+SWEEP_CHALLENGES = "DELETE FROM sign_in_challenge WHERE expires_at < $1"
+
+ADD_PASSKEY = """
+INSERT INTO passkey (id, user_id, credential_id, public_key, sign_count, name, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT DO NOTHING
+"""
+LOCK_USER = "SELECT id FROM user_account WHERE id = $1 FOR UPDATE"
+PASSKEYS = """
+SELECT id, credential_id, name, created_at, last_used_at FROM passkey WHERE user_id = $1 ORDER BY created_at, id
+"""
+FIND_PASSKEY = """
+SELECT p.id, p.user_id, p.public_key, p.sign_count, u.platform_role FROM passkey p JOIN user_account u ON u.id = p.user_id
+WHERE p.credential_id = $1 AND u.disabled_at IS NULL
+"""
+# A counter that does not go up was copied; one that stays at 0 counts nothing.
+PASSKEY_USED = """
+UPDATE passkey SET sign_count = $2, last_used_at = $3 WHERE id = $1 AND (sign_count < $2 OR (sign_count = 0 AND $2 = 0))
+"""
+RENAME_PASSKEY = "UPDATE passkey SET name = $3 WHERE id = $1 AND user_id = $2"
+REMOVE_PASSKEY = "DELETE FROM passkey WHERE id = $1 AND user_id = $2"
+
+# Break glass
+
+GLASS_STANDING = """
+SELECT u.platform_role FROM break_glass g JOIN user_account u ON u.id = g.user_id
+WHERE g.id = $1 AND g.user_id = $2 AND g.ended_at IS NULL AND g.expires_at > $3 AND u.disabled_at IS NULL AND u.platform_role = 'ADMIN'
+"""
 
 # API clients
 
@@ -104,11 +180,12 @@ UNION ALL SELECT id, name FROM api_client WHERE id = ANY($1::uuid[])
 
 ADD_SESSION = """
 INSERT INTO session (id, token_hash, kind, tenant_id, user_id, member_id, customer_id, api_client_id, scopes,
-                     created_at, used_at, expires_at, ip, user_agent)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13)
+                     created_at, used_at, expires_at, ip, user_agent, verified_at, break_glass_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14, $15)
 """
 FIND_SESSION = """
-SELECT id, kind, tenant_id, user_id, member_id, customer_id, api_client_id, scopes, used_at, expires_at
+SELECT id, kind, tenant_id, user_id, member_id, customer_id, api_client_id, scopes, used_at, expires_at, verified_at,
+       break_glass_id
 FROM session WHERE token_hash = $1 AND revoked_at IS NULL
 """
 TOUCH_SESSION = "UPDATE session SET used_at = $2 WHERE id = $1 AND used_at < $3"
@@ -126,12 +203,20 @@ WHERE (user_id = $1 OR customer_id = $2) AND revoked_at IS NULL AND expires_at >
 """
 OWN_SESSION = _LIVE_OWN + " AND id = $5"
 LIST_SESSIONS = _LIVE_OWN + " AND ($5::uuid IS NULL OR id < $5) ORDER BY id DESC LIMIT $6"
-MEMBER_STANDING = """
-SELECT m.role, t.state FROM member m JOIN user_account u ON u.id = m.user_id JOIN tenant t ON t.id = m.tenant_id
+_HAS_FACTOR = """
+(EXISTS (SELECT 1 FROM second_factor f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL)
+ OR EXISTS (SELECT 1 FROM passkey p WHERE p.user_id = u.id)) AS has_factor
+"""
+USER_STANDING = f"""
+SELECT u.platform_role, {_HAS_FACTOR} FROM user_account u WHERE u.id = $1 AND u.disabled_at IS NULL
+"""
+MEMBER_STANDING = f"""
+SELECT m.role, t.state, t.second_factor_required, {_HAS_FACTOR} FROM member m JOIN user_account u ON u.id = m.user_id JOIN tenant t ON t.id = m.tenant_id
 WHERE m.id = $1 AND m.disabled_at IS NULL AND m.accepted_at IS NOT NULL AND u.disabled_at IS NULL
 """
 CLIENT_STANDING = """
-SELECT c.customer_id, t.state FROM api_client c JOIN tenant t ON t.id = c.tenant_id WHERE c.id = $1 AND c.revoked_at IS NULL
+SELECT c.customer_id, c.networks, t.state FROM api_client c JOIN tenant t ON t.id = c.tenant_id
+WHERE c.id = $1 AND c.revoked_at IS NULL AND c.suspended_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > $2)
 """
 
 # Attempts to sign in. Counted before the password is looked at, so that many at once do not slip through; keys in one

@@ -1,13 +1,20 @@
-"""Tables of identity: people, memberships, invitations, new passwords, API clients, sessions, attempts to sign in."""
+"""Tables of identity: people, memberships, invitations, new passwords, API clients, sessions, attempts to sign in.
+
+What people prove themselves with besides a password stands in tables_proofs.py.
+"""
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from fondaco_core.db import Base, TenantOwned, guarded
-from fondaco_core.db.isolation import CURRENT_USER
+from fondaco_core.db.isolation import CURRENT_USER, SHOWN_EMAIL, SHOWN_TOKEN
+from fondaco_core.identity import tables_proofs
+
+# Their tables are known wherever these are.
+PROOFS = (tables_proofs.SecondFactor, tables_proofs.RecoveryCode, tables_proofs.Passkey, tables_proofs.SignInChallenge)
 
 
 class UserAccount(Base):
@@ -19,10 +26,16 @@ class UserAccount(Base):
         CheckConstraint("email = lower(email)", name="email"),
         {
             "info": guarded(
-                kind="global",
-                reason="a person signs in before a tenant is known, and may belong to several",
-                # Who belongs to the platform is not for a merchant's transaction to say, whatever SQL it runs.
-                tenant="SELECT, INSERT (id, email, name, locale, created_at), UPDATE (name, password_hash)",
+                kind="person",
+                reason="a person may belong to several tenants; each sees its own people, oneself, and whose address it names",
+                too=(
+                    f"id = {CURRENT_USER} OR email = {SHOWN_EMAIL}"  # noqa: S608 - a condition of constants
+                    " OR EXISTS (SELECT 1 FROM member m WHERE m.user_id = user_account.id)"
+                ),
+                added="platform_role IS NULL AND password_hash IS NULL",
+                # Who belongs to the platform, and by which password a person signs in, is nothing that a merchant's
+                # transaction reads or says, whatever SQL it runs.
+                tenant="SELECT (id, email, name, locale, created_at, disabled_at), INSERT (id, email, name, locale, created_at)",
                 trade_grant="SELECT (id, name)",
                 platform="SELECT, INSERT, UPDATE",
             )
@@ -37,6 +50,8 @@ class UserAccount(Base):
     locale: Mapped[str] = mapped_column(server_default=text("'en'"))
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
+    # When a mail that was sent to the address came back as a token.
+    email_verified_at: Mapped[datetime | None]
 
 
 class Member(TenantOwned):
@@ -93,6 +108,7 @@ class Invitation(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+    mailed_at: Mapped[datetime | None]
 
 
 class PasswordReset(Base):
@@ -118,6 +134,7 @@ class PasswordReset(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+    mailed_at: Mapped[datetime | None]
 
 
 class ApiClient(TenantOwned):
@@ -126,7 +143,7 @@ class ApiClient(TenantOwned):
     __tablename__ = "api_client"
     __table_args__ = (
         Index("ix_api_client_owner", "tenant_id", "customer_id"),
-        {"info": guarded(trade_grant="SELECT", hidden=("secret_hash",))},
+        {"info": guarded(trade_grant="SELECT", hidden=("secret_hash", "previous_hash"))},
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -138,6 +155,17 @@ class ApiClient(TenantOwned):
     created_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    # Where it may ask from, as networks; from anywhere when there are none.
+    networks: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    expires_at: Mapped[datetime | None]
+    # The secret before the last rotation, and until when it still counts.
+    previous_hash: Mapped[bytes | None]
+    previous_until: Mapped[datetime | None]
+    # While its buyer is blocked, and until its buyer has agreed to it.
+    suspended_at: Mapped[datetime | None]
+    awaits_consent: Mapped[bool] = mapped_column(server_default=false())
+    # When it was told that it ends soon.
+    noticed_at: Mapped[datetime | None]
 
 
 class Session(Base):
@@ -145,14 +173,14 @@ class Session(Base):
 
     __tablename__ = "session"
     __table_args__ = (
-        CheckConstraint("kind IN ('MEMBER', 'PLATFORM_ADMIN', 'CUSTOMER', 'API_CLIENT')", name="kind"),
+        CheckConstraint("kind IN ('MEMBER', 'PLATFORM_ADMIN', 'CUSTOMER', 'API_CLIENT', 'BREAK_GLASS')", name="kind"),
         Index("ix_session_expires_at", "expires_at"),
         Index("ix_session_user_id", "user_id"),
         {
             "info": guarded(
-                kind="global",
-                reason="looked up by the hash of its token before a tenant is known",
-                tenant="SELECT, INSERT, UPDATE",
+                too=f"user_id = {CURRENT_USER} OR token_hash = {SHOWN_TOKEN}",
+                reason="the platform's people have no tenant; a token is shown before a tenant is known; people end their sessions",
+                tenant="SELECT, INSERT, UPDATE (used_at, revoked_at, verified_at)",
                 trade_grant="SELECT",
                 platform="SELECT, INSERT, UPDATE, DELETE",
                 hidden=("token_hash",),
@@ -175,6 +203,9 @@ class Session(Base):
     revoked_at: Mapped[datetime | None]
     ip: Mapped[str | None]
     user_agent: Mapped[str | None]
+    # When a second factor was last shown in this session.
+    verified_at: Mapped[datetime | None]
+    break_glass_id: Mapped[UUID | None] = mapped_column(ForeignKey("break_glass.id"))
 
 
 class SignInAttempt(Base):

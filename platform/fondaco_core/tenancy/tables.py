@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, text
+from sqlalchemy import CheckConstraint, ForeignKey, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from fondaco_core.db import Base, guarded
@@ -19,7 +19,7 @@ class Tenant(Base):
         {
             "info": guarded(
                 parties=("id",),
-                tenant="SELECT, UPDATE (name, version)",
+                tenant="SELECT, UPDATE (name, version, second_factor_required)",
                 trade_grant="SELECT",
                 trade=True,
                 platform="SELECT, INSERT, UPDATE",
@@ -37,6 +37,8 @@ class Tenant(Base):
     applied_at: Mapped[datetime]
     decided_at: Mapped[datetime | None]
     reason: Mapped[str | None]
+    # Whether its people do nothing here before they have a second factor.
+    second_factor_required: Mapped[bool] = mapped_column(server_default=false())
     version: Mapped[int] = mapped_column(server_default=text("1"))
 
 

@@ -39,3 +39,27 @@ class Customer(TenantOwned):
     created_at: Mapped[datetime]
     blocked_at: Mapped[datetime | None]
     blocked_reason: Mapped[str | None]
+    # When somebody who reads what is sent to the contact said so.
+    contact_verified_at: Mapped[datetime | None]
+
+
+class CustomerProof(TenantOwned):
+    """A one-time token that was sent to a buyer's contact: to prove that it is theirs, or to choose a password anew."""
+
+    __tablename__ = "customer_proof"
+    __table_args__ = (
+        CheckConstraint("purpose IN ('VERIFY', 'RESET')", name="purpose"),
+        Index("ix_customer_proof_customer_id", "customer_id"),
+        Index("ix_customer_proof_expires_at", "expires_at"),
+        {"info": guarded(trade_grant="", platform="SELECT, DELETE", hidden=("token_hash",))},
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    token_hash: Mapped[bytes] = mapped_column(unique=True)
+    customer_id: Mapped[UUID]
+    purpose: Mapped[str]
+    locale: Mapped[str]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    mailed_at: Mapped[datetime | None]

@@ -248,9 +248,10 @@ async def test_a_colleague_may_not_end_ones_sessions() -> None:
 
 
 async def test_nobody_reads_a_token_out_of_the_database() -> None:
-    _, started = await start_member(await make_tenant())
+    tenant_id = await make_tenant()
+    _, started = await start_member(tenant_id)
 
-    async with reading(Ctx()) as tx:
+    async with reading(Ctx(tenant_id=tenant_id)) as tx:
         row = await tx.fetchrow("SELECT * FROM session WHERE id = $1", started.id)
 
     assert row is not None

@@ -7,31 +7,36 @@ still act. A process believes what it read for limits.CREDENTIAL_CACHE_S: so lon
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from fondaco_core import clock, limits
 from fondaco_core.context import ActorKind, Ctx
 from fondaco_core.crypto import hash_token, is_token
-from fondaco_core.db import reading, transaction
+from fondaco_core.db import governing, reading, transaction
 from fondaco_core.errors import Unauthenticated
 from fondaco_core.identity import store
 from fondaco_core.identity.errands.tokens import ORDER_TOKEN, read_order_token
 from fondaco_core.identity.rules import (
+    BREAK_GLASS_PERMISSIONS,
     BUYER_PERMISSIONS,
     PLATFORM_ROLE_PERMISSIONS,
     ROLE_PERMISSIONS,
     MemberRole,
     PlatformRole,
     SessionKind,
+    guarded_permissions,
+    may_ask_from,
     permissions_in_state,
     permissions_of_scopes,
     session_ends_at,
 )
+from fondaco_core.identity.ways import ways
 from fondaco_core.ids import CustomerId, TenantId
 from fondaco_core.secret import Secret
 from fondaco_core.tenancy import state_of
 
-# By the hash of the token: the asker, and until when to believe it.
-_believed: dict[bytes, tuple[Ctx, datetime]] = {}
+# By the hash of the token: the asker, until when to believe it, and the networks it may be shown from.
+_believed: dict[bytes, tuple[Ctx, datetime, tuple[str, ...]]] = {}
 
 
 async def authenticate_bearer(token: Secret[str], stranger: Ctx) -> Ctx:
@@ -63,6 +68,12 @@ def forget(token_hash: bytes) -> None:
     _believed.pop(token_hash, None)
 
 
+def forget_session(session_id: UUID | None) -> None:
+    """Makes this process look again, for a session that it has just changed."""
+    for token_hash in [known for known, (ctx, *_) in _believed.items() if ctx.session_id == session_id]:
+        _believed.pop(token_hash, None)
+
+
 async def _asker(token_hash: bytes, stranger: Ctx) -> Ctx:
     now = clock.now()
     believed = _believed.get(token_hash)
@@ -71,14 +82,17 @@ async def _asker(token_hash: bytes, stranger: Ctx) -> Ctx:
         if len(_believed) >= limits.CREDENTIALS_CACHED_MAX:
             _believed.clear()
         _believed[token_hash] = believed
+    if believed[2] and not may_ask_from(stranger.ip, believed[2]):
+        raise Unauthenticated
     return replace(
         believed[0],
         request_id=stranger.request_id, ip=stranger.ip, user_agent=stranger.user_agent, locale=stranger.locale,
     )  # fmt: skip
 
 
-async def _look(token_hash: bytes, now: datetime) -> tuple[Ctx, datetime]:
+async def _look(token_hash: bytes, now: datetime) -> tuple[Ctx, datetime, tuple[str, ...]]:
     async with reading(Ctx()) as tx:
+        await tx.fetchval(store.SHOW_TOKEN, token_hash.hex())
         session = await tx.fetchrow(store.FIND_SESSION, token_hash)
     if session is None:
         raise Unauthenticated
@@ -86,34 +100,23 @@ async def _look(token_hash: bytes, now: datetime) -> tuple[Ctx, datetime]:
     ends = session_ends_at(kind, used_at=session["used_at"], expires_at=session["expires_at"])
     if ends <= now:
         raise Unauthenticated
-    asker = await _standing(kind, session)
+    asker, networks = await _standing(kind, session)
     if not asker.permissions:
         raise Unauthenticated
     if session["used_at"] < now - timedelta(seconds=limits.SESSION_TOUCH_S):
-        async with transaction(Ctx()) as tx:
+        async with transaction(asker) as tx:
             await tx.execute(store.TOUCH_SESSION, session["id"], now, now)
-    return asker, min(ends, now + timedelta(seconds=limits.CREDENTIAL_CACHE_S))
+    return asker, min(ends, now + timedelta(seconds=limits.CREDENTIAL_CACHE_S)), networks
 
 
-async def _standing(kind: SessionKind, session: Any) -> Ctx:
-    """The asker with what they may do now; Unauthenticated when they are gone."""
+async def _standing(kind: SessionKind, session: Any) -> tuple[Ctx, tuple[str, ...]]:
+    """The asker with what they may do now, and the networks they may ask from; Unauthenticated when they are gone."""
     tenant_id = None if session["tenant_id"] is None else TenantId(session["tenant_id"])
     base = Ctx(tenant_id=tenant_id, session_id=session["id"])
+    if kind in {SessionKind.PLATFORM_ADMIN, SessionKind.MEMBER, SessionKind.BREAK_GLASS}:
+        return await _standing_of_person(base, kind, session), ()
     async with reading(base) as tx:
         match kind:
-            case SessionKind.PLATFORM_ADMIN:
-                row = await tx.fetchrow(store.USER_BY_ID, session["user_id"])
-                if row is None or row["disabled_at"] is not None or row["platform_role"] is None:
-                    raise Unauthenticated
-                permissions = PLATFORM_ROLE_PERMISSIONS[PlatformRole(row["platform_role"])]
-                return replace(
-                    base, actor=ActorKind.PLATFORM_ADMIN, actor_id=session["user_id"], permissions=permissions
-                )
-            case SessionKind.MEMBER:
-                row = await tx.fetchrow(store.MEMBER_STANDING, session["member_id"])
-                if row is None:
-                    raise Unauthenticated
-                return member_ctx(base, session["user_id"], MemberRole(row["role"]), row["state"])
             case SessionKind.CUSTOMER:
                 assert tenant_id is not None
                 state = await state_of(tx, tenant_id)
@@ -123,9 +126,9 @@ async def _standing(kind: SessionKind, session: Any) -> Ctx:
                     base, actor=ActorKind.CUSTOMER, actor_id=session["customer_id"],
                     customer_id=CustomerId(session["customer_id"]),
                 )  # fmt: skip
-                return _with(buyer, BUYER_PERMISSIONS, state)
-            case SessionKind.API_CLIENT:
-                row = await tx.fetchrow(store.CLIENT_STANDING, session["api_client_id"])
+                return _with(buyer, BUYER_PERMISSIONS, state), ()
+            case _:
+                row = await tx.fetchrow(store.CLIENT_STANDING, session["api_client_id"], clock.now())
                 if row is None:
                     raise Unauthenticated
                 customer_id = row["customer_id"]
@@ -134,12 +137,62 @@ async def _standing(kind: SessionKind, session: Any) -> Ctx:
                     base, actor=ActorKind.API_CLIENT, actor_id=session["api_client_id"],
                     customer_id=None if customer_id is None else CustomerId(customer_id),
                 )  # fmt: skip
-                return _with(machine, scoped, row["state"])
+                return _with(machine, scoped, row["state"]), tuple(row["networks"])
 
 
-def member_ctx(base: Ctx, user_id: Any, role: MemberRole, state: str) -> Ctx:
+async def _standing_of_person(base: Ctx, kind: SessionKind, session: Any) -> Ctx:
+    """The same for people, read as the platform: who they are is nothing that a merchant's transaction reads."""
+    user_id, verified_at = session["user_id"], session["verified_at"]
+    async with governing(replace(base, actor_id=user_id)) as tx:
+        if kind is SessionKind.MEMBER:
+            row = await tx.fetchrow(store.MEMBER_STANDING, session["member_id"])
+        elif kind is SessionKind.PLATFORM_ADMIN:
+            row = await tx.fetchrow(store.USER_STANDING, user_id)
+        else:
+            row = await tx.fetchrow(store.GLASS_STANDING, session["break_glass_id"], user_id, clock.now())
+    if row is None or (kind is not SessionKind.MEMBER and row["platform_role"] is None):
+        raise Unauthenticated
+    match kind:
+        case SessionKind.MEMBER:
+            return member_ctx(
+                base, user_id, MemberRole(row["role"]), row["state"], has_factor=row["has_factor"],
+                required=row["second_factor_required"], verified_at=verified_at,
+            )  # fmt: skip
+        case SessionKind.PLATFORM_ADMIN:
+            role = PlatformRole(row["platform_role"])
+            return person_ctx(base, user_id, role, has_factor=row["has_factor"], verified_at=verified_at)
+        case _:
+            return replace(base, actor=ActorKind.BREAK_GLASS, actor_id=user_id, permissions=BREAK_GLASS_PERMISSIONS)
+
+
+def person_ctx(base: Ctx, user_id: UUID, role: PlatformRole, *, has_factor: bool, verified_at: datetime | None) -> Ctx:
+    """One of the platform's own people as an asker; but on one's own machine they need a second factor."""
+    permissions, required = PLATFORM_ROLE_PERMISSIONS[role], ways().platform_needs_factor
+    guarded = guarded_permissions(
+        permissions, has_factor=has_factor, required=required, verified_at=verified_at, now=clock.now()
+    )
+    return replace(
+        base, actor=ActorKind.PLATFORM_ADMIN, actor_id=user_id, permissions=permissions, guarded=guarded,
+        enrol=required and not has_factor,
+    )  # fmt: skip
+
+
+def member_ctx(
+    base: Ctx,
+    user_id: UUID,
+    role: MemberRole,
+    state: str,
+    *,
+    has_factor: bool = False,
+    required: bool = False,
+    verified_at: datetime | None = None,
+) -> Ctx:
     """A member of a tenant in that state as an asker."""
-    return _with(replace(base, actor=ActorKind.MEMBER, actor_id=user_id), ROLE_PERMISSIONS[role], state)
+    found = _with(replace(base, actor=ActorKind.MEMBER, actor_id=user_id), ROLE_PERMISSIONS[role], state)
+    guarded = guarded_permissions(
+        found.permissions, has_factor=has_factor, required=required, verified_at=verified_at, now=clock.now()
+    )
+    return replace(found, guarded=guarded, enrol=required and not has_factor)
 
 
 def _with(asker: Ctx, permissions: frozenset[str], state: str) -> Ctx:

@@ -6,14 +6,22 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from fondaco_core import audit, clock, limits, outbox
+from fondaco_core import audit, clock, limits, mail, outbox
 from fondaco_core.context import ActorKind, Ctx
-from fondaco_core.crypto import hash_token, new_token
+from fondaco_core.crypto import hash_token
 from fondaco_core.db import Tx
 from fondaco_core.errors import NotFound, StaleVersion
 from fondaco_core.identity import store
+from fondaco_core.identity.derived import derived_token
 from fondaco_core.identity.errors import AlreadyMember, EmailTaken, LastOwner, LimitReached, RoleTooHigh
-from fondaco_core.identity.events import MemberInvited, MemberJoined, MemberRemoved, MemberRoleChanged
+from fondaco_core.identity.events import (
+    InvitationMade,
+    MemberInvited,
+    MemberJoined,
+    MemberRemoved,
+    MemberRoleChanged,
+    PasswordResetMade,
+)
 from fondaco_core.identity.rules import MemberRole, PlatformRole, may_grant, normalised_email
 from fondaco_core.identity.service.sessions import end_sessions
 from fondaco_core.ids import MemberId, TenantId, UserId, new_id
@@ -66,17 +74,17 @@ async def create_user(
 
 async def invite_platform_user(
     tx: Tx, ctx: Ctx, *, email: str, name: str, role: PlatformRole
-) -> tuple[UserId, Secret[str]]:
+) -> tuple[UserId, Secret[str] | None]:
     """Makes an account of one of the platform's own people; with the token, shown once, they choose a password.
 
     Raises BadEmail, EmailTaken.
     """
     ctx.require("platform.people")
     user_id = await create_user(tx, ctx, email=email, name=name, platform_role=role)
-    return user_id, await _issue_reset(tx, ctx, user_id)
+    return user_id, _unless_mailed(await issue_reset(tx, ctx, user_id))
 
 
-async def issue_password_reset(tx: Tx, ctx: Ctx, *, email: str) -> tuple[UserId, Secret[str]]:
+async def issue_password_reset(tx: Tx, ctx: Ctx, *, email: str) -> tuple[UserId, Secret[str] | None]:
     """Lets a person who forgot their password choose another one; the token is shown once, and ends those before.
 
     The platform's people do it, not a merchant's: the account may be a member elsewhere. Raises BadEmail, NotFound.
@@ -85,7 +93,7 @@ async def issue_password_reset(tx: Tx, ctx: Ctx, *, email: str) -> tuple[UserId,
     user = await tx.fetchrow(store.USER_BY_EMAIL, normalised_email(email))
     if user is None or user["disabled_at"] is not None:
         raise NotFound("account", path=("email",))
-    return UserId(user["id"]), await _issue_reset(tx, ctx, UserId(user["id"]))
+    return UserId(user["id"]), _unless_mailed(await issue_reset(tx, ctx, UserId(user["id"])))
 
 
 async def create_member(tx: Tx, ctx: Ctx, *, tenant_id: TenantId, user_id: UserId, role: MemberRole) -> MemberId:
@@ -105,13 +113,17 @@ async def create_member(tx: Tx, ctx: Ctx, *, tenant_id: TenantId, user_id: UserI
     return member_id
 
 
-async def invite_owner(tx: Tx, ctx: Ctx, *, tenant_id: TenantId, email: str, name: str) -> tuple[MemberId, Secret[str]]:
+async def invite_owner(
+    tx: Tx, ctx: Ctx, *, tenant_id: TenantId, email: str, name: str
+) -> tuple[MemberId, Secret[str] | None]:
     """Asks the first person of a new tenant in as its owner; the token is shown once. Raises BadEmail, AlreadyMember."""
     ctx.require("platform.tenants")
     return await _invite(tx, ctx, tenant_id=tenant_id, email=email, name=name, role=MemberRole.OWNER)
 
 
-async def invite_member(tx: Tx, ctx: Ctx, *, email: str, name: str, role: MemberRole) -> tuple[MemberId, Secret[str]]:
+async def invite_member(
+    tx: Tx, ctx: Ctx, *, email: str, name: str, role: MemberRole
+) -> tuple[MemberId, Secret[str] | None]:
     """Asks a person to work for the tenant; the token, shown once, lets them accept and choose a password.
 
     Whether the person has an account elsewhere is not told. Raises BadEmail, RoleTooHigh, AlreadyMember, LimitReached.
@@ -195,8 +207,8 @@ async def find_own_name(tx: Tx, ctx: Ctx) -> str | None:
     """The asking person's own name, or None for whoever is not one of the console's people."""
     if ctx.actor not in {ActorKind.MEMBER, ActorKind.PLATFORM_ADMIN}:
         return None
-    row = await tx.fetchrow(store.USER_BY_ID, ctx.actor_id)
-    return None if row is None else str(row["name"])
+    name = await tx.fetchval(store.OWN_NAME, ctx.actor_id)
+    return None if name is None else str(name)
 
 
 async def actor_names(tx: Tx, ctx: Ctx, ids: Sequence[UUID]) -> dict[UUID, str]:
@@ -205,12 +217,20 @@ async def actor_names(tx: Tx, ctx: Ctx, ids: Sequence[UUID]) -> dict[UUID, str]:
     return {row["id"]: row["name"] for row in await tx.fetch(store.ACTOR_NAMES, list(ids))}
 
 
-async def _issue_reset(tx: Tx, ctx: Ctx, user_id: UserId) -> Secret[str]:
-    now, token = clock.now(), new_token("reset")
+def _unless_mailed(token: Secret[str]) -> Secret[str] | None:
+    """What its maker is shown: nothing where mail goes out, since then it goes to whom it is for and to nobody else."""
+    return None if mail.configured() else token
+
+
+async def issue_reset(tx: Tx, ctx: Ctx, user_id: UserId) -> Secret[str]:
+    """Makes the token itself, for use cases that have seen to who may; it ends those before."""
+    now, reset_id = clock.now(), new_id()
+    token = derived_token("reset", reset_id)
     await tx.execute(store.END_RESETS, user_id, now)
     ends = now + timedelta(hours=limits.INVITATION_HOURS)
-    await tx.execute(store.ADD_RESET, new_id(), hash_token(token), user_id, now, ends)
+    await tx.execute(store.ADD_RESET, reset_id, hash_token(token), user_id, now, ends)
     await audit.record(tx, ctx, "user.reset_issued", subject_kind="user", subject_id=user_id)
+    await outbox.announce(tx, (None, PasswordResetMade(reset_id)))
     return token
 
 
@@ -230,15 +250,17 @@ def _refuse_last_owner(leaving: Any, members: Sequence[Any]) -> None:
 
 async def _invite(
     tx: Tx, ctx: Ctx, *, tenant_id: TenantId, email: str, name: str, role: MemberRole
-) -> tuple[MemberId, Secret[str]]:
+) -> tuple[MemberId, Secret[str] | None]:
     address, now = normalised_email(email), clock.now()
     await tx.execute(store.INVITE_USER, new_id(), address, checked_name(name), ctx.locale, now)
-    user = await tx.fetchrow(store.USER_BY_EMAIL, address)
+    await tx.fetchval(store.NAME_EMAIL, address)
+    user = await tx.fetchrow(store.PERSON_BY_EMAIL, address)
     assert user is not None
     member_id = await _seat(tx, tenant_id, UserId(user["id"]), role, accepted_at=None)
-    token = new_token("invite")
+    invitation_id = new_id()
+    token = derived_token("invite", invitation_id)
     await tx.execute(
-        store.ADD_INVITATION, new_id(), hash_token(token), tenant_id, member_id, user["id"], now,
+        store.ADD_INVITATION, invitation_id, hash_token(token), tenant_id, member_id, user["id"], now,
         now + timedelta(hours=limits.INVITATION_HOURS),
     )  # fmt: skip
     await audit.record(
@@ -250,8 +272,10 @@ async def _invite(
         tenant_id=tenant_id,
         detail={"role": role.value},
     )
-    await outbox.announce(tx, (tenant_id, MemberInvited(member_id, role.value)))
-    return member_id, token
+    await outbox.announce(
+        tx, (tenant_id, MemberInvited(member_id, role.value)), (tenant_id, InvitationMade(invitation_id))
+    )
+    return member_id, _unless_mailed(token)
 
 
 async def _seat(

@@ -55,16 +55,20 @@ async def start_session(
     customer_id: CustomerId | None = None,
     api_client_id: ApiClientId | None = None,
     scopes: tuple[str, ...] = (),
+    verified_at: datetime | None = None,
+    break_glass_id: UUID | None = None,
+    ends: datetime | None = None,
 ) -> Started:
     """Begins a session of somebody whose credentials were right; `ctx` says from where."""
     now = clock.now()
     machine = kind is SessionKind.API_CLIENT
     token = new_token("access" if machine else "session")
-    ends = now + (timedelta(seconds=limits.ACCESS_TOKEN_S) if machine else timedelta(hours=limits.SESSION_MAX_HOURS))
+    most = timedelta(seconds=limits.ACCESS_TOKEN_S) if machine else timedelta(hours=limits.SESSION_MAX_HOURS)
+    ends = now + most if ends is None else min(ends, now + most)
     session_id = SessionId(new_id())
     await tx.execute(
         store.ADD_SESSION, session_id, hash_token(token), kind.value, tenant_id, user_id, member_id, customer_id,
-        api_client_id, list(scopes), now, ends, ctx.ip, ctx.user_agent,
+        api_client_id, list(scopes), now, ends, ctx.ip, ctx.user_agent, verified_at, break_glass_id,
     )  # fmt: skip
     return Started(session_id, token, ends)
 
@@ -121,7 +125,13 @@ async def forget_ended(tx: Tx, ctx: Ctx) -> int:
     """
     ctx.require("system.run")
     before = clock.now() - timedelta(hours=limits.ENDED_KEPT_HOURS)
-    sweeps = (store.SWEEP_SESSIONS, store.SWEEP_INVITATIONS, store.SWEEP_RESETS, store.SWEEP_ATTEMPTS)
+    sweeps = (
+        store.SWEEP_SESSIONS,
+        store.SWEEP_INVITATIONS,
+        store.SWEEP_RESETS,
+        store.SWEEP_ATTEMPTS,
+        store.SWEEP_CHALLENGES,
+    )
     return sum([await tx.execute(sweep, before) for sweep in sweeps])
 
 
