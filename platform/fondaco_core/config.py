@@ -49,6 +49,9 @@ class Settings:
     # How mail leaves, and the address it comes from (fondaco_core.mail). Without it nothing is mailed, and deliveries say so.
     mail_url: Secret[str] | None = None
     mail_from: str = ""
+    # A gateway for text messages (fondaco_tenants.delivery.adapters.http_messenger), and what lets us in there.
+    sms_url: Secret[str] | None = None
+    sms_token: Secret[str] | None = None
 
     def require_database_url(self) -> Secret[str]:
         """The owner's URL, or a refusal that names the variable."""
@@ -101,6 +104,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         reachable_networks=_networks(env),
         mail_url=_url(env, "FONDACO_MAIL_URL", ("smtp", "smtps")),
         mail_from=env.get("FONDACO_MAIL_FROM", "").strip(),
+        sms_url=_url(env, "FONDACO_SMS_URL", ("https", "http")),
+        sms_token=_secret(env, "FONDACO_SMS_TOKEN", least=16),
     )
 
 

@@ -10,7 +10,7 @@ import dramatiq
 from dramatiq import Broker, Middleware, Worker
 from dramatiq.asyncio import EventLoopThread, get_event_loop_thread
 
-from fondaco_core import logs, mail
+from fondaco_core import logs, mail, traces
 from fondaco_core.config import Settings, read_settings
 from fondaco_core.crypto import load_master_keys
 from fondaco_core.db import close_database, open_database
@@ -18,6 +18,7 @@ from fondaco_core.errors import FondacoError, SettingError
 from fondaco_core.http import close_http, open_http
 from fondaco_core.keyring import close_keyring, open_keyring
 from fondaco_core.outbox import Note
+from fondaco_tenants import delivery
 from fondaco_workers import metrics
 from fondaco_workers.actor import ACTORS
 from fondaco_workers.broker import QUEUE, QueueBroker, make_broker
@@ -43,7 +44,9 @@ class Life(Middleware):
         try:
             metrics.show(self._settings, lambda: loop_answers(loop.loop))
             mail.open_mail(self._settings)
+            delivery.open_ways(self._settings)
             open_http(self._settings)
+            traces.open_traces(self._settings, process="worker")
             loop.run_coroutine(_open(self._settings))
         except FondacoError as refusal:
             loop.stop()  # type: ignore[no-untyped-call]
@@ -52,6 +55,7 @@ class Life(Middleware):
     def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
         """Closes them again."""
         _loop().run_coroutine(_close())
+        traces.close_traces()
 
 
 def _loop() -> EventLoopThread:

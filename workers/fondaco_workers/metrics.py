@@ -56,7 +56,8 @@ def show(settings: Settings, alive: Callable[[], bool]) -> None:
 
     def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         if environ["PATH_INFO"] != "/healthz":
-            return metrics(environ, start_response)
+            found: Iterable[bytes] = metrics(environ, start_response)
+            return found
         well = alive()
         start_response("200 OK" if well else "503 Service Unavailable", [("Content-Type", "text/plain")])
         return [b"alive\n" if well else b"stuck\n"]

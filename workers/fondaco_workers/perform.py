@@ -5,7 +5,9 @@ import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 
-from fondaco_core import limits, outbox
+from opentelemetry.trace import SpanKind
+
+from fondaco_core import limits, outbox, traces
 from fondaco_core.context import system_ctx
 from fondaco_core.db import governing
 from fondaco_core.errors import Bug, Outage
@@ -89,8 +91,14 @@ async def _perform(actor: Actor[...], note: Note) -> str:
 async def _attempt(actor: Actor[...], task: Task) -> Exception | None:
     """Runs the work once and returns what went wrong; logs it without payload and without the error's text."""
     try:
-        async with _kept(task):
-            await actor.perform(task.tenant_id, task.payload)
+        with traces.span(
+            f"task {actor.name}",
+            {"fondaco.attempt": task.attempt},
+            kind=SpanKind.CONSUMER,
+            parent=task.payload.get(traces.TRACEPARENT),
+        ):
+            async with _kept(task):
+                await actor.perform(task.tenant_id, task.payload)
     except Exception as error:  # noqa: BLE001 - the edge: work may fail in any way, and is tried again
         level = log.error if isinstance(error, (Bug, AssertionError)) else log.warning
         level("task.failed", actor=task.actor, task=task.id, attempt=task.attempt, exc_info=error)

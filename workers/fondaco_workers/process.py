@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 
-from fondaco_core import limits, logs
+from fondaco_core import limits, logs, traces
 from fondaco_core.config import Settings, read_settings
 from fondaco_core.db import close_database, open_database
 from fondaco_core.errors import FondacoError
@@ -26,12 +26,14 @@ def run_rounds(name: str, prepare: Callable[[Settings], Round]) -> int:
         logs.configure(settings.log_level)
         pulse = Pulse()
         metrics.show(settings, pulse.felt)
+        traces.open_traces(settings, process=name)
         open_database(settings)
         round_ = prepare(settings)
     except FondacoError as refusal:
         sys.stderr.write(f"fondaco: {refusal}\n")
         return 2
     asyncio.run(_go_round(name, round_, pulse))
+    traces.close_traces()
     return 0
 
 

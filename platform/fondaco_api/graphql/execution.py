@@ -18,7 +18,7 @@ from fondaco_api.graphql.executor import Executor, is_awaitable
 from fondaco_api.graphql.guards import check_cost, objects_in
 from fondaco_api.graphql.memory import Kept, Memory
 from fondaco_api.http import metrics
-from fondaco_core import limits
+from fondaco_core import limits, traces
 from fondaco_core.context import ActorKind
 
 PREFIX = "sha256:"
@@ -92,7 +92,8 @@ class Engine:
         except Rejected as rejected:
             answer = _refused(rejected.errors, context)
         else:
-            answer, objects = await self._remembered(document, operation, asked, context)
+            with traces.span(f"graphql {kind} {label}"):
+                answer, objects = await self._remembered(document, operation, asked, context)
             # The answer itself is an object, too, and costs nothing.
             actual = max(1, objects - 1 + operation.mutations * limits.MUTATION_COST)
             self.budgets.give_back(allowance, points - actual)

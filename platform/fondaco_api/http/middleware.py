@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 import structlog
+from opentelemetry.trace import SpanKind
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fondaco_api.http import metrics
 from fondaco_api.http.body import BodyError
 from fondaco_api.http.origins import PREFLIGHT, cookie_counts, cors_headers, is_same_origin
-from fondaco_core import limits
+from fondaco_core import limits, traces
 from fondaco_core.config import Settings
 from fondaco_core.context import Ctx
 from fondaco_core.errors import Unauthenticated
@@ -86,7 +87,15 @@ class Edge:
                 ]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with (
+            structlog.contextvars.bound_contextvars(request_id=request_id),
+            traces.span(
+                "http.request",
+                {"http.request.method": scope["method"], "fondaco.request_id": request_id},
+                kind=SpanKind.SERVER,
+                link=headers.get(traces.TRACEPARENT),
+            ) as span,
+        ):
             try:
                 if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
                     await _preflight(sending, allowed="access-control-allow-origin" in added)
@@ -108,6 +117,9 @@ class Edge:
             finally:
                 route = getattr(scope.get("route"), "path", "other")
                 seconds = time.perf_counter() - began
+                if span is not None:
+                    span.update_name(f"{scope['method']} {route}")
+                    span.set_attributes({"http.route": route, "http.response.status_code": status})
                 metrics.observe_request(route, scope["method"], status, seconds)
                 log.info(
                     "http.request", route=route, method=scope["method"], status=status, ms=round(seconds * 1000, 1)

@@ -19,10 +19,12 @@ from typing import Any, cast
 from uuid import UUID
 
 import asyncpg
+from opentelemetry.trace import SpanKind
 from sqlalchemy import Executable
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from fondaco_core import traces
 from fondaco_core.context import Ctx
 from fondaco_core.db.engine import Role, database
 from fondaco_core.errors import Bug
@@ -80,22 +82,26 @@ class Tx:
     async def fetch(self, sql: str, *args: object) -> list[Any]:
         """Every row of a statement, as asyncpg records."""
         await self.flush()
+        _traced(sql)
         rows: list[Any] = await self._driver.fetch(sql, *args)
         return rows
 
     async def fetchrow(self, sql: str, *args: object) -> Any | None:
         """The first row of a statement, or None."""
         await self.flush()
+        _traced(sql)
         return await self._driver.fetchrow(sql, *args)
 
     async def fetchval(self, sql: str, *args: object) -> Any:
         """The first column of the first row of a statement, or None."""
         await self.flush()
+        _traced(sql)
         return await self._driver.fetchval(sql, *args)
 
     async def execute(self, sql: str, *args: object) -> int:
         """Runs a statement and says how many rows it touched."""
         await self.flush()
+        _traced(sql)
         status = await self._driver.execute(sql, *args)
         last = status.rsplit(" ", 1)[-1]
         return int(last) if last.isdigit() else 0
@@ -103,6 +109,7 @@ class Tx:
     async def copy(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> int:
         """Streams rows into a table by COPY and says how many."""
         await self.flush()
+        _traced(f"COPY {table}")
         await self._driver.copy_records_to_table(table, columns=columns, records=rows)
         return len(rows)
 
@@ -123,6 +130,7 @@ class Tx:
             return
         waiting, self._waiting = self._waiting, []
         sql = _together(tuple(write for write, _, _ in waiting))
+        _traced(sql)
         try:
             counts = await self._driver.fetchrow(sql, *(argument for _, args, _ in waiting for argument in args))
         except asyncpg.CheckViolationError as error:
@@ -152,7 +160,14 @@ class Tx:
     async def core(self, statement: Executable, parameters: Mapping[str, object] | None = None) -> CursorResult[Any]:
         """Runs a SQLAlchemy Core statement in this transaction."""
         await self.flush()
+        if traces.tracing():
+            _traced(str(statement))
         return await self._connection.execute(statement, parameters)
+
+
+def _traced(sql: str) -> None:
+    """Notes a statement on the transaction's span: our own text, in which values are parameters."""
+    traces.note("statement", {"db.query.text": sql})
 
 
 # What a connection that died while it lay in the pool says when it is used again.
@@ -195,25 +210,27 @@ async def _begin(role: Role, ctx: Ctx, *, read_only: bool = False) -> AsyncGener
     user = str(UUID(str(ctx.actor_id))) if ctx.actor_id is not None else ""
     mode = " READ ONLY" if read_only else ""
     begin = f"BEGIN{mode}; SET LOCAL app.tenant_id = '{tenant}'; SET LOCAL app.user_id = '{user}'"
-    async with database().engine(role).connect() as connection:
-        driver = await _open(role, connection, begin)
-        try:
-            tx = Tx(connection, driver, role, ctx.tenant_id)
-            yield tx
-            await tx.flush()
-            await driver.execute("COMMIT")
-            if not read_only:
-                _written[ctx.tenant_id if role is not Role.PLATFORM else None] = time.monotonic()
-            tx.committed()
-        except BaseException:
+    attributes = {"db.system.name": "postgresql", "db.user": role.value}
+    with traces.span("db.transaction", attributes, kind=SpanKind.CLIENT):
+        async with database().engine(role).connect() as connection:
+            driver = await _open(role, connection, begin)
             try:
-                if not driver.is_closed():
-                    await driver.execute("ROLLBACK")
-            finally:
-                # A connection that could not even roll back must not be handed to the next one.
-                if driver.is_closed() or driver.is_in_transaction():
-                    await connection.invalidate()
-            raise
+                tx = Tx(connection, driver, role, ctx.tenant_id)
+                yield tx
+                await tx.flush()
+                await driver.execute("COMMIT")
+                if not read_only:
+                    _written[ctx.tenant_id if role is not Role.PLATFORM else None] = time.monotonic()
+                tx.committed()
+            except BaseException:
+                try:
+                    if not driver.is_closed():
+                        await driver.execute("ROLLBACK")
+                finally:
+                    # A connection that could not even roll back must not be handed to the next one.
+                    if driver.is_closed() or driver.is_in_transaction():
+                        await connection.invalidate()
+                raise
 
 
 # When this process last committed a write of each tenant, and (None) of the platform or of nobody.

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import orjson
 
-from fondaco_core import clock, limits
+from fondaco_core import clock, limits, traces
 from fondaco_core.db import Tx
 from fondaco_core.outbox import store
 from fondaco_core.outbox.events import Event, event_name
@@ -70,11 +70,13 @@ async def announce(tx: Tx, *events: tuple[UUID | None, Event]) -> None:
     """Writes events, each with the tenant it is of, in the transaction of what they are about; one statement."""
     if not events:
         return
+    # What the fact leads to belongs to the trace in which it happened.
+    trace = {} if (parent := traces.traceparent()) is None else {traces.TRACEPARENT: parent}
     await tx.later(
         store.ADD,
         [tenant for tenant, _ in events],
         [event_name(type(event)) for _, event in events],
-        [orjson.dumps(asdict(event), default=str).decode() for _, event in events],
+        [orjson.dumps(asdict(event) | trace, default=str).decode() for _, event in events],
     )
 
 
