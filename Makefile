@@ -30,10 +30,13 @@ $(STAMP): requirements.lock pyproject.toml
 	rm -f .venv/.set-up-*
 	touch $@
 
-lock: setup ## Write requirements.lock anew from pyproject.toml
+lock: setup ## Write the locks anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header -p 3.11 \
 		pyproject.toml --group dev -o requirements.lock
-	if grep -nE '^--|://' requirements.lock; then echo "requirements.lock names a host." >&2; exit 1; fi
+	# The same versions without what only a developer needs, for the image.
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header -p 3.11 --no-annotate \
+		pyproject.toml --constraint requirements.lock -o requirements.run.lock
+	if grep -nE '^--|://' requirements.lock requirements.run.lock; then echo "A lock names a host." >&2; exit 1; fi
 
 check: setup ## Format, lint, types, import contracts, schema
 	@$(BIN)/ruff format --check .
@@ -51,7 +54,10 @@ tests/doors/node_modules/.set-up: tests/doors/package-lock.json
 chromium: # The browser that tests/doors opens pages in; installed where there is none and one may.
 	@scripts/chromium
 
-test: setup $(DOORS) chromium ## Run the tests (ARGS="tests/ops -k stop" for some)
+$(BIN)/helm: scripts/helm scripts/helm.lock | setup
+	@scripts/helm
+
+test: setup $(DOORS) chromium $(BIN)/helm ## Run the tests (ARGS="tests/ops -k stop" for some)
 	@$(BIN)/pytest -n 2 $(ARGS)
 
 run: setup ## Start everything on this machine; Ctrl-C stops it
