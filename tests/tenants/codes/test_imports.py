@@ -17,7 +17,7 @@ from fondaco_core.secret import Secret
 from fondaco_tenants import codes
 from fondaco_tenants.catalog import FulfilmentKind
 from fondaco_tenants.codes import BatchState, BatchTouched, CodeState, ImportFormat, LineReason
-from fondaco_tenants.codes import errands as codes_errands
+from fondaco_tenants.codes.errands import importing
 from fondaco_tenants.codes.service import imports, uploads
 from tests.support.factories.codes import (
     MadePool,
@@ -366,7 +366,7 @@ async def test_an_import_whose_file_is_gone_has_failed_and_keeps_what_it_has() -
     await codes.run_import(importer_ctx(pool), batch_id=batch.id)
 
     failed = await batch_of(pool.ctx, batch)
-    assert (failed.state, failed.failure) == (BatchState.FAILED, codes_errands.UPLOAD_GONE)
+    assert (failed.state, failed.failure) == (BatchState.FAILED, importing.UPLOAD_GONE)
 
 
 async def test_an_untouched_import_is_undone_and_its_codes_may_come_again() -> None:

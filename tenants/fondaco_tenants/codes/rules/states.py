@@ -78,18 +78,20 @@ class RevealVia(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """What a code says: the code itself, a card number or an address; and the PIN of a card that has one."""
+    """What a code says: the code itself, a card number or an address; the PIN of a card that has one; its owner's note."""
 
     code: str = field(repr=False)
     pin: str | None = field(default=None, repr=False)
+    note: str | None = field(default=None, repr=False)
 
 
 def pack(plain: Plain) -> bytes:
-    """The bytes that are sealed: the bare code, or a JSON object where there is a PIN."""
+    """The bytes that are sealed: the bare code, or a JSON object where there is a PIN or a note."""
     # A bare code that begins like an object is written as one, too, so that every text reads back as it was.
-    if plain.pin is None and not plain.code.startswith("{"):
+    if plain.pin is None and plain.note is None and not plain.code.startswith("{"):
         return plain.code.encode()
-    parts = {"code": plain.code} if plain.pin is None else {"code": plain.code, "pin": plain.pin}
+    said = {"code": plain.code, "pin": plain.pin, "note": plain.note}
+    parts = {name: text for name, text in said.items() if text is not None}
     return json.dumps(parts, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -99,4 +101,4 @@ def unpack(packed: bytes) -> Plain:
     if not text.startswith("{"):
         return Plain(text)
     parts = json.loads(text)
-    return Plain(parts["code"], parts.get("pin"))
+    return Plain(parts["code"], parts.get("pin"), parts.get("note"))

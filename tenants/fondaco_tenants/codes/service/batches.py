@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from fondaco_core import audit, clock, limits, outbox, tenancy
 from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
@@ -13,7 +15,7 @@ from fondaco_core.ids import BatchId, PoolId, UploadId, UserId
 from fondaco_core.money import Money
 from fondaco_tenants.codes.errors import BatchTouched
 from fondaco_tenants.codes.events import BatchUndone
-from fondaco_tenants.codes.rules import BatchState, ImportFormat, ImportOutcome, LineReason
+from fondaco_tenants.codes.rules import BatchState, ImportFormat, ImportOutcome, LineReason, Mapping
 from fondaco_tenants.codes.store import imports as store
 
 
@@ -40,6 +42,17 @@ class Batch:
     created_at: datetime
     finished_at: datetime | None
     failure: str | None
+    mapping: Mapping
+    # What the file is known by when it comes again; None for lines that were typed.
+    digest: bytes | None
+    moved_at: datetime | None
+    lines_kept_until: datetime | None
+
+    @property
+    def lines_per_second(self) -> float:
+        """How fast it goes or went, from its beginning to the last line that is stored."""
+        took = (self.moved_at - self.created_at).total_seconds() if self.moved_at is not None else 0.0
+        return self.lines / took if took > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +72,7 @@ def to_batch(row: Any) -> Batch:
         "state": BatchState(row["state"]),
         "format": ImportFormat(row["format"]),
         "unit_cost": Money(row["unit_cost_minor"], row["currency"]),
+        "mapping": Mapping.from_json(None if row["mapping"] is None else orjson.loads(row["mapping"])),
     }
     del values["unit_cost_minor"], values["currency"]
     return Batch(**values)

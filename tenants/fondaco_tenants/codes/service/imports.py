@@ -3,48 +3,45 @@
 import hashlib
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import cast
 from uuid import UUID
+
+import orjson
 
 from fondaco_core import audit, clock, limits, outbox, tenancy
 from fondaco_core.context import Ctx
 from fondaco_core.crypto import CodeKind, DataKey, bound_to, fingerprint_many, keyed_hash, mask_code, normalise_code
 from fondaco_core.db import Tx, reading, transaction
-from fondaco_core.errors import Invalid
 from fondaco_core.ids import BatchId, PoolId, TenantId, UploadId, new_id
 from fondaco_core.keyring import keyring
 from fondaco_core.money import Money
 from fondaco_core.secret import Secret
 from fondaco_tenants import catalog
-from fondaco_tenants.codes.errors import PoolArchived, TooManyLines
+from fondaco_tenants.codes.errors import PoolArchived, TooManyLines, WrongFormat
 from fondaco_tenants.codes.events import BatchImported, CodesCollided
 from fondaco_tenants.codes.rules import (
-    NEVER,
     BatchState,
+    Encoding,
     Entry,
     Fault,
     ImportFormat,
     ImportOutcome,
+    Layout,
     LineParser,
     LineReason,
     LineSplitter,
+    Mapping,
     Plain,
+    detect,
     pack,
 )
 from fondaco_tenants.codes.service.batches import Batch, to_batch
 from fondaco_tenants.codes.service.pools import get_pool
+from fondaco_tenants.codes.service.terms import Terms, checked_mapping, checked_terms
 from fondaco_tenants.codes.store import imports as store
 from fondaco_tenants.codes.store import pools as pool_store
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What an import says of all its codes."""
-
-    origin: str
-    unit_cost: Money
-    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +52,7 @@ class Shape:
     kind: CodeKind
     case_sensitive: bool
     expires_at: datetime
+    currency: str = "CNY"
 
 
 @dataclass(slots=True)
@@ -67,8 +65,23 @@ class Sealed:
     masked: list[str] = field(default_factory=list, repr=False)
     expires_at: list[datetime] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
-    # Lines that are no codes, or the same as an earlier one of these: number, reason, mask.
-    refused: list[tuple[int, LineReason, str]] = field(default_factory=list, repr=False)
+    serials: list[str | None] = field(default_factory=list)
+    costs: list[int | None] = field(default_factory=list)
+    # The lines as they came, should they turn out to be duplicates; and the key to keep them under.
+    raws: list[str] = field(default_factory=list, repr=False)
+    key: DataKey | None = field(default=None, repr=False)
+    # Lines that are no codes, or the same as an earlier one of these.
+    refused: list["Refused"] = field(default_factory=list, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A line that did not become a code: its number, why, its mask, and as it came."""
+
+    line: int
+    reason: LineReason
+    masked: str = field(repr=False)
+    raw: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +113,7 @@ async def import_codes(
     origin: str = "",
     expires_at: datetime | None = None,
     format: ImportFormat = ImportFormat.TXT,  # noqa: A002 - what it is called everywhere else
+    mapping: Mapping | None = None,
 ) -> Batch:
     """Imports a few lines at once, all or none, and answers with the finished batch; `tx` comes from `sealing(ctx)`.
 
@@ -107,58 +121,56 @@ async def import_codes(
     """
     ctx.require("codes.import")
     await tenancy.require_active(tx, ctx)
+    if format is ImportFormat.XLSX:
+        raise WrongFormat(workbook=False)
     terms = checked_terms(origin, unit_cost, expires_at)
-    shape = await shape_of(tx, ctx, pool_id=pool_id, expires_at=terms.expires_at)
+    said = checked_mapping(mapping)
+    shape = await shape_of(tx, ctx, pool_id=pool_id, expires_at=terms.expires_at, currency=unit_cost.currency)
     data = text.reveal().encode("utf-8", "surrogatepass")
-    splitter = LineSplitter()
+    # Text has been decoded already, whatever its file was written in.
+    layout = detect(data, format, replace(said, encoding=Encoding.UTF_8))
+    splitter = LineSplitter(lone_cr=layout.lone_cr)
     lines = [*splitter.feed(data), *splitter.end()]
     if len(lines) > limits.IMPORT_INLINE_MAX:
         raise TooManyLines(len(lines))
 
-    parser = LineParser(format, links=shape.kind is CodeKind.LINK, now=clock.now())
+    parser = parser_of(shape, layout, said)
     entries, faults = parser.parse(lines)
     sealed = seal_lines(await keyring().sealing_key(shape.tenant_id), shape, entries, faults)
     batch_id = BatchId(new_id())
     await add_batch(
         tx, ctx, batch_id, pool_id, terms=terms, form=format,
-        digest=file_digest(hashlib.sha256(data).digest()), size=len(data), upload_id=None,
+        digest=file_digest(hashlib.sha256(data).digest()), size=len(data), upload_id=None, mapping=mapping,
     )  # fmt: skip
     await store_lines(tx, batch_id, pool_id, sealed, bytes_done=len(data), last_line=len(lines), reported=0)
     return await finish_batch(tx, ctx, batch_id)
 
 
-def checked_terms(origin: str, unit_cost: Money, expires_at: datetime | None) -> Terms:
-    """The terms of an import, when they make sense; Invalid otherwise."""
-    said = " ".join(origin.split())
-    if len(said) > limits.NAME_MAX or "\0" in said:
-        raise Invalid(
-            f"An origin has at most {limits.NAME_MAX} characters.",
-            zh=f"来源不能超过 {limits.NAME_MAX} 个字符。",
-            path=("origin",),
-        )
-    if not 0 <= unit_cost.amount_minor <= limits.AMOUNT_MAX_MINOR:
-        raise Invalid("A unit cost is not negative.", zh="单位成本不能为负数。", path=("unit_cost",))
-    if expires_at is not None and expires_at <= clock.now():
-        raise Invalid("These codes would have expired already.", zh="过期时间必须晚于当前时间。", path=("expires_at",))
-    return Terms(said, unit_cost, expires_at or NEVER)
+def parser_of(shape: Shape, layout: Layout, mapping: Mapping) -> LineParser:
+    """What reads the lines of a file of that layout for a pool."""
+    return LineParser(
+        layout.form, links=shape.kind is CodeKind.LINK, now=clock.now(), layout=layout, mapping=mapping,
+        currency=shape.currency,
+    )  # fmt: skip
 
 
-async def shape_of(tx: Tx, ctx: Ctx, *, pool_id: PoolId, expires_at: datetime) -> Shape:
+async def shape_of(tx: Tx, ctx: Ctx, *, pool_id: PoolId, expires_at: datetime, currency: str = "CNY") -> Shape:
     """What must be known to read and seal lines for a pool. Raises NotFound, PoolArchived."""
     pool = await get_pool(tx, ctx, pool_id=pool_id)
     if pool.archived_at is not None:
         raise PoolArchived
     entitlement = await catalog.get_entitlement(tx, pool.entitlement_id)
-    return Shape(ctx.tenant, CodeKind(entitlement.fulfilment_kind.value), entitlement.case_sensitive, expires_at)
+    kind = CodeKind(entitlement.fulfilment_kind.value)
+    return Shape(ctx.tenant, kind, entitlement.case_sensitive, expires_at, currency)
 
 
 def seal_lines(key: DataKey, shape: Shape, entries: Sequence[Entry], faults: Sequence[Fault]) -> Sealed:
     """Seals and fingerprints what the lines say. Pure computing: it needs no transaction and should not hold one."""
-    made = Sealed(refused=[(fault.line, fault.reason, mask_code(fault.text)) for fault in faults])
+    made = Sealed(key=key, refused=[Refused(each.line, each.reason, mask_code(each.text), each.raw) for each in faults])
     normal = [normalise_code(entry.code, shape.kind, case_sensitive=shape.case_sensitive) for entry in entries]
     kept = [(entry, text) for entry, text in zip(entries, normal, strict=True) if text]
     made.refused += [
-        (entry.line, LineReason.EMPTY, mask_code(entry.code))
+        Refused(entry.line, LineReason.EMPTY, mask_code(entry.code), entry.raw)
         for entry, text in zip(entries, normal, strict=True)
         if not text
     ]
@@ -168,7 +180,7 @@ def seal_lines(key: DataKey, shape: Shape, entries: Sequence[Entry], faults: Seq
     for (entry, _), mark in zip(kept, fingerprints, strict=True):
         masked = mask_code(entry.code)
         if mark in seen:
-            made.refused.append((entry.line, LineReason.DUPLICATE_IN_FILE, masked))
+            made.refused.append(Refused(entry.line, LineReason.DUPLICATE_IN_FILE, masked, entry.raw))
             continue
         seen.add(mark)
         code_id = new_id()
@@ -177,7 +189,10 @@ def seal_lines(key: DataKey, shape: Shape, entries: Sequence[Entry], faults: Seq
         made.masked.append(masked)
         made.expires_at.append(entry.expires_at or shape.expires_at)
         made.lines.append(entry.line)
-        items.append((pack(Plain(entry.code, entry.pin)), bound_to("code", code_id, shape.tenant_id)))
+        made.serials.append(entry.serial)
+        made.costs.append(entry.cost_minor)
+        made.raws.append(entry.raw)
+        items.append((pack(Plain(entry.code, entry.pin, entry.note)), bound_to("code", code_id, shape.tenant_id)))
     made.sealed = key.seal_many(items)
     return made
 
@@ -193,6 +208,7 @@ async def add_batch(
     digest: bytes | None,
     size: int,
     upload_id: UploadId | None,
+    mapping: Mapping | None = None,
 ) -> None:
     """Writes down that an import begins."""
     ctx.require("codes.import")
@@ -200,6 +216,7 @@ async def add_batch(
     await tx.execute(
         store.ADD_BATCH, batch_id, ctx.tenant, pool_id, terms.origin, cost.amount_minor, cost.currency, terms.expires_at,
         upload_id, form.value, digest, size, ctx.actor_id, clock.now(),
+        None if mapping is None else orjson.dumps(mapping.as_json()).decode(),
     )  # fmt: skip
     await audit.record(
         tx, ctx, "batch.begun", subject_kind="batch", subject_id=batch_id, detail={"pool_id": pool_id, "bytes": size}
@@ -214,26 +231,54 @@ async def store_lines(
     A code that another merchant has is quarantined, and the platform is told; what the importer sees of it is what it sees
     of a duplicate of its own.
     """
-    tenant_id = tx.tenant_id
+    tenant_id, now = tx.tenant_id, clock.now()
     assert tenant_id is not None
     columns = (sealed.ids, sealed.fingerprints, sealed.sealed, sealed.masked, sealed.expires_at)
-    added = await tx.fetchrow(store.ADD_CODES, tenant_id, pool_id, batch_id, *columns, clock.now())
+    nothing: list[None] = [None] * len(sealed.ids)
+    added = await tx.fetchrow(
+        store.ADD_CODES, tenant_id, pool_id, batch_id, *columns, now, sealed.serials or nothing, sealed.costs or nothing
+    )
     assert added is not None
     refused = list(sealed.refused)
     if added["refused"]:
         refused += await _duplicates(tx, batch_id, pool_id, sealed, added["refused"])
-    rows = sorted((line, _outcome(reason), reason, masked) for line, reason, masked in refused)
-    duplicates = sum(1 for row in rows if row[1] is ImportOutcome.DUPLICATE)
-    stored = Stored(added["accepted"], duplicates, len(rows) - duplicates)
-    shown = rows[: max(0, limits.IMPORT_REPORT_LINES_MAX - reported)]
+    refused.sort(key=lambda each: each.line)
+    duplicates = sum(1 for each in refused if _outcome(each.reason) is ImportOutcome.DUPLICATE)
+    stored = Stored(added["accepted"], duplicates, len(refused) - duplicates)
+    shown = refused[: max(0, limits.IMPORT_REPORT_LINES_MAX - reported)]
     if shown:
-        await tx.execute(store.ADD_LINES, tenant_id, batch_id, *(list(column) for column in zip(*shown, strict=True)))
+        await _report(tx, batch_id, sealed.key, shown)
     await tx.execute(
-        store.ADVANCE, batch_id, bytes_done, last_line, stored.accepted, stored.duplicates, stored.rejected
-    )
+        store.ADVANCE, batch_id, bytes_done, last_line, stored.accepted, stored.duplicates, stored.rejected, now,
+        now + timedelta(days=limits.IMPORT_LINES_KEPT_DAYS) if shown else None,
+    )  # fmt: skip
     if stored.accepted:
         await lower_mark(tx, pool_id, added["lowest_expires_at"], added["lowest_position"])
     return stored
+
+
+async def _report(tx: Tx, batch_id: BatchId, key: DataKey | None, lines: Sequence[Refused]) -> None:
+    """Keeps lines that did not become codes: masked for who may look, and sealed as they came for who may have them."""
+    tenant_id = TenantId(cast("UUID", tx.tenant_id))
+    # Which lines are duplicates is known in the transaction alone, so the few that are get sealed in it.
+    kept = [each for each in lines if each.raw] if key is not None else []
+    texts = (
+        key.seal_many([(_kept(each.raw), line_bound(batch_id, each.line, tenant_id)) for each in kept]) if key else []
+    )
+    sealed = {each.line: text for each, text in zip(kept, texts, strict=True)}
+    await tx.execute(
+        store.ADD_LINES, tenant_id, batch_id, [each.line for each in lines], [_outcome(each.reason) for each in lines],
+        [each.reason for each in lines], [each.masked for each in lines], [sealed.get(each.line) for each in lines],
+    )  # fmt: skip
+
+
+def _kept(raw: str) -> bytes:
+    return raw.encode("utf-8", "replace")[: limits.IMPORT_LINE_BYTES_MAX]
+
+
+def line_bound(batch_id: BatchId, line: int, tenant_id: TenantId) -> bytes:
+    """What a kept line is bound to: its place in its import."""
+    return bound_to(f"code_import_line.{line}", batch_id, tenant_id)
 
 
 async def lower_mark(tx: Tx, pool_id: PoolId, expires_at: datetime, position: int) -> None:
@@ -273,7 +318,7 @@ def file_digest(sha256: bytes) -> bytes:
 
 async def _duplicates(
     tx: Tx, batch_id: BatchId, pool_id: PoolId, sealed: Sealed, fingerprints: Sequence[bytes]
-) -> list[tuple[int, LineReason, str]]:
+) -> list[Refused]:
     """The lines whose codes are on the platform already; those of other merchants are put aside on the way."""
     place_of = {mark: place for place, mark in enumerate(sealed.fingerprints)}
     own = {row["fingerprint"] for row in await tx.fetch(store.OWN, fingerprints)}
@@ -291,12 +336,14 @@ async def _duplicates(
             # The audit entry is the platform's and is written by who receives this: the importer reads its own log.
             await outbox.announce(tx, (tx.tenant_id, CodesCollided(batch_id, [row["id"] for row in collided])))
     return [
-        (
-            sealed.lines[place_of[mark]],
+        Refused(
+            sealed.lines[place],
             LineReason.DUPLICATE_IN_FILE if mark in in_file else LineReason.DUPLICATE,
-            sealed.masked[place_of[mark]],
+            sealed.masked[place],
+            sealed.raws[place] if sealed.raws else "",
         )
         for mark in fingerprints
+        for place in (place_of[mark],)
     ]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from fondaco_core import audit, clock, limits, tenancy
+from fondaco_core import audit, clock, limits, outbox, tenancy
 from fondaco_core.context import Ctx
 from fondaco_core.crypto import bound_to
 from fondaco_core.db import Tx
@@ -12,7 +12,7 @@ from fondaco_core.errors import Bug, NotFound
 from fondaco_core.ids import AllocationId, CodeId, LinkId, OrderId, TenantId
 from fondaco_core.keyring import keyring
 from fondaco_core.secret import Secret
-from fondaco_tenants.codes.rules import RevealVia, unpack
+from fondaco_tenants.codes.rules import Plain, RevealVia, pack, unpack
 from fondaco_tenants.codes.service.vault import checked_reason
 from fondaco_tenants.codes.store import vault as store
 
@@ -26,6 +26,8 @@ class Revealed:
     plaintext: Secret[str] = field(repr=False)
     code: Secret[str] = field(repr=False)
     pin: Secret[str] | None = field(repr=False)
+    # What its owner noted when it was imported: for the owner's own people, never for a buyer.
+    note: Secret[str] | None = field(default=None, repr=False)
 
 
 async def reveal_codes(
@@ -66,9 +68,10 @@ async def reveal_codes(
             Revealed(
                 CodeId(row["id"]),
                 None if allocation_id is None else AllocationId(allocation_id),
-                plaintext=Secret(packed.decode()),
+                plaintext=Secret(pack(Plain(plain.code, plain.pin)).decode()),
                 code=Secret(plain.code),
                 pin=None if plain.pin is None else Secret(plain.pin),
+                note=None if plain.note is None or door is not RevealVia.BACK_OFFICE else Secret(plain.note),
             )
         )
     await _record(tx, ctx, code_ids, allocations, door, order_id=order_id, link_id=link_id, reason=reason)
@@ -110,3 +113,8 @@ async def _record(
             for code_id, allocation in zip(code_ids, allocations, strict=True)
         ],
     )  # fmt: skip
+    told = CodesRevealed(
+        via=door.value, actor_kind=ctx.actor.value, actor_id=ctx.actor_id, order_id=order_id, link_id=link_id,
+        units=len(code_ids),
+    )  # fmt: skip
+    await outbox.announce(tx, (owner, told))

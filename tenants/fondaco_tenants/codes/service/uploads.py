@@ -12,20 +12,20 @@ from fondaco_core.errors import NotFound
 from fondaco_core.ids import BatchId, PoolId, TenantId, UploadId, new_id
 from fondaco_core.keyring import keyring
 from fondaco_core.money import Money
-from fondaco_tenants.codes.errors import TooManyUploads, UploadNotReady
+from fondaco_tenants.codes.errors import TooManyUploads, UploadNotReady, WrongFormat
 from fondaco_tenants.codes.events import ImportRequested
-from fondaco_tenants.codes.rules import BatchState, ImportFormat, UploadState
+from fondaco_tenants.codes.rules import BatchState, ImportFormat, Mapping, UploadState, magic
 from fondaco_tenants.codes.service.batches import Batch, to_batch
 from fondaco_tenants.codes.service.imports import (
     Sealed,
     Stored,
     add_batch,
-    checked_terms,
     file_digest,
     finish_batch,
     shape_of,
     store_lines,
 )
+from fondaco_tenants.codes.service.terms import checked_mapping, checked_terms
 from fondaco_tenants.codes.store import imports as import_store
 from fondaco_tenants.codes.store import uploads as store
 
@@ -121,19 +121,26 @@ async def request_import(
     origin: str = "",
     expires_at: datetime | None = None,
     format: ImportFormat = ImportFormat.TXT,  # noqa: A002 - what it is called everywhere else
+    mapping: Mapping | None = None,
 ) -> Batch:
     """Asks for a complete upload to be imported; a worker does it, and the batch tells how far it is.
 
-    Raises NotFound, PoolArchived, UploadNotReady. An upload is imported once.
+    Raises NotFound, PoolArchived, UploadNotReady, WrongFormat. An upload is imported once.
     """
     ctx.require("codes.import")
     await tenancy.require_active(tx, ctx)
     terms = checked_terms(origin, unit_cost, expires_at)
+    if mapping is not None:
+        checked_mapping(mapping)
     await shape_of(tx, ctx, pool_id=pool_id, expires_at=terms.expires_at)
     await get_upload(tx, ctx, upload_id=upload_id)
     taken = await tx.fetchrow(store.TAKE, upload_id, _oldest())
     if taken is None:
         raise UploadNotReady
+
+    head = await read_piece(tx, ctx, upload_id=upload_id, offset=0)
+    if head is not None and (magic(head.data) is ImportFormat.XLSX) != (format is ImportFormat.XLSX):
+        raise WrongFormat(workbook=format is not ImportFormat.XLSX)
 
     batch_id = BatchId(new_id())
     await add_batch(
@@ -146,6 +153,7 @@ async def request_import(
         digest=taken["digest"],
         size=taken["size"],
         upload_id=upload_id,
+        mapping=mapping,
     )
     await outbox.announce(tx, (ctx.tenant, ImportRequested(batch_id, pool_id)))
     row = await tx.fetchrow(import_store.LOCK_BATCH, batch_id)
@@ -164,8 +172,12 @@ async def read_piece(tx: Tx, ctx: Ctx, *, upload_id: UploadId, offset: int) -> P
 
 
 async def store_chunk(tx: Tx, ctx: Ctx, *, batch: Batch, sealed: Sealed, bytes_done: int, last_line: int) -> Stored:
-    """Stores the next lines of an import, if it still stands where they begin; raises Overtaken otherwise."""
+    """Stores the next lines of an import, if it still stands where they begin; raises Overtaken otherwise.
+
+    Raises TenantNotActive when its merchant was suspended meanwhile.
+    """
     ctx.require("codes.import")
+    await tenancy.require_active(tx, ctx)
     now = await _at(tx, batch)
     reported = now.duplicates + now.rejected
     return await store_lines(
@@ -189,10 +201,20 @@ async def fail_import(tx: Tx, ctx: Ctx, *, batch: Batch, failure: str) -> None:
     await _forget(tx, batch)
 
 
+async def resume_imports(tx: Tx, ctx: Ctx) -> int:
+    """Has the tenant's imports go on that are not done, and says how many; one that goes on anyway is not harmed."""
+    ctx.require("codes.import")
+    rows = await tx.fetch(import_store.UNDONE_IMPORTS, ctx.tenant)
+    if rows:
+        await outbox.announce(tx, *((ctx.tenant, ImportRequested(row["id"], row["pool_id"])) for row in rows))
+    return len(rows)
+
+
 async def _at(tx: Tx, batch: Batch) -> Batch:
     row = await tx.fetchrow(import_store.LOCK_BATCH, batch.id)
     assert row is not None
-    if row["state"] != BatchState.IMPORTING.value or row["bytes_done"] != batch.bytes_done:
+    at = (row["state"], row["bytes_done"], row["last_line"])
+    if at != (BatchState.IMPORTING.value, batch.bytes_done, batch.last_line):
         raise Overtaken
     return to_batch(row)
 

@@ -13,8 +13,9 @@ from fondaco_core.errors import Invalid, NotFound
 from fondaco_core.ids import BatchId, CodeId, PoolId, TenantId
 from fondaco_core.keyring import keyring
 from fondaco_core.secret import Secret
-from fondaco_tenants.codes.errors import CodesInWrongState, ReasonTooShort
+from fondaco_tenants.codes.errors import CodesInWrongState, ReasonTooLong, ReasonTooShort
 from fondaco_tenants.codes.rules import CodeState, before_states
+from fondaco_tenants.codes.service.withdraw import BOUND, require_unseen, withdraw_bound
 from fondaco_tenants.codes.store import vault as store
 
 # The most answers to a search for one text: a code and the voided ones before it.
@@ -35,6 +36,9 @@ class Code:
     masked: str
     reason: str | None
     changed_at: datetime
+    serial: str | None = None
+    # What this one cost, where its file said so; in the currency of its import.
+    unit_cost_minor: int | None = None
 
 
 def _code(row: Any) -> Code:
@@ -43,9 +47,11 @@ def _code(row: Any) -> Code:
 
 
 def checked_reason(text: str) -> str:
-    """A reason that says something, for what is done to codes; raises ReasonTooShort."""
+    """A reason that says something, for what is done to codes; raises ReasonTooShort, ReasonTooLong."""
     reason = text.strip()
-    if not limits.REASON_CHARS_MIN <= len(reason) <= limits.NOTE_MAX or "\0" in reason:
+    if len(reason) > limits.NOTE_MAX:
+        raise ReasonTooLong
+    if len(reason) < limits.REASON_CHARS_MIN or "\0" in reason:
         raise ReasonTooShort
     return reason
 
@@ -91,7 +97,10 @@ async def find_codes(tx: Tx, ctx: Ctx, *, text: Secret[str]) -> list[Code]:
 
 
 async def quarantine_codes(tx: Tx, ctx: Ctx, *, code_ids: Sequence[CodeId], reason: str) -> list[Code]:
-    """Takes available codes out of sale until somebody has looked into them; all or none."""
+    """Takes available codes out of sale until somebody has looked into them; all or none.
+
+    Codes that orders have are withdrawn: their units get others, and they come to quarantine then.
+    """
     ctx.require("codes.edit")
     return await _move(
         tx, ctx, code_ids, CodeState.QUARANTINED, statement=store.QUARANTINE, action="code.quarantined", reason=reason
@@ -109,7 +118,10 @@ async def release_quarantined(tx: Tx, ctx: Ctx, *, code_ids: Sequence[CodeId], r
 
 
 async def void_codes(tx: Tx, ctx: Ctx, *, code_ids: Sequence[CodeId], reason: str) -> list[Code]:
-    """Takes available or quarantined codes out for good; nobody bought them, so the same codes may be imported again."""
+    """Takes available or quarantined codes out for good; what nobody bought may be imported again.
+
+    Codes that orders have are withdrawn, and come to quarantine first.
+    """
     ctx.require("codes.edit")
     return await _move(tx, ctx, code_ids, CodeState.VOID, statement=store.VOID, action="code.voided", reason=reason)
 
@@ -168,12 +180,17 @@ async def _move(
     rows = await tx.fetch(store.LOCK_CODES, ids)
     if len(rows) != len(ids):
         raise NotFound("code", path=("ids",))
+    bound = [row["id"] for row in rows if before is None and CodeState(row["state"]) in BOUND]
+    loose = [row for row in rows if row["id"] not in set(bound)]
     allowed = set(before or before_states(after))
-    wrong = sum(1 for row in rows if CodeState(row["state"]) not in allowed)
+    wrong = sum(1 for row in loose if CodeState(row["state"]) not in allowed)
     if wrong:
         raise CodesInWrongState(wrong, after.value)
-    await tx.execute(statement, ids, why, clock.now())
-    subjects = [(ctx.tenant, row["id"], {"before": row["state"], "after": after.value}) for row in rows]
+    await withdraw_bound(tx, ctx, bound, reason=why)
+    if after is CodeState.AVAILABLE:
+        await require_unseen(tx, ids, after)
+    await tx.execute(statement, [row["id"] for row in loose], why, clock.now())
+    subjects = [(ctx.tenant, row["id"], {"before": row["state"], "after": after.value}) for row in loose]
     await audit.record_many(tx, ctx, action, subject_kind="code", reason=why, subjects=subjects)
     found = {row["id"]: _code(row) for row in await tx.fetch(store.BY_IDS, ids)}
     return [found[code_id] for code_id in ids]

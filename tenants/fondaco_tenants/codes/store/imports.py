@@ -3,14 +3,14 @@
 from fondaco_core import limits
 
 _BATCH = """
-id, pool_id, state, origin, unit_cost_minor, currency, expires_at, upload_id, format, bytes_total, bytes_done, last_line, lines,
-accepted, duplicates, rejected, imported_by, created_at, finished_at, failure
+id, pool_id, state, origin, unit_cost_minor, currency, expires_at, upload_id, format, mapping, digest, bytes_total, bytes_done,
+last_line, lines, accepted, duplicates, rejected, imported_by, created_at, moved_at, finished_at, failure, lines_kept_until
 """
 
 ADD_BATCH = """
 INSERT INTO code_batch (id, tenant_id, pool_id, state, origin, unit_cost_minor, currency, expires_at, upload_id, format, digest,
-  bytes_total, imported_by, created_at)
-VALUES ($1, $2, $3, 'IMPORTING', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+  bytes_total, imported_by, created_at, mapping)
+VALUES ($1, $2, $3, 'IMPORTING', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::text::jsonb)
 """
 
 BATCHES_BY_IDS = f"SELECT {_BATCH} FROM code_batch WHERE id = ANY($1::uuid[])"
@@ -33,12 +33,14 @@ SELECT b.* FROM unnest($1::uuid[]) AS p(id) CROSS JOIN LATERAL (
 # rows, whoever asks; what it refuses comes back as fingerprints.
 ADD_CODES = """
 WITH incoming AS MATERIALIZED (
-  SELECT u.id, u.fingerprint, u.sealed, u.masked, u.expires_at, nextval('code_position') AS position
-  FROM unnest($4::uuid[], $5::bytea[], $6::bytea[], $7::text[], $8::timestamptz[]) AS u(id, fingerprint, sealed, masked, expires_at)
+  SELECT u.*, nextval('code_position') AS position
+  FROM unnest($4::uuid[], $5::bytea[], $6::bytea[], $7::text[], $8::timestamptz[], $10::text[], $11::bigint[])
+    AS u(id, fingerprint, sealed, masked, expires_at, serial, unit_cost_minor)
 ), added AS (
   INSERT INTO code
-    (id, tenant_id, pool_id, batch_id, state, position, expires_at, sealed, fingerprint, original, masked, changed_at)
-  SELECT id, $1, $2, $3, 'AVAILABLE', position, expires_at, sealed, fingerprint, true, masked, $9
+    (id, tenant_id, pool_id, batch_id, state, position, expires_at, sealed, fingerprint, original, masked, changed_at, serial,
+     unit_cost_minor)
+  SELECT id, $1, $2, $3, 'AVAILABLE', position, expires_at, sealed, fingerprint, true, masked, $9, serial, unit_cost_minor
   FROM incoming ORDER BY fingerprint
   ON CONFLICT (fingerprint) WHERE original DO NOTHING
   RETURNING id, expires_at, position
@@ -68,14 +70,15 @@ RETURNING id
 """
 
 ADD_LINES = """
-INSERT INTO code_import_line (tenant_id, batch_id, line, outcome, reason, masked)
-SELECT $1, $2, u.line, u.outcome, u.reason, u.masked
-FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[]) AS u(line, outcome, reason, masked)
+INSERT INTO code_import_line (tenant_id, batch_id, line, outcome, reason, masked, sealed)
+SELECT $1, $2, u.line, u.outcome, u.reason, u.masked, u.sealed
+FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::bytea[]) AS u(line, outcome, reason, masked, sealed)
 """
 
 ADVANCE = """
 UPDATE code_batch SET bytes_done = $2, last_line = $3, lines = lines + $4 + $5 + $6,
-  accepted = accepted + $4, duplicates = duplicates + $5, rejected = rejected + $6
+  accepted = accepted + $4, duplicates = duplicates + $5, rejected = rejected + $6, moved_at = $7,
+  lines_kept_until = coalesce(lines_kept_until, $8)
 WHERE id = $1
 """
 FINISH = f"UPDATE code_batch SET state = 'READY', bytes_done = bytes_total, finished_at = $2 WHERE id = $1 RETURNING {_BATCH}"
@@ -89,6 +92,29 @@ LIST_LINES_UP = """
 SELECT line, outcome, reason, masked FROM code_import_line
 WHERE batch_id = $1 AND ($2::text IS NULL OR outcome = $2) AND ($3::bigint IS NULL OR line < $3) ORDER BY line DESC LIMIT $4
 """
+
+# Lines as they came, for a file of them; and what is forgotten of them when their time is over.
+KEPT_LINES = """
+SELECT line, outcome, reason, sealed FROM code_import_line WHERE batch_id = $1 AND line > $2 ORDER BY line LIMIT $3
+"""
+FORGET_LINES = """
+UPDATE code_import_line SET sealed = NULL WHERE batch_id = $1 AND line IN (
+  SELECT line FROM code_import_line WHERE batch_id = $1 AND sealed IS NOT NULL LIMIT $2
+)
+"""
+LINES_FORGOTTEN = "UPDATE code_batch SET lines_kept_until = NULL WHERE id = $1"
+# Over all tenants, as fondaco_platform: an import that still goes on keeps what it has.
+LINES_DUE = """
+SELECT id, tenant_id FROM code_batch WHERE lines_kept_until <= $1 AND state <> 'IMPORTING' ORDER BY lines_kept_until LIMIT $2
+"""
+# The tenant's imports that are not done: a merchant who trades again has them go on.
+UNDONE_IMPORTS = (
+    "SELECT id, pool_id FROM code_batch WHERE tenant_id = $1 AND state = 'IMPORTING' AND upload_id IS NOT NULL"
+)
+# How many imports of the same file there were before.
+SAME_FILE = "SELECT count(*) FROM code_batch WHERE tenant_id = $1 AND digest = $2 AND state IN ('IMPORTING', 'READY')"
+# Which fingerprints the platform has for sale or had, whosever they are; as fondaco_platform, and never whose.
+KNOWN = "SELECT fingerprint FROM code WHERE fingerprint = ANY($1::bytea[]) AND original"
 
 # Codes of the batch that somebody has done something with. Newcomers that collided do not count: nobody but the platform
 # knows of them.

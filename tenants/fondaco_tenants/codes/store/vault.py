@@ -3,7 +3,7 @@
 # A newcomer that collided with another merchant's code is nobody's to see but the platform's: to its importer, who would
 # learn from it that somebody has this code, it looks as if it had not been stored.
 _SHOWN = "(original OR state <> 'QUARANTINED')"
-_CODE = "id, pool_id, batch_id, state, position, expires_at, fingerprint, masked, reason, changed_at"
+_CODE = "id, pool_id, batch_id, state, position, expires_at, fingerprint, masked, reason, changed_at, serial, unit_cost_minor"
 
 BY_IDS = f"SELECT {_CODE} FROM code WHERE id = ANY($1::uuid[]) AND {_SHOWN}"
 
@@ -47,8 +47,16 @@ SELECT id FROM code_pool WHERE id IN (SELECT pool_id FROM code WHERE id = ANY($1
 LOCK_CODES = f"SELECT id, state FROM code WHERE id = ANY($1::uuid[]) AND {_SHOWN} ORDER BY id FOR NO KEY UPDATE"
 
 QUARANTINE = "UPDATE code SET state = 'QUARANTINED', reason = $2, changed_at = $3 WHERE id = ANY($1::uuid[])"
-# Nobody bought it, so its fingerprint is free again.
-VOID = "UPDATE code SET state = 'VOID', original = false, reason = $2, changed_at = $3 WHERE id = ANY($1::uuid[])"
+# Nobody bought it, so its fingerprint is free again; one that a buyer has seen never comes back.
+VOID = """
+UPDATE code c SET state = 'VOID', reason = $2, changed_at = $3, original = c.original AND EXISTS (
+  SELECT 1 FROM code_reveal r WHERE r.code_id = c.id AND r.order_id IS NOT NULL
+) WHERE id = ANY($1::uuid[])
+"""
+NOTE_REASON = "UPDATE code SET reason = $2, changed_at = $3 WHERE id = ANY($1::uuid[])"
+COUNT_SEEN = """
+SELECT count(DISTINCT code_id)::int FROM code_reveal WHERE code_id = ANY($1::uuid[]) AND order_id IS NOT NULL
+"""
 RELEASE = """
 WITH released AS (
   UPDATE code SET state = CASE WHEN expires_at > $3 THEN 'AVAILABLE' ELSE 'EXPIRED' END, reason = $2, changed_at = $3
