@@ -26,7 +26,14 @@ from fondaco_tenants.codes.errors import (
     UploadTooLarge,
     WrongFormat,
 )
-from fondaco_tenants.codes.events import BatchImported, BatchUndone, CodesCollided, CodesWithdrawn, ImportRequested
+from fondaco_tenants.codes.events import (
+    BatchImported,
+    BatchUndone,
+    CodesCollided,
+    CodesRevealed,
+    CodesWithdrawn,
+    ImportRequested,
+)
 from fondaco_tenants.codes.invariants import INVARIANTS
 from fondaco_tenants.codes.rules import (
     NEVER,
@@ -95,8 +102,8 @@ __all__ = [
     "Code",
     "CodeState",
     "CodesCollided",
-    "CodesRevealed",
     "CodesInWrongState",
+    "CodesRevealed",
     "CodesWithdrawn",
     "ColumnRole",
     "DateOrder",

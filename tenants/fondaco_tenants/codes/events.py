@@ -49,3 +49,26 @@ class CodesCollided(Event):
 
     batch_id: UUID
     code_ids: list[UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class CodesWithdrawn(Event):
+    """Codes that orders have were taken out of the vault: orders swap what no buyer has seen yet."""
+
+    name: ClassVar[str] = "code.withdrawn"
+
+    code_ids: list[UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class CodesRevealed(Event):
+    """Codes were shown: through which door, to what kind of asker, and how many. What was shown is nobody's to be told."""
+
+    name: ClassVar[str] = "code.revealed"
+
+    via: str
+    actor_kind: str
+    actor_id: UUID | None
+    order_id: UUID | None
+    link_id: UUID | None
+    units: int

@@ -66,6 +66,11 @@ async def release_codes(tx: Tx, allocations: Sequence[AllocationId]) -> None:
     _all(await tx.fetchval(store.RELEASE, list(allocations), clock.now()), len(allocations))
 
 
+async def condemn_codes(tx: Tx, allocations: Sequence[AllocationId], *, reason: str) -> None:
+    """Takes codes that turned out bad from their allocations into quarantine; nobody gets them from there but by a person."""
+    _all(await tx.execute(store.CONDEMN, list(allocations), reason, clock.now()), len(allocations))
+
+
 async def _raise_mark(tx: Tx, pool: PoolId) -> None:
     # Whoever holds the row is raising or lowering the mark just now; ours can wait for the next multiple.
     if await tx.fetchval(store.LOCK_POOL_IF_FREE, pool) is not None:

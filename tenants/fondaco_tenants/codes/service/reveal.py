@@ -12,6 +12,7 @@ from fondaco_core.errors import Bug, NotFound
 from fondaco_core.ids import AllocationId, CodeId, LinkId, OrderId, TenantId
 from fondaco_core.keyring import keyring
 from fondaco_core.secret import Secret
+from fondaco_tenants.codes.events import CodesRevealed
 from fondaco_tenants.codes.rules import Plain, RevealVia, pack, unpack
 from fondaco_tenants.codes.service.vault import checked_reason
 from fondaco_tenants.codes.store import vault as store

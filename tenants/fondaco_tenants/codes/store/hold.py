@@ -40,6 +40,12 @@ DELIVER = """
 UPDATE code SET state = 'DELIVERED', changed_at = $2 WHERE allocation_id = ANY($1::uuid[]) AND state = 'HELD'
 """
 
+# A code that turned out bad leaves its allocation, and the stock.
+CONDEMN = """
+UPDATE code SET state = 'QUARANTINED', allocation_id = NULL, reason = $2, changed_at = $3
+WHERE allocation_id = ANY($1::uuid[]) AND state IN ('HELD', 'DELIVERED')
+"""
+
 # Codes go back to stock at their old place, so the mark of their pool comes down to it; expired ones stay out of it.
 RELEASE = """
 WITH released AS (
