@@ -1,10 +1,10 @@
 """Tables of payments: gateways, payments, what gateways notified, money on its way back."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, Integer, text
+from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from fondaco_core.db import Base, TenantOwned, guarded
@@ -102,6 +102,7 @@ class Payment(TenantOwned):
     leftovers: Mapped[str]
     subject: Mapped[str]
     return_url: Mapped[str]
+    notify_url: Mapped[str]
     locale: Mapped[str]
     gateway_reference: Mapped[str | None]
     pay_url: Mapped[str | None]
@@ -173,6 +174,8 @@ class PaymentRefund(TenantOwned):
         CheckConstraint("amount_minor > 0", name="amount"),
         CheckConstraint("(state IN ('DONE', 'REFUSED')) = (ended_at IS NOT NULL)", name="ended"),
         Index("ix_payment_refund_payment_id", "payment_id"),
+        # What the statement of a day is compared with.
+        Index("ix_payment_refund_ended_at", "ended_at", postgresql_where=text("state = 'DONE'")),
         Index("ix_payment_refund_next_try_at", "next_try_at", postgresql_where=text("next_try_at IS NOT NULL")),
         # Units of an order are refunded to the source once.
         Index("uq_payment_refund_order_refund_id", "order_refund_id", unique=True),
@@ -202,3 +205,107 @@ class PaymentRefund(TenantOwned):
     # The gateway's own word for why it refused, and whether the money went into the buyer's wallet instead.
     failure: Mapped[str | None]
     into_wallet: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+
+
+_PLATFORMS = "the platform's: it has the accounts with gateways, and one statement lists every merchant's payments"
+
+
+class Reconciliation(Base):
+    """One day of one gateway, compared with its statement. A later comparison of the same day takes its place."""
+
+    __tablename__ = "reconciliation"
+    __table_args__ = (
+        CheckConstraint("state IN ('RUNNING', 'DONE')", name="state"),
+        CheckConstraint("(state = 'DONE') <= (finished_at IS NOT NULL)", name="finished"),
+        UniqueConstraint("gateway_id", "day"),
+        {
+            "info": guarded(
+                kind="global", reason=_PLATFORMS, tenant="", trade_grant="", platform="SELECT, INSERT, UPDATE"
+            )
+        },
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    gateway_id: Mapped[UUID]
+    # Of the gateway's statement, UTC.
+    day: Mapped[date]
+    state: Mapped[str]
+    # Which run of it this is: one that was believed dead writes nothing more.
+    run_id: Mapped[UUID]
+    started_at: Mapped[datetime]
+    # When it was last compared whole.
+    finished_at: Mapped[datetime | None]
+    lines: Mapped[int] = mapped_column(server_default=text("0"))
+    # How many differences the last comparison found, also those beyond what is listed.
+    differences: Mapped[int] = mapped_column(server_default=text("0"))
+
+
+class StatementLine(Base):
+    """A line of a gateway's statement as it was read: evidence, and what ours is compared with."""
+
+    __tablename__ = "statement_line"
+    __table_args__ = (
+        CheckConstraint("kind IN ('PAYMENT', 'REFUND')", name="kind"),
+        Index("ix_statement_line_our_id", "our_id"),
+        {
+            "info": guarded(
+                kind="global", reason=_PLATFORMS, tenant="", trade_grant="", platform="SELECT, INSERT, DELETE"
+            )
+        },
+    )
+
+    reconciliation_id: Mapped[UUID] = mapped_column(ForeignKey("reconciliation.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    # As the gateway wrote it; null in `our_id` when it is no id of ours by its very shape.
+    written_id: Mapped[str]
+    our_id: Mapped[UUID | None]
+    gateway_reference: Mapped[str]
+    amount_minor: Mapped[int]
+    currency: Mapped[str]
+    happened_at: Mapped[datetime]
+
+
+class ReconciliationDifference(Base):
+    """Something in which a gateway's books and ours are not the same. OPEN → RESOLVED, by a person with a reason or because it is gone."""
+
+    __tablename__ = "reconciliation_difference"
+    __table_args__ = (
+        CheckConstraint("subject IN ('PAYMENT', 'REFUND')", name="subject"),
+        CheckConstraint(
+            "kind IN ('MISSING_HERE', 'MISSING_THERE', 'AMOUNT', 'CURRENCY', 'STATE', 'REPEATED')", name="kind"
+        ),
+        CheckConstraint("state IN ('OPEN', 'RESOLVED')", name="state"),
+        CheckConstraint("(state = 'RESOLVED') = (resolved_at IS NOT NULL AND reason IS NOT NULL)", name="resolved"),
+        UniqueConstraint(
+            "reconciliation_id", "subject", "written_id", "kind", name="uq_reconciliation_difference_found"
+        ),
+        Index("ix_reconciliation_difference_open", "id", postgresql_where=text("state = 'OPEN'")),
+        {
+            "info": guarded(
+                kind="global", reason=_PLATFORMS, tenant="", trade_grant="", platform="SELECT, INSERT, UPDATE"
+            )
+        },
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    reconciliation_id: Mapped[UUID] = mapped_column(ForeignKey("reconciliation.id"))
+    subject: Mapped[str]
+    kind: Mapped[str]
+    written_id: Mapped[str]
+    # Our payment or refund, and its merchant; null where there is none.
+    our_id: Mapped[UUID | None]
+    tenant_id: Mapped[UUID | None]
+    gateway_reference: Mapped[str | None]
+    ours_state: Mapped[str | None]
+    ours_minor: Mapped[int | None]
+    ours_currency: Mapped[str | None]
+    theirs_minor: Mapped[int | None]
+    theirs_currency: Mapped[str | None]
+    state: Mapped[str] = mapped_column(server_default=text("'OPEN'"))
+    found_at: Mapped[datetime]
+    resolved_at: Mapped[datetime | None]
+    # Null when it was gone by itself.
+    resolved_by: Mapped[UUID | None]
+    reason: Mapped[str | None]
+    version: Mapped[int] = mapped_column(server_default=text("1"))
