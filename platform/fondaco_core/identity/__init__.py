@@ -8,6 +8,7 @@ Promises permissions are decided in rules.py alone; a token is known to its bear
 Stands on tenancy, audit, outbox, crypto.
 """
 
+from fondaco_core.identity.derived import derived_token, read_derived
 from fondaco_core.identity.errands.access import KnownClient, find_api_client, start_access
 from fondaco_core.identity.errands.attempts import Attempt, count_attempt
 from fondaco_core.identity.errands.authenticate import authenticate_bearer, authenticate_session
@@ -22,6 +23,13 @@ from fondaco_core.identity.errands.factors import (
     remove_second_factor,
     renew_recovery_codes,
     verify_second_factor,
+)
+from fondaco_core.identity.errands.letters import (
+    ask_for_reset,
+    mail_elsewhere,
+    mail_factor_changed,
+    mail_invitation,
+    mail_reset,
 )
 from fondaco_core.identity.errands.passkeys import (
     Asked,
@@ -84,6 +92,7 @@ from fondaco_core.identity.events import (
     PasswordResetMade,
     SignedInElsewhere,
 )
+from fondaco_core.identity.letters import address_of, write_letter
 from fondaco_core.identity.rules import (
     BUYER_PERMISSIONS,
     GUEST_PERMISSIONS,
@@ -133,7 +142,7 @@ from fondaco_core.identity.service.sessions import (
     revoke_session,
     start_session,
 )
-from fondaco_core.identity.ways import open_identity
+from fondaco_core.identity.ways import open_identity, ways
 
 __all__ = [
     "BUYER_PERMISSIONS",
@@ -196,6 +205,8 @@ __all__ = [
     "accept_invitation",
     "actor_names",
     "add_passkey",
+    "address_of",
+    "ask_for_reset",
     "authenticate_bearer",
     "authenticate_session",
     "begin_passkey",
@@ -212,6 +223,7 @@ __all__ = [
     "create_api_client",
     "create_member",
     "create_user",
+    "derived_token",
     "end_sessions",
     "find_api_client",
     "find_own_name",
@@ -227,12 +239,17 @@ __all__ = [
     "list_members",
     "list_passkeys",
     "list_sessions",
+    "mail_elsewhere",
+    "mail_factor_changed",
+    "mail_invitation",
+    "mail_reset",
     "members_by_ids",
     "new_order_token",
     "normalised_email",
     "open_identity",
     "own_factors",
     "permissions_in_state",
+    "read_derived",
     "remove_member",
     "remove_passkey",
     "remove_second_factor",
@@ -248,4 +265,6 @@ __all__ = [
     "start_session",
     "verify_second_factor",
     "verify_with_passkey",
+    "ways",
+    "write_letter",
 ]

@@ -33,11 +33,15 @@ PERMISSIONS = {
     "orders.read": "See the orders of the merchant's stores.",
     "orders.refund": "Refund orders.",
     "orders.cancel": "Cancel unpaid orders of buyers.",
+    "orders.replace": "Give units of orders another code when theirs is bad.",
     "customers.read": "See buyers, contacts masked.",
     "customers.edit": "Make, block and unblock buyers.",
     "wallets.read": "See wallets and statements.",
+    "wallets.top_up": "Pay money into the merchant's own wallet.",
     "wallets.credit": "Move money from the merchant's wallet to a buyer's.",
     "delivery.edit": "Revoke delivery links of orders; with codes.reveal also make them.",
+    "webhooks.read": "See endpoints of webhooks and what was sent to them.",
+    "webhooks.edit": "Make, change and delete endpoints of webhooks, and send messages again.",
     "audit.read": "Read the audit log.",
     # a buyer's side
     "buyer.order": "Place, pay and cancel one's own orders.",
@@ -52,6 +56,7 @@ PERMISSIONS = {
     "platform.catalog": "Keep the entitlement standards.",
     "platform.keys": "Rotate merchants' keys, and destroy those of merchants that have left.",
     "platform.wallets": "Record money that came in or went out.",
+    "platform.gateways": "Keep the ways to pay, and their secrets.",
     "platform.break_glass": "Look at one merchant's side for a while, with a reason, so that the merchant sees it.",
     # jobs
     "system.run": "Run the platform's own jobs.",
@@ -88,10 +93,10 @@ ROLE_PERMISSIONS: dict[MemberRole, frozenset[str]] = {
     MemberRole.OPERATOR: frozenset(
         {"merchant.read", "catalog.read", "catalog.edit", "codes.read", "codes.import", "codes.edit", "orders.read"}
     ),
-    MemberRole.FINANCE: frozenset({"merchant.read", "orders.read", "customers.read", "wallets.read", "wallets.credit"}),
+    MemberRole.FINANCE: frozenset({"merchant.read", "orders.read", "customers.read", "wallets.read", "wallets.top_up", "wallets.credit"}),
     MemberRole.SUPPORT: frozenset(
         {
-            "merchant.read", "catalog.read", "codes.read", "orders.read", "orders.refund", "orders.cancel",
+            "merchant.read", "catalog.read", "codes.read", "orders.read", "orders.refund", "orders.cancel", "orders.replace",
             "customers.read", "customers.edit", "delivery.edit",
         }
     ),

@@ -141,6 +141,25 @@ UPDATE passkey SET sign_count = $2, last_used_at = $3 WHERE id = $1 AND (sign_co
 RENAME_PASSKEY = "UPDATE passkey SET name = $3 WHERE id = $1 AND user_id = $2"
 REMOVE_PASSKEY = "DELETE FROM passkey WHERE id = $1 AND user_id = $2"
 
+# What waits to be mailed, as long as it still holds.
+
+INVITATION_TO_MAIL = """
+SELECT u.email, u.locale, t.name AS tenant FROM invitation i
+JOIN user_account u ON u.id = i.user_id JOIN tenant t ON t.id = i.tenant_id
+WHERE i.id = $1 AND i.mailed_at IS NULL AND i.used_at IS NULL AND i.expires_at > $2 AND u.disabled_at IS NULL
+"""
+INVITATION_MAILED = "UPDATE invitation SET mailed_at = $2 WHERE id = $1"
+RESET_TO_MAIL = """
+SELECT u.email, u.locale FROM password_reset r JOIN user_account u ON u.id = r.user_id
+WHERE r.id = $1 AND r.mailed_at IS NULL AND r.used_at IS NULL AND r.expires_at > $2 AND u.disabled_at IS NULL
+"""
+RESET_MAILED = "UPDATE password_reset SET mailed_at = $2 WHERE id = $1"
+SESSION_TO_MAIL = """
+SELECT u.email, u.locale, s.created_at, s.ip, s.user_agent FROM session s JOIN user_account u ON u.id = s.user_id
+WHERE s.id = $1 AND s.expires_at > $2 AND u.disabled_at IS NULL
+"""
+PERSON_TO_MAIL = "SELECT email, locale FROM user_account WHERE id = $1 AND disabled_at IS NULL AND created_at < $2"
+
 # Break glass
 
 GLASS_STANDING = """

@@ -12,6 +12,7 @@ from fondaco_core.ids import CustomerId, TenantId
 from fondaco_core.secret import Secret
 from fondaco_tenants.customers import store
 from fondaco_tenants.customers.errors import BadContact, CustomerBlocked
+from fondaco_tenants.customers.proofs import ProofPurpose, ask_for_customer_reset, issue_proof
 from fondaco_tenants.customers.service import contact_lookup, normalised_contact, register_customer
 
 
@@ -30,6 +31,7 @@ async def sign_up_customer(
     hashed = await hash_password(password)
     async with transaction(ctx) as tx:
         customer_id = await register_customer(tx, ctx, contact=address, name=name, password_hash=hashed)
+        await issue_proof(tx, ctx, customer_id, ProofPurpose.VERIFY)
         return await _begin(tx, ctx, customer_id)
 
 
@@ -54,6 +56,11 @@ async def sign_in_customer(stranger: Ctx, *, store_slug: str, contact: str, pass
         raise CustomerBlocked
     async with transaction(ctx) as tx:
         return await _begin(tx, ctx, CustomerId(row["id"]))
+
+
+async def ask_for_password(stranger: Ctx, *, store_slug: str, contact: str) -> None:
+    """Has a token for a new password sent to a buyer of a store. Raises NotFound for the store, TooManyAttempts."""
+    await ask_for_customer_reset(stranger, await _tenant_of(store_slug), contact=contact)
 
 
 async def change_customer_password(ctx: Ctx, *, current: Secret[str], chosen: Secret[str]) -> None:

@@ -1,7 +1,8 @@
 """How customers refuses.
 
 Invalid
-└── BadContact          neither an e-mail address nor a phone number
+├── BadContact          neither an e-mail address nor a phone number
+└── ProofInvalid        a token that was sent to a contact does not hold
 Conflict
 ├── ContactTaken        an account with this contact exists in this store
 └── CustomerBlocked     the merchant does not sell to this buyer
@@ -43,3 +44,14 @@ class CustomerBlocked(Conflict):
 
     def __init__(self) -> None:
         super().__init__("This merchant does not sell to this account.", zh="该商户已停止向此账号提供服务。")
+
+
+class ProofInvalid(Invalid):
+    """The token is unknown, was used, or has expired; which of them is not told."""
+
+    code = "PROOF_INVALID"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This token does not hold any more; ask for a new one.", zh="该令牌已失效，请重新申请。", path=("token",)
+        )

@@ -29,3 +29,11 @@ class CustomerReadmitted(Event):
 
     name: ClassVar[str] = "customer.unblocked"
     customer_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerProofMade(Event):
+    """A token waits to be sent to a buyer's contact."""
+
+    name: ClassVar[str] = "customer.proof_made"
+    proof_id: UUID

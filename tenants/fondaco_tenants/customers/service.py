@@ -28,6 +28,7 @@ class Customer:
     kind: CustomerKind
     name: str | None
     contact_masked: str
+    contact_verified_at: datetime | None
     created_at: datetime
     blocked_at: datetime | None
     blocked_reason: str | None
@@ -104,6 +105,11 @@ async def require_welcome(tx: Tx, customer_id: CustomerId) -> None:
         raise NotFound("customer")
     if blocked:
         raise CustomerBlocked
+
+
+async def is_guest(tx: Tx, customer_id: CustomerId) -> bool:
+    """Whether a buyer has no account, and so no wallet to keep money in. For use cases that know whom they deal with."""
+    return bool(await tx.fetchval(store.KIND, customer_id) == CustomerKind.GUEST.value)
 
 
 async def get_customer(tx: Tx, ctx: Ctx, customer_id: CustomerId) -> Customer:

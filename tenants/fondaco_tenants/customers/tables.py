@@ -51,11 +51,10 @@ class CustomerProof(TenantOwned):
         CheckConstraint("purpose IN ('VERIFY', 'RESET')", name="purpose"),
         Index("ix_customer_proof_customer_id", "customer_id"),
         Index("ix_customer_proof_expires_at", "expires_at"),
-        {"info": guarded(trade_grant="", platform="SELECT, DELETE", hidden=("token_hash",))},
+        {"info": guarded(trade_grant="", platform="SELECT, DELETE")},
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    token_hash: Mapped[bytes] = mapped_column(unique=True)
     customer_id: Mapped[UUID]
     purpose: Mapped[str]
     locale: Mapped[str]

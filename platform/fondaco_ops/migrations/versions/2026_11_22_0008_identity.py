@@ -50,7 +50,6 @@ STATEMENTS: tuple[str, ...] = (
     """
     CREATE TABLE customer_proof (
         id UUID NOT NULL,
-        token_hash BYTEA NOT NULL,
         customer_id UUID NOT NULL,
         purpose TEXT NOT NULL,
         locale TEXT NOT NULL,
@@ -60,8 +59,7 @@ STATEMENTS: tuple[str, ...] = (
         mailed_at TIMESTAMP WITH TIME ZONE,
         tenant_id UUID NOT NULL,
         CONSTRAINT pk_customer_proof PRIMARY KEY (id),
-        CONSTRAINT ck_customer_proof_purpose CHECK (purpose IN ('VERIFY', 'RESET')),
-        CONSTRAINT uq_customer_proof_token_hash UNIQUE (token_hash)
+        CONSTRAINT ck_customer_proof_purpose CHECK (purpose IN ('VERIFY', 'RESET'))
     )
     """,
     "CREATE INDEX ix_customer_proof_customer_id ON customer_proof (customer_id)",
@@ -73,8 +71,7 @@ STATEMENTS: tuple[str, ...] = (
     'CREATE POLICY platform ON "customer_proof" TO fondaco_platform USING (true) WITH CHECK (true)',
     'CREATE POLICY owner ON "customer_proof" TO fondaco_owner USING (true) WITH CHECK (true)',
     'GRANT SELECT, INSERT, UPDATE ON "customer_proof" TO fondaco_tenant',
-    'GRANT SELECT ("id", "customer_id", "purpose", "locale", "created_at", "expires_at", "used_at", "mailed_at", "tenant_id") ON "customer_proof" TO fondaco_platform',
-    'GRANT DELETE ON "customer_proof" TO fondaco_platform',
+    'GRANT SELECT, DELETE ON "customer_proof" TO fondaco_platform',
     """
     CREATE TABLE identity_provider (
         id UUID NOT NULL,
