@@ -27,9 +27,12 @@ HopId = NewType("HopId", UUID)
 AccountId = NewType("AccountId", UUID)
 TransferId = NewType("TransferId", UUID)
 LinkId = NewType("LinkId", UUID)
+DeliveryId = NewType("DeliveryId", UUID)
 GatewayId = NewType("GatewayId", UUID)
 PaymentId = NewType("PaymentId", UUID)
 PaymentRefundId = NewType("PaymentRefundId", UUID)
+WebhookEndpointId = NewType("WebhookEndpointId", UUID)
+WebhookMessageId = NewType("WebhookMessageId", UUID)
 
 # 32 symbols without 0/O and 1/I/L/U look-alikes (Crockford's base 32), for what people read aloud and type.
 _SYMBOLS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

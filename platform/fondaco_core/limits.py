@@ -25,6 +25,12 @@ GUEST_SHARE_PERCENT = 50
 # The most that a merchant may set any of these budgets to: one basket of the largest size, a hundred at once.
 HOLD_BUDGET_ORDERS_MAX = 100
 HOLD_BUDGET_UNITS_MAX = HOLD_CODES_MAX
+# How often one unit gets another code because support says so, and how many units of one order: beyond, something is wrong
+# with the batch, or with who says so.
+UNIT_REPLACEMENTS_MAX = 3
+ORDER_REPLACEMENTS_MAX = 20
+# How long a paid unit waits for stock when its code failed and there is no other, in seconds; then it is refunded.
+UNIT_WAIT_S = 24 * 60 * 60
 # The longest message that goes with a gift: a card has room for it.
 GIFT_MESSAGE_MAX = 500
 # The longest name of a device, as its client says it.
@@ -148,6 +154,12 @@ ROUND_STUCK_S = 90.0
 LOOP_STUCK_S = 4.0
 # How long one invariant may take, in milliseconds: it reads whole tables, off the hot path.
 INVARIANT_TIMEOUT_MS = 5 * 60 * 1000
+# How many entries of the audit log are sealed under one checkpoint, and read at once when they are verified.
+SEAL_BATCH = 5_000
+# How long after it says it happened an entry may be written, in seconds: no transaction takes longer.
+AUDIT_LATE_S = 15 * 60.0
+# The most entries that one evidence file proves.
+PROVEN_ENTRIES_MAX = 5_000
 # How many rows that break an invariant are shown.
 BREACH_ROWS_MAX = 5
 # How many rows a clean-up deletes in one transaction, and how many transactions one run of it has at most.
@@ -435,7 +447,7 @@ GATEWAY_TIMEOUT_S = 10.0
 # and how far two clocks may disagree about midnight, in seconds.
 RECONCILE_DAYS = 3
 RECONCILE_ROWS = 2_000
-RECONCILE_DIFFERENCES_MAX = 10_000
+RECONCILE_DIFFERENCES_MAX = 1_000
 RECONCILE_MARGIN_S = 900
 # How many parts a statement may have; a gateway that goes on and on is wrong.
 STATEMENT_PARTS_MAX = 10_000
@@ -469,3 +481,18 @@ WEBHOOK_SECRET_BYTES = 32
 # How long messages and their attempts are kept, in days, and how many are sent again by one request.
 WEBHOOK_KEPT_DAYS = 30
 WEBHOOK_RESENDS_MAX = 1_000
+
+# Unusual showings of codes, counted over so many seconds: how many codes one member or one machine may be shown before somebody
+# is told, from how many networks one link may be opened, and how many buyers' codes may be shown at one address.
+REVEAL_WINDOW_S = 3_600
+STAFF_REVEALS_USUAL = 20
+CLIENT_REVEALS_USUAL = 2_000
+PLACE_ACCOUNTS_USUAL = 10
+LINK_NETWORKS_USUAL = 2
+# The largest of these that a merchant may set.
+REVEALS_USUAL_MAX = 100_000
+# How far back a member's places are remembered, in days, and how many addresses are looked through.
+PLACES_KNOWN_DAYS = 90
+PLACES_SEEN_MAX = 2_000
+# How often a sender that waits for answers looks for more to send, in seconds, if nothing tells it sooner.
+WEBHOOK_LOOK_S = 1.0

@@ -13,7 +13,7 @@ from fondaco_core.db import governing
 from fondaco_core.logs import get_logger
 from fondaco_core.outbox import Job
 from fondaco_workers.actor import Actor
-from fondaco_workers.actors import codes, ledger, orders, system
+from fondaco_workers.actors import codes, delivery, ledger, orders, system, webhooks
 from fondaco_workers.process import Round, run_rounds
 
 log = get_logger(__name__)
@@ -23,12 +23,16 @@ MINUTE, HOUR = 60.0, 3_600.0
 # Actor, and every how many seconds.
 SCHEDULE: tuple[tuple[Actor[...], float], ...] = (
     (orders.expire_overdue, 5.0),
+    (delivery.tell_due, 5.0),
     (orders.forget_guest_holds, MINUTE),
+    (orders.mend_waiting, MINUTE),
+    (webhooks.send_due, 5.0),
     (ledger.roll_up, 30.0),
     (codes.expire, MINUTE),
     (codes.forget_uploads, HOUR),
     (system.check_invariants, 5 * MINUTE),
     (system.forget_answers, HOUR),
+    (webhooks.forget, HOUR),
     (system.forget_ended, HOUR),
 )
 

@@ -1,20 +1,36 @@
 """Event → actors: the whole upward flow on one page.
 
-Who announces does not know who listens. An event that nobody listens to stands in UNHEARD with a reason, so that
-tests/contracts/test_events.py can tell a decision from an oversight.
+Who announces does not know who listens. What merchants' own systems hear of is listed in fondaco_tenants.webhooks. An
+event that nobody listens to stands in UNHEARD with a reason, so that tests/contracts/test_events.py can tell a decision from an
+oversight.
 """
 
 from collections.abc import Mapping
 from dataclasses import fields
 
-from fondaco_core.outbox import Event, event_name
-from fondaco_tenants.codes import CodesCollided, ImportRequested
+from fondaco_core.identity import FactorChanged, InvitationMade, PasswordResetMade, SignedInElsewhere
+from fondaco_core.outbox import Event, ForListeners, event_name
+from fondaco_tenants.codes import CodesCollided, CodesRevealed, ImportRequested
+from fondaco_tenants.customers import CustomerProofMade
+from fondaco_tenants.delivery import DeliveryDue
+from fondaco_tenants.orders import OrderFulfilled
+from fondaco_tenants.webhooks import BY_EVENT, MessagesWaiting
 from fondaco_workers.actor import Actor
-from fondaco_workers.actors import codes
+from fondaco_workers.actors import codes, delivery, identity, webhooks
 
 SUBSCRIPTIONS: Mapping[type[Event], tuple[Actor[...], ...]] = {
+    CustomerProofMade: (identity.mail_proof,),
+    FactorChanged: (identity.mail_factor_changed,),
+    InvitationMade: (identity.mail_invitation,),
+    PasswordResetMade: (identity.mail_reset,),
+    SignedInElsewhere: (identity.mail_elsewhere,),
     CodesCollided: (codes.record_collisions,),
+    CodesWithdrawn: (orders.swap_withdrawn,),
+    CodesRevealed: (delivery.look_at_reveals,),
+    DeliveryDue: (delivery.send,),
     ImportRequested: (codes.import_batch,),
+    OrderFulfilled: (delivery.plan,),
+    MessagesWaiting: (webhooks.send_due,),
 }
 
 # Events that nobody listens to yet, and why they are announced all the same.
@@ -22,21 +38,15 @@ _FOR_INTEGRATORS = "for the integrators' webhooks: a fact that a merchant's own 
 _FOR_THE_RECORD = "for statistics and caches to come; what has to happen at once happens in the same transaction"
 
 UNHEARD: Mapping[str, str] = {
-    "batch.imported": _FOR_INTEGRATORS,
-    "batch.undone": _FOR_INTEGRATORS,
     "client.created": _FOR_THE_RECORD,
     "client.revoked": _FOR_THE_RECORD,
-    "account.factor_changed": _FOR_THE_RECORD,
     "break_glass.ended": _FOR_INTEGRATORS,
     "break_glass.opened": _FOR_INTEGRATORS,
     "client.ends_soon": _FOR_INTEGRATORS,
     "client.rotated": _FOR_THE_RECORD,
-    "customer.blocked": _FOR_INTEGRATORS,
-    "customer.registered": _FOR_INTEGRATORS,
-    "customer.unblocked": _FOR_INTEGRATORS,
-    "delivery_link.created": _FOR_INTEGRATORS,
-    "delivery_link.opened": _FOR_INTEGRATORS,
-    "delivery_link.revoked": _FOR_INTEGRATORS,
+    "delivery.failed": _FOR_INTEGRATORS,
+    "delivery.requested": _FOR_THE_RECORD,
+    "delivery.sent": _FOR_INTEGRATORS,
     "entitlement.changed": _FOR_THE_RECORD,
     "listing.changed": _FOR_THE_RECORD,
     "listing.moved": _FOR_THE_RECORD,
@@ -47,17 +57,15 @@ UNHEARD: Mapping[str, str] = {
     "member.removed": _FOR_THE_RECORD,
     "member.role_changed": _FOR_THE_RECORD,
     "merchant.profile_changed": _FOR_THE_RECORD,
-    "order.closed": _FOR_INTEGRATORS,
-    "order.fulfilled": _FOR_INTEGRATORS,
-    "order.placed": _FOR_INTEGRATORS,
-    "order.refunded": _FOR_INTEGRATORS,
+    "reveal.unusual": _FOR_INTEGRATORS,
     "store.changed": _FOR_THE_RECORD,
     "tenant.applied": _FOR_THE_RECORD,
     "tenant.approved": _FOR_THE_RECORD,
     "tenant.closed": _FOR_THE_RECORD,
     "tenant.resumed": _FOR_THE_RECORD,
     "tenant.suspended": _FOR_THE_RECORD,
-    "wallet.credited": _FOR_INTEGRATORS,
+    "unit.failed": _FOR_INTEGRATORS,
+    "unit.replaced": _FOR_INTEGRATORS,
 }
 
 
@@ -67,4 +75,7 @@ def subscriptions() -> dict[str, tuple[str, ...]]:
         told = {field.name for field in fields(event)}
         for actor in actors:
             assert actor.readers.keys() <= told, f"{event.__name__} does not tell {actor.name} all that it asks for"
-    return {event_name(event): tuple(actor.name for actor in actors) for event, actors in SUBSCRIPTIONS.items()}
+    heard = {event_name(event): tuple(actor.name for actor in actors) for event, actors in SUBSCRIPTIONS.items()}
+    # What is public is told to the endpoints of those merchants who have some.
+    public = {event: (*heard.get(event, ()), ForListeners(webhooks.tell.name)) for event in BY_EVENT}
+    return heard | public

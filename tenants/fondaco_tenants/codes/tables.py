@@ -257,8 +257,17 @@ class CodeReveal(TenantOwned):
         CheckConstraint("via IN ('ACCOUNT', 'API', 'LINK', 'GUEST', 'EMAIL', 'BACK_OFFICE')", name="via"),
         Index("ix_code_reveal_code_id", "code_id", "id"),
         Index("ix_code_reveal_order_id", "order_id", "id"),
+        # Who looked at how much lately, and what was looked at from one place.
+        Index(
+            "ix_code_reveal_actor", "tenant_id", "actor_id", "revealed_at",
+            postgresql_where=text("actor_kind IN ('MEMBER', 'API_CLIENT')"),
+        ),
+        Index(
+            "ix_code_reveal_place", "tenant_id", "ip", "revealed_at",
+            postgresql_where=text("via IN ('ACCOUNT', 'GUEST', 'LINK')"),
+        ),
         {"info": guarded(trade=True, tenant="SELECT, INSERT", trade_grant="SELECT, INSERT")},
-    )
+    )  # fmt: skip
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     code_id: Mapped[UUID]

@@ -8,14 +8,19 @@ Refusal
     ├── LinkSpent
     ├── LinkRevoked
     ├── NotDelivered    there is no code to show (yet, or any more)
-    └── TooManyLinks    the order has as many open links as it may have
+    ├── TooManyLinks    the order has as many open links as it may have
+    ├── TooManyResends  the order was sent again as often as it may be within an hour
+    └── NotResendable   there is nothing to send again, or no way to send it
+├── Invalid
+│   ├── TemplateInvalid where a template is wrong, and why
+│   └── KeyRefused      no public key to which codes could be encrypted
 """
 
 from datetime import datetime
 from uuid import UUID
 
 from fondaco_core import limits
-from fondaco_core.errors import Conflict, NotFound
+from fondaco_core.errors import Conflict, Invalid, NotFound
 
 
 class LinkUnknown(NotFound):
@@ -95,3 +100,56 @@ class TooManyLinks(Conflict):
             zh=f"每个订单最多可有 {limits.LINKS_PER_ORDER_MAX} 个有效链接，请先撤销一个。",
         )
         self.order_id = order_id
+
+
+class TooManyResends(Conflict):
+    """The order was sent again as often as it may be within an hour."""
+
+    code = "TOO_MANY_RESENDS"
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"This order was sent again {limits.RESENDS_PER_HOUR_MAX} times within an hour; wait a while, and look into spam.",
+            zh=f"此订单一小时内已重新发送 {limits.RESENDS_PER_HOUR_MAX} 次，请稍后再试，并检查垃圾邮件。",
+        )
+        self.resends_max = limits.RESENDS_PER_HOUR_MAX
+
+
+class NotResendable(Conflict):
+    """A delivery by account or API is not sent anywhere, and an order that was undone has nothing to send."""
+
+    code = "NOT_RESENDABLE"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There is nothing to send again: the order was undone, or this delivery does not go to a contact.",
+            zh="无法重新发送：订单已取消或退款，或该交付方式不发往联系方式。",
+        )
+
+
+class TemplateInvalid(Invalid):
+    """Where a template is wrong, and why."""
+
+    code = "TEMPLATE_INVALID"
+
+    def __init__(self, part: str, line: int, why: str, why_zh: str) -> None:
+        super().__init__(
+            f"The template cannot be used: {part}, line {line}: {why}.",
+            zh=f"模板无法使用：{part} 第 {line} 行：{why_zh}。",
+            path=(part,),
+        )
+        self.part = part
+        self.line = line
+
+
+class KeyRefused(Invalid):
+    """This is no public key to which codes could be encrypted."""
+
+    code = "KEY_REFUSED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Give the public half of a key as a JWK: RSA of 2048 bits or more, or EC on P-256, P-384 or P-521.",
+            zh="请以 JWK 格式提供公钥：RSA（至少 2048 位）或 EC（P-256、P-384、P-521）。",
+            path=("jwk",),
+        )

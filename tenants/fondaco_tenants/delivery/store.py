@@ -68,3 +68,182 @@ LINK_ADDRESS = """
 SELECT s.slug, k.secret_hash FROM delivery_link k JOIN "order" o ON o.id = k.order_id JOIN store s ON s.id = o.store_id
 WHERE k.id = $1
 """
+
+# What an order's deliveries are planned by.
+PLAN = """
+SELECT o.state, o.channel, s.locale, c.contact_masked, c.kind AS customer_kind, o.customer_id,
+       coalesce(t.form, 'LINK') AS form
+FROM "order" o JOIN store s ON s.id = o.store_id JOIN customer c ON c.id = o.customer_id
+LEFT JOIN delivery_setting t ON t.tenant_id = o.tenant_id
+WHERE o.id = $1
+"""
+
+# Made once for each channel, however often the order's fulfilment is told.
+ADD_FIRST = """
+INSERT INTO delivery
+  (id, tenant_id, order_id, channel, state, form, addressee, contact_masked, locale, next_attempt_at, told_at,
+   requested_by_kind, created_at, sent_at)
+SELECT id, $1, $2, channel, state, form, addressee, masked, $3,
+       CASE state WHEN 'QUEUED' THEN $4::timestamptz END, CASE state WHEN 'QUEUED' THEN $4::timestamptz END,
+       'SYSTEM', $4, CASE state WHEN 'SENT' THEN $4::timestamptz END
+FROM unnest($5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[])
+  AS made (id, channel, state, form, addressee, masked)
+ON CONFLICT (order_id, channel) WHERE resend_of IS NULL DO NOTHING
+RETURNING id, state
+"""
+
+_DELIVERY = """
+id, order_id, channel, state, form, addressee, contact_masked, link_id, attempts, next_attempt_at, failure, resend_of,
+requested_by_kind, created_at, sent_at, delivered_at
+"""
+
+# Whoever comes second finds that nothing is due: the attempt is claimed before it is made, and until its lease ends.
+CLAIM = """
+UPDATE delivery SET state = 'UNKNOWN', attempts = attempts + 1, next_attempt_at = $2 + make_interval(secs => $3), told_at = NULL
+WHERE id = $1 AND state IN ('QUEUED', 'UNKNOWN') AND next_attempt_at <= $2
+RETURNING id, order_id, channel, form, addressee, contact_sealed, locale, link_id, attempts, unknowns
+"""
+
+# An attempt that nobody ended was cut short: nobody knows whether it arrived.
+END_ABANDONED = """
+WITH ended AS (
+  UPDATE delivery_attempt SET ended_at = $2, outcome = 'UNKNOWN' WHERE delivery_id = $1 AND outcome IS NULL RETURNING 1
+)
+UPDATE delivery SET unknowns = unknowns + (SELECT count(*)::int FROM ended) WHERE id = $1 RETURNING unknowns
+"""
+
+ADD_ATTEMPT = """
+INSERT INTO delivery_attempt (tenant_id, delivery_id, number, began_at) VALUES ($1, $2, $3, $4)
+"""
+
+END_ATTEMPT = """
+UPDATE delivery_attempt SET ended_at = $3, outcome = $4, status = $5
+WHERE delivery_id = $1 AND number = $2 AND outcome IS NULL
+"""
+
+# What a late attempt learns counts when it says that the mail is out; otherwise the newest attempt speaks.
+SETTLE = """
+UPDATE delivery SET state = $3, next_attempt_at = $4, failure = $5, told_at = NULL,
+  unknowns = unknowns + $6, sent_at = CASE $3 WHEN 'SENT' THEN $7 ELSE sent_at END
+WHERE id = $1 AND state IN ('QUEUED', 'UNKNOWN') AND (attempts = $2 OR $3 = 'SENT')
+RETURNING order_id
+"""
+
+GIVE_UP = """
+UPDATE delivery SET state = $2, next_attempt_at = NULL, failure = $3 WHERE id = $1
+"""
+
+SET_LINK = "UPDATE delivery SET link_id = $2 WHERE id = $1"
+
+# The link of this delivery, or the last one that went to the same contact and still opens: both lead to the same place.
+MAILED_LINK = f"""
+SELECT {", ".join("k." + name.strip() for name in _LINK.split(","))}
+FROM delivery d JOIN delivery other ON other.order_id = d.order_id AND other.addressee = d.addressee
+  AND other.contact_masked = d.contact_masked AND (other.addressee <> 'CORRECTED' OR other.id = d.id)
+JOIN delivery_link k ON k.id = other.link_id
+WHERE d.order_id = $1 AND d.id = $3 AND k.revoked_at IS NULL AND k.expires_at > $2 AND k.opens < k.opens_max
+ORDER BY other.id DESC LIMIT 1
+"""
+
+MAILED_LINKS = """
+SELECT DISTINCT k.id FROM delivery d JOIN delivery_link k ON k.id = d.link_id WHERE d.order_id = $1 AND k.revoked_at IS NULL
+"""
+
+# Who buys, where, and from whom: what a mail says of an order.
+LETTER = """
+SELECT o.id, o.code, o.state, o.currency, o.total_minor, o.customer_id, o.store_id, s.slug, s.name AS store_name,
+       p.support_contact, coalesce(t.link_opens_max, $2) AS link_opens_max, coalesce(t.link_hours, $3) AS link_hours
+FROM "order" o JOIN store s ON s.id = o.store_id
+LEFT JOIN merchant_profile p ON p.tenant_id = o.tenant_id
+LEFT JOIN delivery_setting t ON t.tenant_id = o.tenant_id
+WHERE o.id = $1
+"""
+
+LETTER_ITEMS = """
+SELECT l.title, l.listing_id, l.live_quantity AS quantity, e.redemption, e.redemption_zh, e.restrictions, e.restrictions_zh
+FROM order_line l JOIN entitlement e ON e.id = l.entitlement_id WHERE l.order_id = $1 AND l.live_quantity > 0 ORDER BY l.number
+"""
+
+# Deliveries whose time has come and that nobody was told of lately, over all tenants.
+TELL_DUE = """
+UPDATE delivery SET told_at = $1 WHERE id IN (
+  SELECT id FROM delivery
+  WHERE next_attempt_at <= $1 AND (told_at IS NULL OR told_at < $1 - make_interval(secs => $2))
+  ORDER BY next_attempt_at LIMIT $3 FOR UPDATE SKIP LOCKED
+) RETURNING id, tenant_id
+"""
+
+LIST_DELIVERIES = f"""
+SELECT {_DELIVERY} FROM (
+  SELECT *, row_number() OVER (PARTITION BY order_id ORDER BY id DESC) AS place FROM delivery WHERE order_id = ANY($1)
+) AS numbered WHERE place <= $2 ORDER BY id DESC
+"""
+
+FIND_DELIVERIES = f"SELECT {_DELIVERY} FROM delivery WHERE id = ANY($1)"
+
+LIST_ATTEMPTS = """
+SELECT delivery_id, number, began_at, ended_at, outcome, status FROM delivery_attempt
+WHERE delivery_id = ANY($1) ORDER BY delivery_id, number DESC
+"""
+
+# Re-sends of one order are counted one after the other: its first deliveries are what they wait at.
+LOCK_DELIVERIES = "SELECT id FROM delivery WHERE order_id = $1 AND resend_of IS NULL ORDER BY id FOR NO KEY UPDATE"
+COUNT_RESENDS = "SELECT count(*) FROM delivery WHERE order_id = $1 AND resend_of IS NOT NULL AND created_at > $2"
+
+ADD_RESEND = f"""
+INSERT INTO delivery
+  (id, tenant_id, order_id, channel, state, form, addressee, contact_sealed, contact_masked, locale, next_attempt_at, told_at,
+   resend_of, requested_by_kind, requested_by, created_at)
+SELECT $2, tenant_id, order_id, $3, 'QUEUED', form, $4, $5, $6, locale, $7, $7, id, $8, $9, $7 FROM delivery WHERE id = $1
+RETURNING {_DELIVERY}
+"""
+
+SEALED_CONTACT = "SELECT contact_sealed FROM delivery WHERE id = $1"
+
+# What was opened, or looked at on the buyer's own page, has arrived.
+MARK_DELIVERED = """
+UPDATE delivery SET state = 'DELIVERED', next_attempt_at = NULL, delivered_at = $4, sent_at = coalesce(sent_at, $4)
+WHERE order_id = $1 AND state <> 'DELIVERED' AND (link_id = $2 OR channel = ANY($3)) AND attempts + (form = 'PAGE')::int > 0
+RETURNING id
+"""
+
+REVOKE_LINK_QUIETLY = "UPDATE delivery_link SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1"
+
+# The newest version of each, the listing's before the store's.
+WORDS = """
+SELECT subject, body_text, body_html FROM delivery_template
+WHERE store_id = $1 AND locale = $3 AND (listing_id IS NULL OR listing_id = $2)
+ORDER BY listing_id NULLS LAST, version DESC LIMIT 1
+"""
+
+# What one member or machine was shown within the window. `$1` is the tenant: the indexes of reveals begin with it.
+SHOWN_TO = """
+SELECT count(*)::int FROM code_reveal
+WHERE tenant_id = $1 AND actor_id = $2 AND actor_kind = $3 AND actor_kind IN ('MEMBER', 'API_CLIENT') AND revealed_at > $4
+"""
+
+# From where a member looked at codes, from one moment to another.
+PLACES_OF = """
+SELECT DISTINCT ip FROM code_reveal
+WHERE tenant_id = $1 AND actor_id = $2 AND actor_kind = 'MEMBER' AND revealed_at > $3 AND revealed_at <= $4 LIMIT $5
+"""
+
+PLACES_OF_LINK = "SELECT DISTINCT ip FROM code_reveal WHERE order_id = $1 AND link_id = $2 AND revealed_at > $3"
+
+# How many buyers' codes were shown at each address at which this order's were, within the window.
+ACCOUNTS_AT_PLACES = """
+SELECT here.ip, count(DISTINCT o.customer_id)::int AS accounts
+FROM (SELECT DISTINCT ip FROM code_reveal WHERE order_id = $2 AND revealed_at > $3 AND ip IS NOT NULL) AS here
+JOIN code_reveal r ON r.tenant_id = $1 AND r.ip = here.ip AND r.revealed_at > $3 AND r.via IN ('ACCOUNT', 'GUEST', 'LINK')
+JOIN "order" o ON o.id = r.order_id
+GROUP BY here.ip
+"""
+
+USUAL = "SELECT staff_reveals_max, client_reveals_max, place_accounts_max FROM delivery_setting WHERE tenant_id = $1"
+
+# Told once for each rule, subject and hour.
+RAISE_ALARM = """
+INSERT INTO reveal_alarm (id, tenant_id, rule, subject, window_at, count, raised_at)
+VALUES ($1, $2, $3, $4, date_trunc('hour', $5::timestamptz), $6, $5)
+ON CONFLICT (tenant_id, rule, subject, window_at) DO NOTHING RETURNING id
+"""

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Integer, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from fondaco_core.db import TenantOwned, guarded
+from fondaco_core.db import TenantOwned, guarded, sealed_as
 
 
 class DeliveryLink(TenantOwned):
@@ -60,7 +60,7 @@ class Delivery(TenantOwned):
     form: Mapped[str]
     # Whose contact it goes to: the buyer's, the recipient's of a gift, or one that somebody corrected.
     addressee: Mapped[str]
-    contact_sealed: Mapped[bytes | None]
+    contact_sealed: Mapped[bytes | None] = mapped_column(info=sealed_as("contact"))
     contact_masked: Mapped[str]
     link_id: Mapped[UUID | None] = mapped_column(ForeignKey("delivery_link.id"))
     locale: Mapped[str]
@@ -168,7 +168,9 @@ class RevealAlarm(TenantOwned):
 
     __tablename__ = "reveal_alarm"
     __table_args__ = (
-        CheckConstraint("rule IN ('STAFF_BURST', 'CLIENT_BURST', 'NEW_PLACE', 'ONE_PLACE')", name="rule"),
+        CheckConstraint(
+            "rule IN ('STAFF_BURST', 'CLIENT_BURST', 'NEW_PLACE', 'ONE_PLACE', 'LINK_SPREAD')", name="rule"
+        ),
         UniqueConstraint("tenant_id", "rule", "subject", "window_at"),
         {"info": guarded(tenant="SELECT, INSERT", trade_grant="")},
     )

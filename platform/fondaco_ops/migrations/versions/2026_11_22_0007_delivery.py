@@ -88,7 +88,7 @@ STATEMENTS: tuple[str, ...] = (
         raised_at TIMESTAMP WITH TIME ZONE NOT NULL,
         tenant_id UUID NOT NULL,
         CONSTRAINT pk_reveal_alarm PRIMARY KEY (id),
-        CONSTRAINT ck_reveal_alarm_rule CHECK (rule IN ('STAFF_BURST', 'CLIENT_BURST', 'NEW_PLACE', 'ONE_PLACE')),
+        CONSTRAINT ck_reveal_alarm_rule CHECK (rule IN ('STAFF_BURST', 'CLIENT_BURST', 'NEW_PLACE', 'ONE_PLACE', 'LINK_SPREAD')),
         CONSTRAINT uq_reveal_alarm_tenant_id_rule_subject_window_at UNIQUE (tenant_id, rule, subject, window_at)
     )
     """,
@@ -178,6 +178,14 @@ STATEMENTS: tuple[str, ...] = (
     """
     ALTER TABLE code_reveal ADD CONSTRAINT ck_code_reveal_via
       CHECK (via IN ('ACCOUNT', 'API', 'LINK', 'GUEST', 'EMAIL', 'BACK_OFFICE'))
+    """,
+    """
+    CREATE INDEX ix_code_reveal_actor ON code_reveal (tenant_id, actor_id, revealed_at)
+      WHERE actor_kind IN ('MEMBER', 'API_CLIENT')
+    """,
+    """
+    CREATE INDEX ix_code_reveal_place ON code_reveal (tenant_id, ip, revealed_at)
+      WHERE via IN ('ACCOUNT', 'GUEST', 'LINK')
     """,
 )
 

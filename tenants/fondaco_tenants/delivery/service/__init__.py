@@ -1,5 +1,6 @@
 """Use cases of delivery: links and showing codes; what is sent, and how it went; templates; keys; unusual showings."""
 
+from fondaco_tenants.delivery.service.letters import Enclosure, Letter, default_words, passphrase_of
 from fondaco_tenants.delivery.service.links import (
     OpenedLink,
     OrderPage,
@@ -18,22 +19,54 @@ from fondaco_tenants.delivery.service.links import (
     revoke_link,
     secret_of,
 )
+from fondaco_tenants.delivery.service.outgoing import (
+    Attempt,
+    Delivery,
+    Sending,
+    begin_attempt,
+    end_attempt,
+    find_deliveries,
+    list_attempts,
+    list_deliveries,
+    mark_delivered,
+    plan_deliveries,
+    resend_delivery,
+    tell_due,
+)
+from fondaco_tenants.delivery.service.watching import look_at_reveals
 
 __all__ = [
+    "Attempt",
+    "Delivery",
+    "Enclosure",
+    "Letter",
     "OpenedLink",
     "OrderPage",
     "Reveal",
     "RevealedUnit",
+    "Sending",
+    "begin_attempt",
     "create_link",
+    "default_words",
+    "end_attempt",
+    "find_deliveries",
     "find_link_address",
     "find_links",
     "get_order_page",
     "get_store_name",
+    "list_attempts",
+    "list_deliveries",
     "list_links",
     "list_reveals",
+    "look_at_reveals",
+    "mark_delivered",
     "open_link",
+    "passphrase_of",
+    "plan_deliveries",
+    "resend_delivery",
     "reveal_code",
     "reveal_order",
     "revoke_link",
     "secret_of",
+    "tell_due",
 ]

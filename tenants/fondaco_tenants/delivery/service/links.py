@@ -90,7 +90,7 @@ async def reveal_code(tx: Tx, ctx: Ctx, *, allocation_id: AllocationId) -> Revea
     unit = (await orders.find_allocations(tx, ctx, [allocation_id])).get(allocation_id)
     if unit is None:
         raise NotFound("allocation", path=("allocation_id",))
-    return (await _show(tx, ctx, order_id=unit.order_id, allocation_id=allocation_id, via=_via(ctx)))[0]
+    return (await show_units(tx, ctx, order_id=unit.order_id, allocation_id=allocation_id, via=_via(ctx)))[0]
 
 
 async def reveal_order(tx: Tx, ctx: Ctx, *, order_id: OrderId) -> Sequence[RevealedUnit]:
@@ -100,7 +100,7 @@ async def reveal_order(tx: Tx, ctx: Ctx, *, order_id: OrderId) -> Sequence[Revea
     """
     ctx.require("buyer.reveal")
     order = await orders.get_order(tx, ctx, order_id)
-    return await _show(tx, ctx, order_id=order.id, allocation_id=None, via=_via(ctx))
+    return await show_units(tx, ctx, order_id=order.id, allocation_id=None, via=_via(ctx))
 
 
 async def create_link(
@@ -172,11 +172,14 @@ def secret_of(link_id: LinkId) -> Secret[str]:
 async def find_link_address(tx: Tx, ctx: Ctx, *, link_id: LinkId) -> Secret[str] | None:
     """A link's address below the host, with its secret; for the answer to who made it, also when that is repeated.
 
-    None for a link that the asker may not see, or whose secret cannot be derived any more.
+    None for a link that the asker may not see or that the system mailed to somebody, or whose secret cannot be derived any more.
     """
     _require_making(ctx)
     secret = secret_of(link_id)
-    row = await tx.fetchrow(store.LINK_ADDRESS, link_id) if await _find_links(tx, ctx, [link_id]) else None
+    found = (await _find_links(tx, ctx, [link_id])).get(link_id)
+    # What the system mailed is for its addressee alone.
+    mailed = found is None or found.created_by_kind == ActorKind.SYSTEM
+    row = None if mailed else await tx.fetchrow(store.LINK_ADDRESS, link_id)
     if row is None or not hmac.compare_digest(row["secret_hash"], hash_token(secret)):
         return None
     return Secret(f"/s/{row['slug']}/r/{link_id}#{secret.reveal()}")
@@ -200,7 +203,7 @@ async def open_link(tx: Tx, ctx: Ctx, *, store_slug: str, link_id: LinkId, secre
     link = Link(**burnt)
     # The secret is what entitles: from here on its holder may see these codes, and only these.
     entitled = replace(ctx, permissions=ctx.permissions | {"buyer.reveal"})
-    units = await _show(
+    units = await show_units(
         tx, entitled, order_id=link.order_id, allocation_id=link.allocation_id, via="LINK", link_id=link.id, whole=True
     )
     detail = {"order_id": link.order_id, "opens": link.opens, "units": len(units)}
@@ -284,7 +287,7 @@ async def get_store_name(tx: Tx, ctx: Ctx, *, store_slug: str) -> str:
     return name
 
 
-async def _show(
+async def show_units(
     tx: Tx,
     ctx: Ctx,
     *,
@@ -294,7 +297,11 @@ async def _show(
     link_id: LinkId | None = None,
     whole: bool = False,
 ) -> list[RevealedUnit]:
-    """Opens the codes of an order's delivered units; `whole` refuses while one of them is on its way."""
+    """Opens the codes of an order's delivered units; `whole` refuses while one of them is on its way.
+
+    Whether the asker may see this order's is decided by whoever calls this.
+    """
+    ctx.require("buyer.reveal")
     locked = await tx.fetch(store.LOCK_UNITS, order_id, allocation_id)
     rows = sorted(locked, key=lambda row: (row["line"], row["unit"], row["attempt"]))
     ready = [row for row in rows if row["state"] == "FULFILLED" and row["code_id"] is not None]

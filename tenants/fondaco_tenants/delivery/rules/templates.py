@@ -1,0 +1,228 @@
+"""Words of a mail: what a template may say, and the mail that comes of it. Pure.
+
+A merchant's template is a program of strangers that we run. So the language is cut down to naming what is named here, asking
+`if`, and one `for` over the items: no calls, no arithmetic, no macros, no includes, no attributes but those of VOCABULARY. What is
+left cannot loop longer than an order has items. It runs in Jinja's immutable sandbox all the same, and its length is bounded
+before and after. There is no name for a code, so no template can print one.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+import jinja2
+from jinja2 import nodes
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from fondaco_core import limits
+from fondaco_core.secret import Secret
+from fondaco_tenants.delivery.errors import TemplateInvalid
+
+# What a template may name, and what each of these has.
+VOCABULARY: Final[Mapping[str, frozenset[str]]] = {
+    "order": frozenset({"code", "total", "units"}),
+    "store": frozenset({"name", "support"}),
+    "link": frozenset({"url", "opens", "expires"}),
+    "attachment": frozenset({"name"}),
+    "items": frozenset(),
+    "gift": frozenset(),
+}
+ITEM: Final = frozenset({"title", "quantity", "redemption", "restrictions"})
+FILTERS: Final = frozenset({"upper", "lower", "trim", "length", "default"})
+_ALLOWED: Final = (
+    nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Getattr, nodes.If, nodes.For, nodes.Const,
+    nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.CondExpr, nodes.Filter,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A template: the three parts of a mail."""
+
+    subject: str
+    text: str
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of the order as a mail names it."""
+
+    title: str
+    quantity: int
+    redemption: str
+    restrictions: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that a mail may tell. Exactly one of `link_url` and `attachment_name` is set."""
+
+    order_code: str
+    total: str
+    units: int
+    store_name: str
+    support: str | None
+    items: Sequence[Item]
+    gift: bool
+    link_url: Secret[str] | None = None
+    link_opens: int = 0
+    link_expires: str = ""
+    attachment_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A mail's words, filled in. They hold the link, so that they print as nothing."""
+
+    subject: str
+    text: str = field(repr=False)
+    html: str = field(repr=False)
+
+
+def check_words(words: Words) -> None:
+    """Refuses with TemplateInvalid, part and line, what is no template of ours; tried out with what deliveries may have."""
+    _check_part("subject", words.subject, most=limits.TEMPLATE_SUBJECT_CHARS_MAX)
+    _check_part("text", words.text, most=limits.TEMPLATE_CHARS_MAX)
+    _check_part("html", words.html, most=limits.TEMPLATE_CHARS_MAX)
+    if not words.subject.strip() or not words.text.strip() or not words.html.strip():
+        raise TemplateInvalid("subject" if not words.subject.strip() else "text", 1, "it is empty", "内容为空")
+    for part in ("text", "html"):
+        written = getattr(fill(words, SAMPLE), part)
+        if SAMPLE.link_url is None or SAMPLE.link_url.reveal() not in written:
+            raise TemplateInvalid(
+                part,
+                1,
+                "{{ link.url }} is missing: nobody could open the delivery",
+                "缺少 {{ link.url }}，买家将无法打开",
+            )
+    fill(words, SAMPLE_ATTACHED)
+
+
+def fill(words: Words, facts: Facts) -> Written:
+    """The mail that a template makes of the facts. Raises TemplateInvalid for one that grows beyond all measure."""
+    named = _named(facts)
+    # A subject travels in the open and is quoted in logs: it is not even told the link.
+    subject = _render("subject", words.subject, {**named, "link": None}, html=False)
+    written = Written(
+        " ".join(subject.split())[: limits.TEMPLATE_SUBJECT_CHARS_MAX],
+        _render("text", words.text, named, html=False),
+        _render("html", words.html, named, html=True),
+    )
+    if len(written.text) + len(written.html) > limits.LETTER_CHARS_MAX:
+        raise TemplateInvalid("html", 1, "it grows too long with a large order", "大订单时内容过长")
+    return written
+
+
+def _named(facts: Facts) -> dict[str, Any]:
+    return {
+        "order": {"code": facts.order_code, "total": facts.total, "units": facts.units},
+        "store": {"name": facts.store_name, "support": facts.support},
+        "link": None
+        if facts.link_url is None
+        else {"url": facts.link_url.reveal(), "opens": facts.link_opens, "expires": facts.link_expires},
+        "attachment": None if facts.attachment_name is None else {"name": facts.attachment_name},
+        "items": [asdict(item) for item in facts.items[: limits.LETTER_ITEMS_MAX]],
+        "gift": facts.gift,
+    }
+
+
+def _environment(*, html: bool) -> ImmutableSandboxedEnvironment:
+    made = ImmutableSandboxedEnvironment(
+        autoescape=html, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.ChainableUndefined, cache_size=0
+    )
+    made.globals.clear()
+    made.tests.clear()
+    made.filters = {name: made.filters[name] for name in FILTERS}
+    return made
+
+
+_PLAIN: Final = _environment(html=False)
+_HTML: Final = _environment(html=True)
+
+
+def _render(part: str, source: str, named: Mapping[str, Any], *, html: bool) -> str:
+    try:
+        return (_HTML if html else _PLAIN).from_string(source).render(**named)
+    except jinja2.TemplateError as error:
+        raise TemplateInvalid(part, getattr(error, "lineno", None) or 1, "it cannot be filled in", "无法生成") from None
+    except (TypeError, ValueError, OverflowError):
+        raise TemplateInvalid(part, 1, "it cannot be filled in", "无法生成") from None
+
+
+def _check_part(part: str, source: str, *, most: int) -> None:
+    if len(source) > most:
+        raise TemplateInvalid(part, 1, f"it is longer than {most} characters", f"超过 {most} 个字符")
+    try:
+        tree = _PLAIN.parse(source)
+    except jinja2.TemplateSyntaxError as error:
+        raise TemplateInvalid(part, error.lineno, "it does not read as a template", "模板语法错误") from None
+    except RecursionError:
+        raise TemplateInvalid(part, 1, "it is nested too deep", "嵌套过深") from None
+    found = list(_walk(tree))
+    if len(found) > limits.TEMPLATE_NODES_MAX:
+        raise TemplateInvalid(part, 1, "it has too many parts", "内容过于复杂")
+    for node, items, looping in found:
+        _check_node(part, node, items=items, looping=looping)
+
+
+def _walk(
+    node: nodes.Node, items: frozenset[str] = frozenset(), *, looping: bool = False
+) -> Iterator[tuple[nodes.Node, frozenset[str], bool]]:
+    """Every node with the names that stand for an item there, and whether it is inside a loop."""
+    yield node, items, looping
+    for child in node.iter_child_nodes():
+        inner = isinstance(node, nodes.For) and child is not node.iter
+        target = node.target if isinstance(node, nodes.For) else None
+        named = items | {target.name} if inner and isinstance(target, nodes.Name) else items
+        yield from _walk(child, named, looping=looping or inner)
+
+
+def _check_node(part: str, node: nodes.Node, *, items: frozenset[str], looping: bool) -> None:
+    def wrong(why: str, zh: str) -> TemplateInvalid:
+        return TemplateInvalid(part, node.lineno, why, zh)
+
+    if not isinstance(node, _ALLOWED):
+        kind = type(node).__name__.lower()
+        raise wrong(f"'{kind}' is not part of the language of templates", f"模板不支持“{kind}”")
+    match node:
+        case nodes.For():
+            if not (
+                isinstance(node.iter, nodes.Name) and node.iter.name == "items" and isinstance(node.target, nodes.Name)
+            ):
+                raise wrong("a loop goes over items, and nothing else", "循环只能遍历 items")
+            if looping or node.recursive or node.test is not None or node.target.name in VOCABULARY:
+                raise wrong("one simple loop at a time", "循环不能嵌套或带条件")
+        case nodes.Name(name=name):
+            if name not in VOCABULARY and name not in items:
+                raise wrong(f"there is no '{name}'", f"没有名为“{name}”的内容")
+            if part == "subject" and name == "link":
+                raise wrong("a subject does not hold the link", "主题中不能包含链接")
+        case nodes.Getattr(attr=attribute):
+            base = node.node.name if isinstance(node.node, nodes.Name) else ""
+            known = ITEM if base in items else VOCABULARY.get(base, frozenset())
+            if attribute not in known:
+                raise wrong(f"'{base}' has no '{attribute}'", f"“{base}”没有“{attribute}”")
+        case nodes.Filter(name=name):
+            if name not in FILTERS:
+                raise wrong(f"there is no filter '{name}'", f"没有名为“{name}”的过滤器")
+        case _:
+            pass
+
+
+SAMPLE: Final = Facts(
+    order_code="FD-7K2M-9QXA-4TBC",
+    total="CNY 96.00",
+    units=2,
+    store_name="星河数卡",
+    support="help@example.com",
+    items=(Item("Steam 50 <元>", 2, "在客户端中点击“兑换”。", "仅限国区账户。"),),
+    gift=False,
+    link_url=Secret("https://shop.example/s/store/r/0190#c2FtcGxl-c2FtcGxl"),
+    link_opens=5,
+    link_expires="2026-12-22",
+)
+SAMPLE_ATTACHED: Final = Facts(
+    order_code="FD-7K2M-9QXA-4TBC", total="CNY 96.00", units=2, store_name="星河数卡", support=None,
+    items=(Item("Steam 50", 2, "Press redeem.", None),), gift=True, attachment_name="FD-7K2M-9QXA-4TBC.zip",
+)  # fmt: skip

@@ -1,0 +1,45 @@
+"""Actors of delivery: what follows when an order has its codes."""
+
+from uuid import UUID
+
+from fondaco_core.context import Ctx
+from fondaco_core.db import governing, transaction
+from fondaco_core.ids import DeliveryId, OrderId
+from fondaco_core.logs import get_logger
+from fondaco_tenants import delivery
+from fondaco_workers.actor import actor
+
+log = get_logger(__name__)
+
+
+@actor(name="delivery.plan", permissions={"system.run"})
+async def plan(ctx: Ctx, *, order_id: OrderId) -> None:
+    """Decides by which ways a fulfilled order goes out to its buyer, or to whom it was given."""
+    async with transaction(ctx) as tx:
+        await delivery.plan_deliveries(tx, ctx, order_id=order_id)
+
+
+@actor(name="delivery.send", permissions={"system.run", "orders.read", "buyer.reveal"}, deadline_s=90)
+async def send(ctx: Ctx, *, delivery_id: DeliveryId) -> None:
+    """Sends one delivery that is due."""
+    await delivery.send_delivery(ctx, delivery_id=delivery_id)
+
+
+@actor(name="delivery.tell_due", permissions={"system.run"})
+async def tell_due(ctx: Ctx) -> None:
+    """Has deliveries sent whose time has come again."""
+    async with governing(ctx) as tx:
+        await delivery.tell_due(tx, ctx)
+
+
+@actor(name="delivery.look_at_reveals", permissions={"system.run"})
+async def look_at_reveals(
+    ctx: Ctx, *, via: str, actor_kind: str, actor_id: UUID | None, order_id: UUID | None, link_id: UUID | None
+) -> None:
+    """Notes what has arrived, and raises an alarm where showing codes is unusual."""
+    async with transaction(ctx) as tx:
+        found = await delivery.look_at_reveals(
+            tx, ctx, via=via, actor_kind=actor_kind, actor_id=actor_id, order_id=order_id, link_id=link_id
+        )
+    for each in found:
+        log.warning("delivery.reveal_unusual", rule=each.rule.value, count=each.count, tenant=str(ctx.tenant))
