@@ -307,6 +307,12 @@ def client() -> Client:
     return _client
 
 
+def use_client(made: Client | None) -> None:
+    """Makes `made` this process's client; None brings back one that reaches public addresses alone. For tests."""
+    global _client  # noqa: PLW0603
+    _client = made
+
+
 async def close_http() -> None:
     """Closes this process's idle connections."""
     global _client  # noqa: PLW0603

@@ -1,6 +1,6 @@
 """outbox: facts that wait to be acted upon, and the tasks that they become.
 
-Owns     outbox_event, outbox_task, outbox_tick.
+Owns     outbox_event, outbox_task, outbox_tick, outbox_listener.
 Promises an event becomes a task for each of its subscribers if and only if its transaction committed; a task is handed
          to the queue again and again until a worker says that it is done, so that a queue which forgets loses nothing;
          neither holds a code.
@@ -10,6 +10,7 @@ Stands on db.
 from fondaco_core.outbox.events import Event, event_name
 from fondaco_core.outbox.service import (
     Backlog,
+    ForListeners,
     Job,
     Note,
     Relayed,
@@ -20,6 +21,7 @@ from fondaco_core.outbox.service import (
     finish_task,
     hand_over,
     keep_task,
+    listen,
     measure_backlog,
     offer_postponed,
     postpone_task,
@@ -30,6 +32,7 @@ from fondaco_core.outbox.service import (
 __all__ = [
     "Backlog",
     "Event",
+    "ForListeners",
     "Job",
     "Note",
     "Relayed",
@@ -41,6 +44,7 @@ __all__ = [
     "finish_task",
     "hand_over",
     "keep_task",
+    "listen",
     "measure_backlog",
     "offer_postponed",
     "postpone_task",

@@ -66,6 +66,21 @@ class Backlog:
     parked: int
 
 
+class ForListeners(str):
+    """The name of an actor that hears of those tenants alone which `listen`: for all others a fact makes it no work.
+
+    It is told `fact` (what tells this fact from every other), `event` (its name), `happened_at`, and `told` (all that the
+    event says, as JSON), so that one actor may hear of many kinds of events.
+    """
+
+    __slots__ = ()
+
+
+async def listen(tx: Tx, tenant_id: UUID) -> None:
+    """Has the actors that are named ForListeners hear of a tenant's facts from this transaction on."""
+    await tx.execute(store.LISTEN, tenant_id)
+
+
 async def announce(tx: Tx, *events: tuple[UUID | None, Event]) -> None:
     """Writes events, each with the tenant it is of, in the transaction of what they are about; one statement."""
     if not events:
@@ -89,6 +104,7 @@ async def hand_over(tx: Tx, subscriptions: Mapping[str, Sequence[str]], *, count
     row = await tx.fetchrow(
         store.HAND_OVER, [event for event, _ in pairs], [actor for _, actor in pairs], clock.now(),
         limits.TASK_HANDED_S, limits.TASK_BACK_OFF_MAX_S, count, limits.TASK_ATTEMPTS_MAX,
+        [isinstance(actor, ForListeners) for _, actor in pairs],
     )  # fmt: skip
     assert row is not None
     notes = (Note(task_id, actor) for task_id, actor in zip(row["ids"], row["actors"], strict=True))

@@ -15,7 +15,8 @@ SELECT s.tenant_id, s.name, s.payload::jsonb FROM unnest($1::uuid[], $2::text[],
 # Events become tasks and are deleted; tasks that are due are taken. Both get a new time to be due in this statement: who
 # takes them and is killed before it tells the queue has them handed over again then. $4 to $6 are seconds: how long to
 # believe in a message, the longest that may get when it was believed in vain, and how many tasks to take. $7 is how often
-# a task may be begun: one that ended with its worker each time is parked, or it would take every worker with it.
+# a task may be begun: one that ended with its worker each time is parked, or it would take every worker with it. $8 says
+# which subscribers hear of listening tenants alone; they are told which fact it is, whatever event it is of.
 HAND_OVER = """
 WITH taken AS (
   DELETE FROM outbox_event WHERE seq IN (
@@ -24,8 +25,12 @@ WITH taken AS (
   RETURNING seq, tenant_id, name, payload, happened_at
 ), made AS (
   INSERT INTO outbox_task (actor, tenant_id, payload, happened_at, due_at, handed)
-  SELECT s.actor, t.tenant_id, t.payload, t.happened_at, $3::timestamptz + make_interval(secs => $4), 1
-  FROM taken AS t JOIN unnest($1::text[], $2::text[]) AS s(event, actor) ON s.event = t.name
+  SELECT s.actor, t.tenant_id,
+    CASE WHEN s.listens THEN t.payload || jsonb_build_object(
+      'fact', t.seq::text, 'event', t.name, 'happened_at', t.happened_at, 'told', t.payload::text) ELSE t.payload END,
+    t.happened_at, $3::timestamptz + make_interval(secs => $4), 1
+  FROM taken AS t JOIN unnest($1::text[], $2::text[], $8::boolean[]) AS s(event, actor, listens) ON s.event = t.name
+  WHERE NOT s.listens OR EXISTS (SELECT FROM outbox_listener AS l WHERE l.tenant_id = t.tenant_id)
   ORDER BY t.seq
   RETURNING id, actor
 ), due AS (
@@ -120,3 +125,5 @@ RETRY_PARKED = """
 UPDATE outbox_task SET parked_at = NULL, attempts = 0, handed = 0, running_until = NULL, due_at = $1
 WHERE parked_at IS NOT NULL
 """
+
+LISTEN = "INSERT INTO outbox_listener (tenant_id) VALUES ($1) ON CONFLICT (tenant_id) DO NOTHING"

@@ -1,0 +1,240 @@
+"""What merchants' systems hear: public types, and the fields of each; ids, states and counts, and nothing else.
+
+A field takes one thing from an event and says what it may be. What is not of that kind, a code in the place of a state
+above all, never gets into a message: it is a Bug, and the task that told it is parked.
+"""
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+from uuid import UUID
+
+from fondaco_core.errors import Bug
+from fondaco_tenants.webhooks.errors import UnknownEventType
+
+# The form of all payloads; an endpoint keeps the one it was made with.
+API_VERSION: Final = "2026-11-22"
+
+_STATE: Final = re.compile(r"[A-Z]+(_[A-Z]+)*")
+_CURRENCY: Final = re.compile(r"[A-Z]{3}")
+_NODE: Final = re.compile(r"[A-Z][A-Za-z]+")
+_STATE_CHARS_MAX: Final = 40
+
+
+class Kind(StrEnum):
+    """What a field may hold."""
+
+    ID = "ID"
+    STATE = "STATE"
+    COUNT = "COUNT"
+    CURRENCY = "CURRENCY"
+    MOMENT = "MOMENT"
+    FLAG = "FLAG"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a public type. `source` is the event's name for it, `node` the type of a node whose id it is.
+
+    `words` are all the states there are, where they are known.
+    """
+
+    name: str
+    source: str
+    kind: Kind
+    says: str
+    node: str = ""
+    words: tuple[str, ...] = ()
+    optional: bool = False
+
+    def read(self, value: object) -> Any:
+        """The value as it is told; a Bug when it is not of the field's kind."""
+        if value is None and self.optional:
+            return None
+        told = _READERS[self.kind](self, value)
+        if told is None:
+            msg = f"The field {self.name} of a webhook cannot be what an event says; nothing was told."
+            raise Bug(msg)
+        return told
+
+    @property
+    def example(self) -> Any:
+        """A value as it may be told."""
+        number = UUID("0199aa10-7c4e-7d5a-9b1c-2f6f3c1d4e5a")
+        return {
+            Kind.ID: opaque_id(self.node, number),
+            Kind.STATE: self.words[0] if self.words else "SOME_STATE",
+            Kind.COUNT: 3,
+            Kind.CURRENCY: "CNY",
+            Kind.MOMENT: "2026-11-22T08:30:00+00:00",
+            Kind.FLAG: True,
+        }[self.kind]
+
+
+@dataclass(frozen=True, slots=True)
+class PublicType:
+    """A type of message: what it is called, the event it comes of, what happened, and its fields."""
+
+    name: str
+    event: str
+    says: str
+    says_zh: str
+    fields: tuple[Field, ...]
+
+    @property
+    def example(self) -> dict[str, Any]:
+        """A payload as it may be told."""
+        return {field.name: field.example for field in self.fields}
+
+
+def opaque_id(node: str, key: UUID) -> str:
+    """The id by which GraphQL's `node(id:)` fetches the thing again; the same formula, and a test compares."""
+    assert _NODE.fullmatch(node), node
+    return base64.b64encode(f"{node}:{key}".encode()).decode()
+
+
+def public_payload(event: str, told: Mapping[str, object]) -> tuple[PublicType, dict[str, Any]]:
+    """What is told of an event: its public type, and the fields that the catalogue names and no others."""
+    public = BY_EVENT[event]
+    return public, {field.name: field.read(told.get(field.source)) for field in public.fields}
+
+
+def checked_types(wanted: Sequence[str]) -> list[str]:
+    """Types that an endpoint wants, in order and once each; UnknownEventType when one is none, or there is none at all."""
+    types = sorted(set(wanted))
+    for each in types:
+        if each not in BY_TYPE:
+            raise UnknownEventType(each)
+    if not types:
+        raise UnknownEventType("")
+    return types
+
+
+def _id(field: Field, value: object) -> str | None:
+    try:
+        return opaque_id(field.node, value if isinstance(value, UUID) else UUID(str(value)))
+    except ValueError:
+        return None
+
+
+def _state(field: Field, value: object) -> str | None:
+    text = value if isinstance(value, str) and len(value) <= _STATE_CHARS_MAX and _STATE.fullmatch(value) else None
+    return text if not field.words or text in field.words else None
+
+
+def _count(_: Field, value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _currency(_: Field, value: object) -> str | None:
+    return value if isinstance(value, str) and _CURRENCY.fullmatch(value) else None
+
+
+def _moment(_: Field, value: object) -> str | None:
+    try:
+        return datetime.fromisoformat(str(value)).isoformat()
+    except ValueError:
+        return None
+
+
+def _flag(_: Field, value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+_READERS: Final = {
+    Kind.ID: _id,
+    Kind.STATE: _state,
+    Kind.COUNT: _count,
+    Kind.CURRENCY: _currency,
+    Kind.MOMENT: _moment,
+    Kind.FLAG: _flag,
+}
+
+
+def _of(name: str, source: str, node: str, says: str, *, optional: bool = False) -> Field:
+    return Field(name, source, Kind.ID, says, node=node, optional=optional)
+
+
+def _in_state(says: str, *words: str, name: str = "state", source: str = "state", optional: bool = False) -> Field:
+    return Field(name, source, Kind.STATE, says, words=words, optional=optional)
+
+
+def _many(name: str, says: str, *, source: str | None = None, optional: bool = False) -> Field:
+    return Field(name, source or name, Kind.COUNT, says, optional=optional)
+
+
+_ORDER: Final = _of("orderId", "order_id", "Order", "The order.")
+_BATCH: Final = _of("batchId", "batch_id", "CodeBatch", "The import.")
+_POOL: Final = _of("poolId", "pool_id", "Pool", "The pool.")
+_CUSTOMER: Final = _of("customerId", "customer_id", "Customer", "The buyer.")
+_LINK: Final = _of("linkId", "link_id", "DeliveryLink", "The link.")
+_CURRENCY_FIELD: Final = Field("currency", "currency", Kind.CURRENCY, "The currency of the amount.")
+
+CATALOGUE: Final[tuple[PublicType, ...]] = (
+    PublicType(
+        "order.placed", "order.placed", "An order was placed; `state` says how far it is already.", "已下单。",
+        (_ORDER, _in_state("Its state.")),
+    ),
+    PublicType("order.fulfilled", "order.fulfilled", "Every unit of an order has its code.", "订单已全部发货。", (_ORDER,)),
+    PublicType(
+        "order.closed", "order.closed", "An unpaid order ended; its stock is free again.", "未付款订单已关闭。",
+        (_ORDER, _in_state("How it ended.", "CANCELLED", "EXPIRED")),
+    ),
+    PublicType(
+        "order.refunded", "order.refunded", "Units of an order were refunded.", "订单已退款。",
+        (_ORDER, _many("units", "How many units.")),
+    ),
+    PublicType(
+        "batch.imported", "batch.imported", "An import of codes is done; its counts are final.", "卡密导入完成。",
+        (
+            _BATCH, _POOL, _many("accepted", "How many codes came in."), _many("duplicates", "How many were there already."),
+            _many("rejected", "How many lines were none."),
+        ),
+    ),
+    PublicType(
+        "batch.undone", "batch.undone", "An import was undone; its codes left the stock unsold.", "导入批次已撤销。",
+        (_BATCH, _POOL, _many("codes", "How many codes left.")),
+    ),
+    PublicType("customer.registered", "customer.registered", "A buyer has an account.", "买家已注册。", (_CUSTOMER,)),
+    PublicType("customer.blocked", "customer.blocked", "A buyer was blocked.", "买家已被屏蔽。", (_CUSTOMER,)),
+    PublicType("customer.unblocked", "customer.unblocked", "A buyer is served again.", "买家已解除屏蔽。", (_CUSTOMER,)),
+    PublicType(
+        "delivery_link.created", "delivery_link.created", "Somebody made a link to an order's codes.", "已创建提货链接。",
+        (_LINK, _ORDER),
+    ),
+    PublicType(
+        "delivery_link.opened", "delivery_link.opened", "Somebody opened a link and saw the codes behind it.",
+        "提货链接已被打开。", (_LINK, _ORDER, _many("opens", "How often it was opened so far.")),
+    ),
+    PublicType(
+        "delivery_link.revoked", "delivery_link.revoked", "Somebody withdrew a link.", "提货链接已撤销。", (_LINK, _ORDER)
+    ),
+    PublicType(
+        "wallet.credited", "wallet.credited", "A wallet has more money: the merchant's, or a buyer's.", "钱包已入账。",
+        (
+            _of("customerId", "customer_id", "Customer", "The buyer; null for the merchant's own.", optional=True),
+            _many("amountMinor", "The amount in minor units.", source="amount_minor"), _CURRENCY_FIELD,
+        ),
+    ),
+    PublicType(
+        "webhook.disabled", "webhook_endpoint.disabled", "An endpoint gets no more messages until somebody enables it.",
+        "回调地址已停用。",
+        (
+            _of("endpointId", "endpoint_id", "WebhookEndpoint", "The endpoint."),
+            _in_state("Why.", "GONE", "FAILING", "BY_HAND", name="reason", source="reason"),
+        ),
+    ),
+)  # fmt: skip
+
+# What sendTestEvent sends, to the one endpoint that is named; nothing has happened.
+TEST: Final = PublicType(
+    "webhook.test", "", "Somebody tries the endpoint out; nothing has happened.", "测试消息，没有发生任何事。",
+    (_of("endpointId", "endpoint_id", "WebhookEndpoint", "The endpoint."),),
+)  # fmt: skip
+
+BY_EVENT: Final[Mapping[str, PublicType]] = {public.event: public for public in CATALOGUE}
+BY_TYPE: Final[Mapping[str, PublicType]] = {public.name: public for public in CATALOGUE}
