@@ -32,6 +32,8 @@ class Purpose(StrEnum):
     REFUND = "REFUND"
     FEE_REFUND = "FEE_REFUND"
     TOP_UP = "TOP_UP"
+    PAYMENT = "PAYMENT"
+    PAY_BACK = "PAY_BACK"
     PAY_OUT = "PAY_OUT"
     GRANT = "GRANT"
 

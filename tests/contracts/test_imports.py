@@ -104,6 +104,7 @@ TRADERS = {
     "platform/fondaco_core/db/__init__.py",
     "platform/fondaco_ops/seed/world.py",
     "workers/fondaco_workers/actors/orders.py",
+    "workers/fondaco_workers/actors/payments.py",
 }
 
 

@@ -39,6 +39,8 @@ described(
     REFUND="A refund of a sale.",
     FEE_REFUND="The platform's share of a refunded sale, given back.",
     TOP_UP="Money that came in from outside.",
+    PAYMENT="Money that came in from outside for an order.",
+    PAY_BACK="Money that goes back to where it was paid from, or comes into the wallet because it could not.",
     PAY_OUT="Money that was paid out.",
     GRANT="Money that a merchant moved into a buyer's wallet.",
 )

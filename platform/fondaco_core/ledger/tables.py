@@ -86,7 +86,7 @@ class LedgerTransfer(Base):
     amount_minor: Mapped[int]
     currency: Mapped[str]
     state: Mapped[str]
-    # What it is for: SALE, FEE, REFUND, FEE_REFUND, TOP_UP, GRANT
+    # What it is for: SALE, FEE, REFUND, FEE_REFUND, TOP_UP, PAYMENT, PAY_BACK, GRANT
     purpose: Mapped[str]
     # The order, refund or act that it belongs to.
     reference_id: Mapped[UUID | None]

@@ -1,13 +1,84 @@
-"""payments: how money comes into wallets. Buyers pay orders out of theirs (orders); gateways fill them.
+"""payments: how money comes in, and how it goes back to where it came from. Wallets, gateways, payments, refunds.
 
-Promises money that a merchant gives a buyer leaves the merchant's own wallet; money that enters or leaves the platform is
-         on the record with a reason.
-Stands on customers, ledger.
+Owns     gateway, payment, payment_notification, payment_refund.
+Promises nothing is booked that the gateway has not said when it was asked; captured money is booked once and then does what
+         it came for, or goes back; no more goes back than came in; what a gateway sent is kept as evidence; money that a
+         merchant gives a buyer leaves the merchant's own wallet, and money from outside of any gateway is on the record.
+Stands on customers, keyring, ledger.
 """
 
-from fondaco_tenants.payments.errors import InvalidAmount
-from fondaco_tenants.payments.events import WalletCredited
-from fondaco_tenants.payments.service import (
+from fondaco_tenants.payments.errands import (
+    Received,
+    gateway_by_key,
+    look_at_payment,
+    open_at_gateway,
+    poll_payments,
+    poll_refunds,
+    receive_notification,
+    send_refund,
+)
+from fondaco_tenants.payments.errors import (
+    ForgedNotification,
+    GatewayExists,
+    GatewayRefused,
+    GatewayUnavailable,
+    InvalidAmount,
+    InvalidGateway,
+    PaymentNotOpened,
+    TooManyPayments,
+)
+from fondaco_tenants.payments.events import (
+    PaymentAlarm,
+    PaymentCaptured,
+    PaymentEnded,
+    PaymentNotified,
+    PaymentSettled,
+    PaymentUnwanted,
+    RefundAlarm,
+    RefundEnded,
+    RefundRequested,
+    WalletCredited,
+)
+from fondaco_tenants.payments.ports import RawNotification
+from fondaco_tenants.payments.rules import (
+    PAYING,
+    BackTo,
+    GatewayDetails,
+    Outcome,
+    PaymentPurpose,
+    PaymentState,
+    RefundReason,
+    RefundState,
+    Standing,
+    Verdict,
+    outcome_of,
+)
+from fondaco_tenants.payments.service.attempts import (
+    PaymentView,
+    RefundView,
+    Wanted,
+    find_payments,
+    give_up_payments,
+    list_payments,
+    open_order_payment,
+    open_top_up,
+    payments_of_orders,
+    refunds_of,
+)
+from fondaco_tenants.payments.service.capture import get_for_system, settled, unsettled_payments
+from fondaco_tenants.payments.service.gateways import (
+    GatewaySetup,
+    GatewayView,
+    add_gateway,
+    gateways_by_ids,
+    gateways_for,
+    list_gateways,
+    sealing_gateways,
+    set_gateway_secret,
+    update_gateway,
+)
+from fondaco_tenants.payments.service.refunds import paid_by, request_refund
+from fondaco_tenants.payments.service.wallets import (
     Wallet,
     credit_customer_wallet,
     own_wallets,
@@ -18,13 +89,73 @@ from fondaco_tenants.payments.service import (
 )
 
 __all__ = [
+    "PAYING",
+    "BackTo",
+    "ForgedNotification",
+    "GatewayDetails",
+    "GatewayExists",
+    "GatewayRefused",
+    "GatewaySetup",
+    "GatewayUnavailable",
+    "GatewayView",
     "InvalidAmount",
+    "InvalidGateway",
+    "Outcome",
+    "PaymentAlarm",
+    "PaymentCaptured",
+    "PaymentEnded",
+    "PaymentNotOpened",
+    "PaymentNotified",
+    "PaymentPurpose",
+    "PaymentSettled",
+    "PaymentState",
+    "PaymentUnwanted",
+    "PaymentView",
+    "RawNotification",
+    "Received",
+    "RefundAlarm",
+    "RefundEnded",
+    "RefundReason",
+    "RefundRequested",
+    "RefundState",
+    "RefundView",
+    "Standing",
+    "TooManyPayments",
+    "Verdict",
     "Wallet",
     "WalletCredited",
+    "Wanted",
+    "add_gateway",
     "credit_customer_wallet",
+    "find_payments",
+    "gateway_by_key",
+    "gateways_by_ids",
+    "gateways_for",
+    "get_for_system",
+    "give_up_payments",
+    "list_gateways",
+    "list_payments",
+    "look_at_payment",
+    "open_at_gateway",
+    "open_order_payment",
+    "open_top_up",
+    "outcome_of",
     "own_wallets",
+    "paid_by",
+    "payments_of_orders",
+    "poll_payments",
+    "poll_refunds",
+    "receive_notification",
     "record_deposit",
+    "refunds_of",
+    "request_refund",
+    "sealing_gateways",
+    "send_refund",
+    "set_gateway_secret",
+    "settled",
     "tenant_accounts",
+    "unsettled_payments",
+    "update_gateway",
     "wallet_statement",
     "wallets_of_customer",
 ]

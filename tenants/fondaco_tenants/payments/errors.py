@@ -6,6 +6,7 @@ FondacoError
 │   │   ├── InvalidAmount        an amount of money that makes no sense here
 │   │   └── InvalidGateway       what was entered for a gateway makes no sense
 │   └── Conflict
+│       ├── GatewayExists        there is a gateway of that key
 │       ├── GatewayUnavailable   this way to pay cannot be used for this
 │       ├── PaymentNotOpened     the gateway did not take the payment
 │       └── TooManyPayments      too many payments wait to be paid already
@@ -34,6 +35,20 @@ class InvalidGateway(Invalid):
     """What was entered for a gateway makes no sense; `path` says where."""
 
     code = "INVALID_GATEWAY"
+
+
+class GatewayExists(Conflict):
+    """There is a gateway of that key, or there are as many as there may be."""
+
+    code = "GATEWAY_EXISTS"
+
+    def __init__(self, *, full: bool = False) -> None:
+        if full:
+            super().__init__(
+                f"There are {limits.GATEWAYS_MAX} gateways already.", zh=f"支付通道已达上限 {limits.GATEWAYS_MAX} 个。"
+            )
+        else:
+            super().__init__("There is a gateway of that key already.", zh="该标识的支付通道已存在。", path=("key",))
 
 
 class GatewayUnavailable(Conflict):

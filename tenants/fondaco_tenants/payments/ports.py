@@ -13,24 +13,26 @@ from typing import Protocol
 from fondaco_core.ids import PaymentId, PaymentRefundId
 from fondaco_core.money import Money
 from fondaco_core.secret import Secret
+from fondaco_tenants.payments.rules import PaymentFound, RefundStanding
 
-
-class PaymentFound(StrEnum):
-    """Where a payment stands at the gateway. MISSING: the gateway knows no such payment (yet)."""
-
-    MISSING = "MISSING"
-    PENDING = "PENDING"
-    PAID = "PAID"
-    CLOSED = "CLOSED"
-
-
-class RefundStanding(StrEnum):
-    """Where a refund stands at the gateway. REFUSED is for good: no money moves under this refund id."""
-
-    MISSING = "MISSING"
-    PENDING = "PENDING"
-    DONE = "DONE"
-    REFUSED = "REFUSED"
+__all__ = [
+    "Acknowledgement",
+    "Created",
+    "Factory",
+    "Found",
+    "Gateway",
+    "GatewayConfig",
+    "NewPayment",
+    "NewRefund",
+    "Notified",
+    "PaymentFound",
+    "RawNotification",
+    "RefundFound",
+    "RefundStanding",
+    "StatementKind",
+    "StatementLine",
+    "StatementPage",
+]
 
 
 class StatementKind(StrEnum):

@@ -207,7 +207,7 @@ def test_every_state_can_be_reached_and_the_ended_ones_lead_nowhere() -> None:
 
     assert reachable == set(OrderState)
     assert {end for end in OrderState if not NEXT_STATES[end]} == {
-        OrderState.EXPIRED, OrderState.CANCELLED, OrderState.REJECTED, OrderState.REFUNDED,
+        OrderState.CANCELLED, OrderState.REJECTED, OrderState.REFUNDED,
     }  # fmt: skip
 
 

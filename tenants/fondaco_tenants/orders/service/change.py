@@ -12,22 +12,27 @@ from fondaco_core.errors import Bug, NotFound
 from fondaco_core.ids import AllocationId, OrderId, OrderLineId, SourceId, new_id
 from fondaco_core.money import Money
 from fondaco_core.postings import NewTransfer
-from fondaco_tenants import codes, customers
+from fondaco_tenants import codes, customers, payments
 from fondaco_tenants.orders import rules, store
 from fondaco_tenants.orders.errors import CodeAlreadyRevealed, HoldExpired, OrderNotOpen
 from fondaco_tenants.orders.events import OrderClosed, OrderFulfilled, OrderRefunded
 from fondaco_tenants.orders.rules import AllocationState, HopPlan, OrderState, SoldHop
 from fondaco_tenants.orders.service.quote import as_guest, check_guest_pays_nothing
 from fondaco_tenants.orders.service.read import OrderView, may_see, order_view
+from fondaco_tenants.payments import BackTo, RefundReason
 
 
 @dataclass(frozen=True, slots=True)
 class Refunded:
-    """Money that went back, in the same transaction as the codes that went back to stock."""
+    """Money that went back, in the same transaction as the codes that went back to stock.
+
+    In the wallet it is at once; on its way to the SOURCE it is when the gateway has said so.
+    """
 
     order_id: OrderId
     units: int
     amount: Money
+    to: BackTo
 
 
 async def _locked(tx: Tx, ctx: Ctx, order_id: OrderId) -> OrderView:
@@ -71,6 +76,7 @@ async def pay_order(tx: Tx, ctx: Ctx, *, order_id: OrderId) -> OrderView:
     ledger.check_affordable(debited, await ledger.lock_wallets(tx, sorted(debited, key=str)))
     await ledger.post(tx, payments)
     await tx.execute(store.PAID, order_id, now)
+    await payments.give_up_payments(tx, [order_id])
     await audit.record(tx, ctx, "order.paid", subject_kind="order", subject_id=order_id, tenant_id=order.tenant_id)
     await outbox.announce(tx, (order.tenant_id, OrderFulfilled(str(order_id))))
     return order_view(await tx.fetchrow(store.LOCK, order_id))
@@ -83,7 +89,7 @@ async def cancel_order(tx: Tx, ctx: Ctx, *, order_id: OrderId, reason: str | Non
     order = await _locked(tx, ctx, order_id)
     if order.state is not OrderState.PENDING_PAYMENT:
         raise OrderNotOpen(order_id, state=order.state.value)
-    await _close(tx, ctx, [order_id], OrderState.CANCELLED, reason=why, tenants=[order.tenant_id])
+    await close_orders(tx, ctx, [order_id], OrderState.CANCELLED, reason=why, tenants=[order.tenant_id])
     return order_view(await tx.fetchrow(store.LOCK, order_id))
 
 
@@ -92,22 +98,24 @@ async def expire_overdue(tx: Tx, ctx: Ctx, *, count: int = limits.EXPIRE_BATCH) 
     ctx.require("system.run")
     rows = await tx.fetch(store.OVERDUE, clock.now(), count)
     if rows:
-        await _close(
+        await close_orders(
             tx, ctx, [OrderId(row["id"]) for row in rows], OrderState.EXPIRED, reason=None,
             tenants=[row["tenant_id"] for row in rows],
         )  # fmt: skip
     return len(rows)
 
 
-async def _close(
+async def close_orders(
     tx: Tx, ctx: Ctx, order_ids: Sequence[OrderId], state: OrderState, *, reason: str | None, tenants: Sequence[UUID]
 ) -> None:
+    """Ends unpaid orders that the caller has locked, and gives their stock back; for the use cases that have asked who may."""
     assert state in rules.NEXT_STATES[OrderState.PENDING_PAYMENT]
     now = clock.now()
     released = await tx.fetch(store.RELEASE_ALLOCATIONS, list(order_ids), now)
     await codes.release_codes(tx, [AllocationId(row["id"]) for row in released])
     await tx.execute(store.LOWER_LINES, [row["line_id"] for row in released])
     await tx.execute(store.CLOSE, list(order_ids), state.value, reason, now)
+    await payments.give_up_payments(tx, order_ids)
     pairs = list(zip(tenants, order_ids, strict=True))
     await audit.record_many(
         tx, ctx, f"order.{state.value.lower()}", subject_kind="order", reason=reason,
@@ -117,11 +125,18 @@ async def _close(
 
 
 async def refund_order(
-    tx: Tx, ctx: Ctx, *, order_id: OrderId, reason: str, allocation_ids: Sequence[AllocationId] | None = None
+    tx: Tx,
+    ctx: Ctx,
+    *,
+    order_id: OrderId,
+    reason: str,
+    allocation_ids: Sequence[AllocationId] | None = None,
+    to: BackTo | None = None,
 ) -> Refunded:
-    """Refunds units that nobody has seen: codes back to stock, money back to the buyer's wallet, at once.
+    """Refunds units that nobody has seen: codes back to stock, money back to where it was paid from, or to the buyer's wallet.
 
-    `allocation_ids` None means every unit that is still live. Raises CodeAlreadyRevealed, naming those that were seen.
+    `allocation_ids` None means every unit that is still live, `to` None where the money came from; a guest has no wallet, and
+    what was paid out of a wallet goes there. Raises CodeAlreadyRevealed, naming those that were seen.
     """
     ctx.require("orders.refund")
     why = tenancy.checked_reason(reason)
@@ -138,9 +153,28 @@ async def refund_order(
     if bound:
         await codes.release_codes(tx, bound)
     await tx.execute(store.LOWER_LINES, [line for _, line, _ in chosen])
-    await ledger.post(tx, transfers)
-    amount_minor = await _finish_refund(tx, ctx, order, chosen, transfers, refund_id=refund_id, reason=why)
-    return Refunded(order_id, len(chosen), Money(amount_minor, order.total.currency))
+    amount = Money(
+        sum(t.amount_minor for t in transfers if t.credit.customer_id == order.customer_id), order.total.currency
+    )
+    target, leaving = await _on_its_way(tx, ctx, order, amount, refund_id=refund_id, to=to)
+    await ledger.post(tx, [*transfers, *leaving])
+    await _finish_refund(tx, ctx, order, chosen, amount, refund_id=refund_id, reason=why, target=target)
+    return Refunded(order_id, len(chosen), amount, target)
+
+
+async def _on_its_way(
+    tx: Tx, ctx: Ctx, order: OrderView, amount: Money, *, refund_id: UUID, to: BackTo | None
+) -> tuple[BackTo, list[NewTransfer]]:
+    """Where refunded money goes, and the transfer that sends it there when that is not the wallet it comes into first."""
+    payment = await payments.paid_by(tx, order.id)
+    if payment is None or not amount.amount_minor:
+        return BackTo.WALLET, []
+    if to is BackTo.WALLET and not await customers.is_guest(tx, order.customer_id):
+        return BackTo.WALLET, []
+    reason = RefundReason.ORDER_REFUNDED
+    return BackTo.SOURCE, [
+        await payments.request_refund(tx, ctx, payment=payment, amount=amount, reason=reason, order_refund_id=refund_id)
+    ]
 
 
 async def _refundable(
@@ -189,13 +223,13 @@ async def _finish_refund(
     ctx: Ctx,
     order: OrderView,
     chosen: Sequence[tuple[AllocationId, OrderLineId, SourceId]],
-    transfers: Sequence[NewTransfer],
+    amount: Money,
     *,
     refund_id: UUID,
     reason: str,
-) -> int:
-    now, units = clock.now(), len(chosen)
-    amount_minor = sum(t.amount_minor for t in transfers if t.credit.customer_id == order.customer_id)
+    target: BackTo,
+) -> None:
+    now, units, amount_minor = clock.now(), len(chosen), amount.amount_minor
     rows = await tx.fetch(store.LINES, [order.id])
     state = rules.state_after_refund(units_live=sum(row["live_quantity"] for row in rows))
     await tx.execute(store.REFUND_ORDER, order.id, state.value, amount_minor, now)
@@ -210,13 +244,16 @@ async def _finish_refund(
         ctx.actor.value,
         ctx.actor_id,
         now,
+        target.value,
     )
     await audit.record(
         tx, ctx, "order.refunded", subject_kind="order", subject_id=order.id, tenant_id=order.tenant_id, reason=reason,
-        detail={"units": units, "amount_minor": amount_minor, "allocations": [str(unit) for unit, _, _ in chosen]},
+        detail={
+            "units": units, "amount_minor": amount_minor, "to": target.value,
+            "allocations": [str(unit) for unit, _, _ in chosen],
+        },
     )  # fmt: skip
     await outbox.announce(tx, (order.tenant_id, OrderRefunded(str(order.id), str(refund_id), units)))
-    return amount_minor
 
 
 async def mark_revealed(tx: Tx, *, allocation_ids: Sequence[AllocationId]) -> None:

@@ -1,0 +1,1 @@
+"""Use cases of payments: wallets, gateways, payments and what becomes of their money."""
