@@ -45,6 +45,7 @@ STATEMENTS: tuple[str, ...] = (
         leftovers TEXT NOT NULL,
         subject TEXT NOT NULL,
         return_url TEXT NOT NULL,
+        notify_url TEXT NOT NULL,
         locale TEXT NOT NULL,
         gateway_reference TEXT,
         pay_url TEXT,
@@ -155,8 +156,6 @@ STATEMENTS: tuple[str, ...] = (
     'GRANT SELECT, INSERT ON "payment_refund" TO fondaco_trade',
     'GRANT SELECT, INSERT, UPDATE ON "payment_refund" TO fondaco_platform',
     "ALTER TABLE refund ADD COLUMN target TEXT DEFAULT 'WALLET' NOT NULL",
-    "ALTER TABLE hop DROP CONSTRAINT ck_hop_money",
-    "ALTER TABLE hop ADD CONSTRAINT ck_hop_money CHECK (quantity >= 0 AND unit_price_minor >= 0 AND fee_minor >= 0)",
 )
 
 
