@@ -10,13 +10,13 @@ from dataclasses import fields
 
 from fondaco_core.identity import FactorChanged, InvitationMade, PasswordResetMade, SignedInElsewhere
 from fondaco_core.outbox import Event, ForListeners, event_name
-from fondaco_tenants.codes import CodesCollided, CodesRevealed, ImportRequested
+from fondaco_tenants.codes import CodesCollided, CodesRevealed, CodesWithdrawn, ImportRequested
 from fondaco_tenants.customers import CustomerProofMade
 from fondaco_tenants.delivery import DeliveryDue
 from fondaco_tenants.orders import OrderFulfilled
 from fondaco_tenants.webhooks import BY_EVENT, MessagesWaiting
 from fondaco_workers.actor import Actor
-from fondaco_workers.actors import codes, delivery, identity, webhooks
+from fondaco_workers.actors import codes, orders, delivery, identity, webhooks
 
 SUBSCRIPTIONS: Mapping[type[Event], tuple[Actor[...], ...]] = {
     CustomerProofMade: (identity.mail_proof,),

@@ -7,6 +7,7 @@ Stands on routing, codes, catalog, customers, ledger.
 """
 
 from fondaco_core.ledger import InsufficientFunds
+from fondaco_tenants.orders.errands import mend_waiting
 from fondaco_tenants.orders.errors import (
     CodeAlreadyRevealed,
     GuestsNotServed,
@@ -17,8 +18,16 @@ from fondaco_tenants.orders.errors import (
     OrderNotOpen,
     OutOfStock,
     PriceChanged,
+    ReplacementLimit,
 )
-from fondaco_tenants.orders.events import OrderClosed, OrderFulfilled, OrderPlaced, OrderRefunded
+from fondaco_tenants.orders.events import (
+    OrderClosed,
+    OrderFulfilled,
+    OrderPlaced,
+    OrderRefunded,
+    UnitFailed,
+    UnitReplaced,
+)
 from fondaco_tenants.orders.rules import SETTLED, AllocationState, Budget, HoldBudgets, OrderState, TimelineEntry
 from fondaco_tenants.orders.service.budgets import (
     BudgetsView,
@@ -49,7 +58,9 @@ from fondaco_tenants.orders.service.read import (
     list_orders,
     timeline_of,
 )
+from fondaco_tenants.orders.service.settle import find_payments, settle_payment, start_payment
 from fondaco_tenants.orders.service.simulate import Simulated, SimulatedLine, simulate_order
+from fondaco_tenants.orders.service.swap import Replaced, replace_unit, swap_withdrawn
 
 __all__ = [
     "SETTLED",
@@ -80,13 +91,18 @@ __all__ = [
     "Placed",
     "PriceChanged",
     "Refunded",
+    "Replaced",
+    "ReplacementLimit",
     "Simulated",
     "SimulatedLine",
     "TimelineEntry",
+    "UnitFailed",
+    "UnitReplaced",
     "cancel_order",
     "expire_overdue",
     "find_allocations",
     "find_orders",
+    "find_payments",
     "forget_guest_holds",
     "get_hold_budgets",
     "get_order",
@@ -95,11 +111,16 @@ __all__ = [
     "list_allocations",
     "list_orders",
     "mark_revealed",
+    "mend_waiting",
     "pay_order",
     "place_order",
     "place_orders",
     "refund_order",
+    "replace_unit",
     "set_hold_budgets",
+    "settle_payment",
     "simulate_order",
+    "start_payment",
+    "swap_withdrawn",
     "timeline_of",
 ]

@@ -12,6 +12,7 @@ Refusal
     ├── GuestsNotServed      the store sells to registered buyers only
     ├── OrderNotOpen         the order is in a state that does not allow this
     ├── HoldExpired          the order was not paid in time; its stock is free again
+    ├── ReplacementLimit     the unit or the order had as many codes replaced as may be
     └── CodeAlreadyRevealed  somebody has seen the code: it cannot go back to stock
 """
 
@@ -161,6 +162,21 @@ class HoldExpired(Conflict):
         )
         self.order_id = order_id
         self.expired_at = expired_at
+
+
+class ReplacementLimit(Conflict):
+    """As many codes were replaced as may be: refund the unit, or ask the supplier what is wrong with the batch."""
+
+    code = "REPLACEMENT_LIMIT"
+
+    def __init__(self, most: int, *, per_unit: bool) -> None:
+        whose, whose_zh = ("one unit", "每件") if per_unit else ("one order", "每单")
+        super().__init__(
+            f"At most {most} codes of {whose} are replaced; refund what is still bad.",
+            zh=f"{whose_zh}最多更换 {most} 次卡密；仍有问题请退款。",
+        )
+        self.most = most
+        self.per_unit = per_unit
 
 
 class CodeAlreadyRevealed(Conflict):

@@ -33,6 +33,28 @@ class OrderClosed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class UnitReplaced(Event):
+    """A unit whose code was bad has another one; `seen` says whether its buyer had seen the bad one."""
+
+    name: ClassVar[str] = "unit.replaced"
+    order_id: str
+    allocation_id: str
+    failed_id: str
+    attempt: int
+    seen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UnitFailed(Event):
+    """A unit's code is bad and support should look: it WAITS for stock, its order was CANCELLED, or the code was SEEN."""
+
+    name: ClassVar[str] = "unit.failed"
+    order_id: str
+    allocation_id: str
+    became: str
+
+
+@dataclass(frozen=True, slots=True)
 class OrderRefunded(Event):
     """Units of an order were refunded."""
 

@@ -35,7 +35,8 @@ NEXT_STATES: dict[OrderState, frozenset[OrderState]] = {
     OrderState.PAID: frozenset({OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED, OrderState.REFUNDED}),
     OrderState.FULFILLED: frozenset({OrderState.PARTIALLY_REFUNDED, OrderState.REFUNDED}),
     OrderState.PARTIALLY_REFUNDED: frozenset({OrderState.PARTIALLY_REFUNDED, OrderState.REFUNDED}),
-    OrderState.EXPIRED: frozenset(),
+    # Its money was under way when the hold ran out, and its stock can be had again.
+    OrderState.EXPIRED: frozenset({OrderState.PAID, OrderState.FULFILLED}),
     OrderState.CANCELLED: frozenset(),
     OrderState.REJECTED: frozenset(),
     OrderState.REFUNDED: frozenset(),

@@ -183,6 +183,28 @@ GROUP BY line_id, source_id
 PAID = """
 UPDATE "order" SET state = 'FULFILLED', paid_at = $2, fulfilled_at = $2, hold_expires_at = NULL, version = version + 1 WHERE id = $1
 """
+# Only for an order whose hold ran out while its money was under way (settle.py).
+PAID_LATE = """
+UPDATE "order" SET state = 'FULFILLED', paid_at = $2, fulfilled_at = $2, closed_at = NULL, reason = NULL, version = version + 1
+WHERE id = $1 AND state = 'EXPIRED'
+"""
+# Each line's units by their last attempt, and the pools that its listing is filled from now.
+LINES_TO_HOLD_AGAIN = """
+SELECT l.id, array_agg(u.id ORDER BY u.unit) AS units, (
+  SELECT array_agg(x.pool_id ORDER BY x.priority, x.id) FROM source x WHERE x.listing_id = l.listing_id AND x.enabled
+) AS pools
+FROM order_line l JOIN LATERAL (
+  SELECT DISTINCT ON (a.unit) a.id, a.unit FROM allocation a WHERE a.line_id = l.id ORDER BY a.unit, a.attempt DESC
+) u ON true
+WHERE l.order_id = $1 GROUP BY l.id, l.number, l.listing_id ORDER BY l.number
+"""
+ALLOCATE_AGAIN = """
+INSERT INTO allocation (id, tenant_id, leaf_tenant_id, order_id, line_id, unit, attempt, source_id, code_id, state, changed_at)
+SELECT w.id, a.tenant_id, w.owner_id, a.order_id, a.line_id, a.unit, a.attempt + 1, a.source_id, w.code_id, 'FULFILLED', $5
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[]) AS w(id, before_id, owner_id, code_id)
+JOIN allocation a ON a.id = w.before_id
+"""
+RAISE_LINES = "UPDATE order_line SET live_quantity = quantity WHERE order_id = $1"
 FULFIL_ALLOCATIONS = """
 UPDATE allocation SET state = 'FULFILLED', changed_at = $2 WHERE order_id = $1 AND state = 'HELD' RETURNING id
 """
@@ -208,8 +230,8 @@ UPDATE "order" SET state = $2, refunded_minor = refunded_minor + $3, version = v
   closed_at = CASE WHEN $2 = 'REFUNDED' THEN $4::timestamptz ELSE closed_at END WHERE id = $1
 """
 ADD_REFUND = """
-INSERT INTO refund (id, tenant_id, order_id, units, amount_minor, reason, actor_kind, actor_id, refunded_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO refund (id, tenant_id, order_id, units, amount_minor, reason, actor_kind, actor_id, refunded_at, target)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 """
 REFUNDS = """
 SELECT id, order_id, units, amount_minor, reason, refunded_at FROM refund WHERE order_id = ANY($1::uuid[]) ORDER BY id
@@ -227,4 +249,37 @@ ORDER_OF = (
 OVERDUE = """
 SELECT id, tenant_id FROM "order" WHERE state = 'PENDING_PAYMENT' AND hold_expires_at <= $1
 ORDER BY hold_expires_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
+"""
+
+# Units whose codes turned out bad.
+ORDER_ID_OF = "SELECT order_id FROM allocation WHERE id = $1"
+# With the attempt before it, which is what failed when this one waits.
+LOCK_UNIT = """
+SELECT a.id, a.line_id, a.unit, a.attempt, a.source_id, a.code_id, a.state, a.revealed_at, p.id AS failed_id, p.code_id AS failed_code_id
+FROM allocation a LEFT JOIN allocation p ON p.line_id = a.line_id AND p.unit = a.unit AND p.attempt = a.attempt - 1
+WHERE a.id = $1 FOR NO KEY UPDATE OF a
+"""
+COUNT_FAILED = "SELECT count(*)::int FROM allocation WHERE order_id = $1 AND state = 'FAILED'"
+UNITS_OF_CODES = """
+SELECT a.id, a.order_id, c.reason FROM code c JOIN allocation a ON a.id = c.allocation_id AND a.code_id = c.id
+WHERE c.id = ANY($1::uuid[]) AND a.state IN ('HELD', 'FULFILLED') ORDER BY a.order_id, a.id
+"""
+SOURCES_OF_LINE = """
+SELECT x.pool_id FROM order_line l JOIN source x ON x.listing_id = l.listing_id AND x.enabled
+WHERE l.id = $1 ORDER BY x.priority, x.id
+"""
+FAIL_UNIT = "UPDATE allocation SET state = 'FAILED', failure = $2, changed_at = $3 WHERE id = $1"
+DOUBT_UNIT = "UPDATE allocation SET failure = $2 WHERE id = $1 AND failure IS NULL"
+ADD_ATTEMPT = """
+INSERT INTO allocation (id, tenant_id, leaf_tenant_id, order_id, line_id, unit, attempt, source_id, code_id, state, changed_at, wait_until)
+SELECT $1, tenant_id, coalesce($3, leaf_tenant_id), order_id, line_id, unit, attempt + 1, source_id, $4, $5, $6, $7
+FROM allocation WHERE id = $2
+"""
+SERVE_UNIT = """
+UPDATE allocation SET state = 'FULFILLED', leaf_tenant_id = $2, code_id = $3, changed_at = $4, wait_until = NULL WHERE id = $1
+"""
+TOUCH = 'UPDATE "order" SET version = version + 1 WHERE id = $1'
+WAITING = """
+SELECT id, tenant_id, order_id, wait_until FROM allocation
+WHERE state = 'WAITING' AND ($1::timestamptz IS NULL OR (wait_until, id) > ($1, $2::uuid)) ORDER BY wait_until, id LIMIT $3
 """

@@ -148,7 +148,7 @@ class Hop(Base):
     __tablename__ = "hop"
     __table_args__ = (
         UniqueConstraint("line_id", "source_id", "depth"),
-        CheckConstraint("quantity >= 0 AND unit_price_minor >= 0 AND fee_minor >= 0", name="money"),
+        CheckConstraint("quantity > 0 AND unit_price_minor >= 0 AND fee_minor >= 0", name="money"),
         Index("ix_hop_order_id", "order_id"),
         Index("ix_hop_seller_tenant_id", "seller_tenant_id", "id"),
         {
@@ -170,7 +170,6 @@ class Hop(Base):
     depth: Mapped[int] = mapped_column(Integer)
     seller_tenant_id: Mapped[UUID]
     buyer_tenant_id: Mapped[UUID | None]
-    # Zero when all of its units were held again elsewhere.
     quantity: Mapped[int] = mapped_column(Integer)
     unit_price_minor: Mapped[int]
     # The platform's share of the hop, over all units.

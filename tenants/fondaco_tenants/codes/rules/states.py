@@ -26,8 +26,8 @@ NEXT_STATES: dict[CodeState, frozenset[CodeState]] = {
     CodeState.AVAILABLE: frozenset(
         {CodeState.HELD, CodeState.DELIVERED, CodeState.VOID, CodeState.EXPIRED, CodeState.QUARANTINED}
     ),
-    CodeState.HELD: frozenset({CodeState.AVAILABLE, CodeState.DELIVERED, CodeState.EXPIRED}),
-    CodeState.DELIVERED: frozenset({CodeState.AVAILABLE, CodeState.REDEEMED, CodeState.EXPIRED}),
+    CodeState.HELD: frozenset({CodeState.AVAILABLE, CodeState.DELIVERED, CodeState.EXPIRED, CodeState.QUARANTINED}),
+    CodeState.DELIVERED: frozenset({CodeState.AVAILABLE, CodeState.REDEEMED, CodeState.EXPIRED, CodeState.QUARANTINED}),
     CodeState.QUARANTINED: frozenset({CodeState.AVAILABLE, CodeState.EXPIRED, CodeState.VOID}),
     CodeState.REDEEMED: frozenset(),
     CodeState.VOID: frozenset(),

@@ -191,6 +191,7 @@ async def _move(
         await require_unseen(tx, ids, after)
     await tx.execute(statement, [row["id"] for row in loose], why, clock.now())
     subjects = [(ctx.tenant, row["id"], {"before": row["state"], "after": after.value}) for row in loose]
-    await audit.record_many(tx, ctx, action, subject_kind="code", reason=why, subjects=subjects)
+    if subjects:
+        await audit.record_many(tx, ctx, action, subject_kind="code", reason=why, subjects=subjects)
     found = {row["id"]: _code(row) for row in await tx.fetch(store.BY_IDS, ids)}
     return [found[code_id] for code_id in ids]
