@@ -20,6 +20,7 @@ COMMANDS = (
     ("schema", "fondaco_ops.schema", "print the GraphQL schema, or compare schema.graphql with the code"),
     ("bench", "fondaco_ops.bench", "measure this machine: orders a second and the rest"),
     ("sandbox-gateway", "fondaco_ops.sandbox", "a payment gateway to play with, on this machine only; `up` starts it"),
+    ("mailbox", "fondaco_ops.mailbox", "take the mails of this machine and show them on a page; `up` starts one"),
     ("demo", "fondaco_ops.demo", "play a sale through the public API, step by step"),
 )
 
@@ -37,6 +38,9 @@ settings (environment):
   FONDACO_TRACES_URL        an OpenTelemetry collector that traces go to, OTLP over HTTP (none)
   FONDACO_TRACES_SHARE      which share of the traces is kept, 0 to 1 (1)
   FONDACO_SANDBOX_PORT      where the sandbox gateway of `up` listens (a free one, kept)
+  FONDACO_MAIL_URL          the mail server: smtp://user:password@host:587, smtps://… (`up` brings a mailbox to look at)
+  FONDACO_MAIL_FROM         the address mails come from: Fondaco <shop@example.com>
+  FONDACO_SMS_URL, _TOKEN   a gateway for text messages, by HTTP (`up`: the same mailbox)
   FONDACO_LOG_LEVEL         DEBUG, INFO, WARNING or ERROR (INFO)
 """
 

@@ -22,6 +22,7 @@ from fondaco_core.config import Settings, read_settings
 from fondaco_core.errors import SettingError
 from fondaco_core.secret import Secret
 from fondaco_ops.embedded import EmbeddedPostgres, EmbeddedValkey
+from fondaco_ops.mailbox.local import with_mailbox
 from fondaco_ops.places import keep_secret, make_folder, port_is_free
 from fondaco_ops.seed import greet
 from fondaco_ops.server import Server
@@ -71,6 +72,7 @@ def start(settings: Settings, supervisor: Supervisor, wishes: Wishes, *, seeded:
     logs = settings.data_dir / "logs"
     make_folder(logs)
     settings = with_servers(settings, supervisor, wishes)
+    settings, mailbox = with_mailbox(settings)
     environment = environment_for(settings)
 
     def program(name: str, *arguments: str) -> Program:
@@ -84,6 +86,8 @@ def start(settings: Settings, supervisor: Supervisor, wishes: Wishes, *, seeded:
         with timed("seed"):
             run_once(program("seed", "fondaco_ops", "seed"), wishes)
     decided.touch()
+    if mailbox is not None:
+        supervisor.start(program("mailbox", *mailbox.arguments))
     threads = str(settings.worker_threads)
     with timed("api, worker, relay, scheduler"):
         for service in (
@@ -96,6 +100,8 @@ def start(settings: Settings, supervisor: Supervisor, wishes: Wishes, *, seeded:
             supervisor.start(service)
         wait_for_the_api(settings, supervisor, logs)
     say(f"{'api':<10} {settings.public_url}/graphql")
+    if mailbox is not None:
+        say(f"{'mailbox':<10} {mailbox.page} shows the mails and messages to buyers; none leaves this machine")
     with suppress(OSError):
         print(greet(settings), end="", flush=True)
 
@@ -252,6 +258,10 @@ def environment_for(settings: Settings) -> dict[str, str]:
     if settings.profile == "local" and not settings.reachable_networks:
         # What receives webhooks while one tries things out is a program on the same machine.
         made["FONDACO_REACHABLE_NETWORKS"] = "127.0.0.0/8,::1/128"
+    if settings.mail_url is not None:
+        made |= {"FONDACO_MAIL_URL": settings.mail_url.reveal(), "FONDACO_MAIL_FROM": settings.mail_from}
+    if settings.sms_url is not None:
+        made["FONDACO_SMS_URL"] = settings.sms_url.reveal()
     if settings.master_key_file is not None:
         made["FONDACO_MASTER_KEY_FILE"] = str(settings.master_key_file)
     return os.environ | made
