@@ -16,6 +16,7 @@ COMMANDS = (
     ("migrate", "fondaco_ops.migrate", "bring the database to what this version expects"),
     ("seed", "fondaco_ops.seed", "fill an empty installation with a small believable world"),
     ("admin", "fondaco_ops.admin", "let one of the platform's own people in"),
+    ("rotate-keys", "fondaco_ops.rotate", "new master or merchants' keys, while the system runs"),
     ("doctor", "fondaco_ops.doctor", "check every promise about the data"),
     ("schema", "fondaco_ops.schema", "print the GraphQL schema, or compare schema.graphql with the code"),
     ("bench", "fondaco_ops.bench", "measure this machine: orders a second and the rest"),

@@ -13,7 +13,7 @@ from fondaco_core.db import governing
 from fondaco_core.logs import get_logger
 from fondaco_core.outbox import Job
 from fondaco_workers.actor import Actor
-from fondaco_workers.actors import codes, delivery, ledger, orders, system, webhooks
+from fondaco_workers.actors import codes, delivery, keys, ledger, orders, system, webhooks
 from fondaco_workers.process import Round, run_rounds
 
 log = get_logger(__name__)
@@ -29,6 +29,7 @@ SCHEDULE: tuple[tuple[Actor[...], float], ...] = (
     (webhooks.send_due, 5.0),
     (ledger.roll_up, 30.0),
     (codes.expire, MINUTE),
+    (keys.look_after, 2 * MINUTE),
     (codes.forget_uploads, HOUR),
     (system.check_invariants, 5 * MINUTE),
     (system.forget_answers, HOUR),

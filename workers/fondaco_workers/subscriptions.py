@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 
 from fondaco_core.identity import FactorChanged, InvitationMade, PasswordResetMade, SignedInElsewhere
+from fondaco_core.custody import KeyChangeBegun
 from fondaco_core.outbox import Event, ForListeners, event_name
 from fondaco_tenants.codes import CodesCollided, CodesRevealed, CodesWithdrawn, ImportRequested
 from fondaco_tenants.customers import CustomerProofMade
@@ -16,7 +17,7 @@ from fondaco_tenants.delivery import DeliveryDue
 from fondaco_tenants.orders import OrderFulfilled
 from fondaco_tenants.webhooks import BY_EVENT, MessagesWaiting
 from fondaco_workers.actor import Actor
-from fondaco_workers.actors import codes, orders, delivery, identity, webhooks
+from fondaco_workers.actors import codes, delivery, identity, keys, orders, webhooks
 
 SUBSCRIPTIONS: Mapping[type[Event], tuple[Actor[...], ...]] = {
     CustomerProofMade: (identity.mail_proof,),
@@ -29,6 +30,7 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Actor[...], ...]] = {
     CodesRevealed: (delivery.look_at_reveals,),
     DeliveryDue: (delivery.send,),
     ImportRequested: (codes.import_batch,),
+    KeyChangeBegun: (keys.carry_on,),
     OrderFulfilled: (delivery.plan,),
     MessagesWaiting: (webhooks.send_due,),
 }
@@ -48,6 +50,8 @@ UNHEARD: Mapping[str, str] = {
     "delivery.requested": _FOR_THE_RECORD,
     "delivery.sent": _FOR_INTEGRATORS,
     "entitlement.changed": _FOR_THE_RECORD,
+    "keys.destroyed": _FOR_THE_RECORD,
+    "keys.rotated": _FOR_THE_RECORD,
     "listing.changed": _FOR_THE_RECORD,
     "listing.moved": _FOR_THE_RECORD,
     "listing.repriced": _FOR_THE_RECORD,

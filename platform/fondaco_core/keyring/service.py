@@ -90,8 +90,11 @@ class Keyring:
         return Secret((await self.key_of(sealed)).open(sealed, aad=aad))
 
     async def key_of(self, sealed: bytes) -> DataKey:
-        """The key that a value was sealed with."""
-        number = key_number_of(sealed)
+        """The key that a value was sealed with. Raises KeysDestroyed."""
+        return await self.numbered(key_number_of(sealed))
+
+    async def numbered(self, number: int) -> DataKey:
+        """The key of a number. Raises KeysDestroyed."""
         known = self._by_number.get(number)
         if known is not None and known[1] > time.monotonic():
             return known[0]

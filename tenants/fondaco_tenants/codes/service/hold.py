@@ -6,7 +6,7 @@ They are called by orders, which has asked for permission and says for whom; `tx
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fondaco_core import clock
+from fondaco_core import clock, custody
 from fondaco_core.db import Tx
 from fondaco_core.errors import Bug
 from fondaco_core.ids import AllocationId, CodeId, PoolId, TenantId
@@ -32,6 +32,11 @@ async def pick_codes(tx: Tx, units: Mapping[PoolId, int]) -> dict[PoolId, list[P
     assert all(count > 0 for count in units.values())
     pools = sorted(units)
     rows = await tx.fetch(store.PICK, pools, [units[pool] for pool in pools], clock.now())
+    if len(rows) < sum(units.values()):
+        # Codes that are being re-sealed just now were passed by, and they are there again in a moment.
+        owners = [TenantId(row["tenant_id"]) for row in await tx.fetch(store.OWNERS, pools)]
+        if await custody.stand_aside(tx, owners):
+            rows = await tx.fetch(store.PICK, pools, [units[pool] for pool in pools], clock.now())
     picked: dict[PoolId, list[Picked]] = {pool: [] for pool in pools}
     for row in rows:
         pool = PoolId(row["pool_id"])

@@ -24,6 +24,8 @@ CROSS JOIN LATERAL (
 ) c
 """
 
+OWNERS = "SELECT DISTINCT tenant_id FROM code_pool WHERE id = ANY($1::uuid[])"
+
 ALLOCATE = Write(
     frozenset({"code"}),
     {

@@ -1,0 +1,178 @@
+"""What takes longer than a transaction: carry a change of keys to its end, have every key wrapped by a new master key.
+
+Values are opened and sealed between transactions. After each batch as long as it took several times over is left to others.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from fondaco_core import audit, clock, limits
+from fondaco_core.context import Ctx
+from fondaco_core.crypto import MasterKeys
+from fondaco_core.custody import service
+from fondaco_core.custody.service import Change, PassEnd, Place
+from fondaco_core.db import SealedColumn, governing, reading, transaction
+from fondaco_core.ids import TenantId
+from fondaco_core.keyring import keyring, keys_by_master, make_key, rewrap_some
+
+# Hears how far a change is, after each batch.
+Told = Callable[[Change], None]
+
+
+def _tell_nobody(_: Change) -> None:
+    return
+
+
+async def rotate_tenant_key(ctx: Ctx, *, tenant_id: TenantId, columns: Sequence[SealedColumn]) -> Change:
+    """Gives a tenant a new key, or finds the rotation that goes on; `carry_on` re-seals what older keys sealed."""
+    async with governing(ctx) as tx:
+        going = await service.open_change(tx, ctx, tenant_id=tenant_id)
+    if going is not None:
+        return going
+    # There is a first one, to be replaced.
+    await keyring().sealing_key(tenant_id)
+    made = await make_key(keyring().master_keys, tenant_id)
+    async with governing(ctx) as tx:
+        change = await service.begin_rotation(tx, ctx, tenant_id=tenant_id, made=made, columns=columns)
+    keyring().forget(tenant_id)
+    return change
+
+
+async def destroy_tenant_keys(ctx: Ctx, *, tenant_id: TenantId, reason: str, columns: Sequence[SealedColumn]) -> Change:
+    """Begins the end of the keys of a merchant that has left; `carry_on` brings it about. Raises KeysStillNeeded, KeysDestroyed."""
+    ctx.require("platform.keys")
+    kept = await keyring().sealing_key(None)
+    async with governing(ctx) as tx:
+        return await service.begin_destruction(
+            tx, ctx, tenant_id=tenant_id, number=kept.number, reason=reason, columns=columns
+        )
+
+
+async def carry_on(
+    ctx: Ctx,
+    *,
+    change_id: UUID,
+    columns: Sequence[SealedColumn],
+    patient: bool = False,
+    told: Told = _tell_nobody,
+) -> Change:
+    """Carries a change of keys on from wherever it stands; to its end when `patient`, else as far as there is something to do.
+
+    Several may do so at once, and each may be cut off anywhere.
+    """
+    async with governing(ctx) as tx:
+        change = await service.get_change(tx, ctx, change_id=change_id)
+    while change.finished_at is None:
+        names = [column.name for column in service.walked(change.kind, columns)]
+        first = names.index(change.at_column) if change.at_column in names else 0
+        for column in service.walked(change.kind, columns)[first:]:
+            await _walk(ctx, change, column, told)
+        async with governing(ctx) as tx:
+            change, end = await service.end_pass(tx, ctx, change_id=change_id)
+        told(change)
+        if end is PassEnd.EARLY:
+            if not patient:
+                return change
+            await asyncio.sleep(max(0.0, (change.settled_at - clock.now()).total_seconds()))
+    keyring().forget(change.tenant_id)
+    return change
+
+
+async def look_after_keys(ctx: Ctx, *, columns: Sequence[SealedColumn]) -> int:
+    """Carries on every change that was cut off, gives tenants whose keys are worn new ones, and says how many changes that were."""
+    ctx.require("platform.keys")
+    async with governing(ctx) as tx:
+        worn = await service.tenants_with_worn_keys(tx, ctx, count=limits.KEY_CHANGES_PER_RUN)
+    for tenant_id in worn:
+        await rotate_tenant_key(ctx, tenant_id=tenant_id, columns=columns)
+    async with governing(ctx) as tx:
+        going = await service.open_changes(tx, ctx, count=limits.KEY_CHANGES_PER_RUN)
+    for change in going:
+        await carry_on(ctx, change_id=change.id, columns=columns)
+    return len(going)
+
+
+async def rewrap_keys(ctx: Ctx, master_keys: MasterKeys, *, told: Callable[[int], None]) -> int:
+    """Has every key that another master key wrapped wrapped by the current one, some at a time, and says how many.
+
+    What was cut off goes on where it stood: a key says itself by which master key it is wrapped.
+    """
+    ctx.require("platform.keys")
+    done = 0
+    while (some := await rewrap_some(master_keys, count=limits.REWRAP_BATCH)) > 0:
+        done += some
+        told(done)
+    if done:
+        async with governing(ctx) as tx:
+            await audit.record(
+                tx, ctx, "keys.rewrapped", subject_kind="master_key", subject_id=None,
+                detail={"master_key_id": master_keys.current_id, "keys": done},
+            )  # fmt: skip
+    return done
+
+
+async def master_keys_in_use(ctx: Ctx) -> dict[str, int]:
+    """How many keys each master key has wrapped; one that is not here can go."""
+    ctx.require("platform.keys")
+    async with governing(ctx) as tx:
+        return await keys_by_master(tx)
+
+
+async def _walk(ctx: Ctx, change: Change, column: SealedColumn, told: Told) -> None:
+    """Re-seals the rows of one column that are not under the change's key, from where the change stands."""
+    acting = replace(ctx, tenant_id=change.tenant_id)
+    start = change.place if change.at_column == column.name else None
+    async for place in _parents(acting, column, start):
+        while True:
+            began = time.perf_counter()
+            async with reading(acting) as tx:
+                rows = await service.next_rows(tx, acting, change=change, column=column, place=place)
+            if not rows:
+                break
+            values = await _resealed(change, column, rows)
+            place = Place(place.parent, _place_of(column, rows[-1]))  # noqa: PLW2901 - it goes on from here
+            async with transaction(acting) as tx:
+                moved, _ = await service.store_rows(
+                    tx, acting, change=change, column=column, rows=rows, values=values, place=place
+                )
+            change = replace(change, moved=change.moved + moved)
+            told(change)
+            await asyncio.sleep((time.perf_counter() - began) * limits.RESEAL_PAUSE_FACTOR)
+
+
+async def _parents(ctx: Ctx, column: SealedColumn, start: Place | None) -> AsyncIterator[Place]:
+    """Where to walk, one parent after the other; the first from the place where the change stands."""
+    if column.how.parent is None:
+        yield start or Place(None, ())
+        return
+    since = None if start is None else start.parent
+    if start is not None:
+        yield start
+    while True:
+        async with reading(ctx) as tx:
+            found = await service.next_parents(tx, ctx, column=column, since=since, count=limits.PAGE_MAX)
+        fresh = [parent for parent in found if parent != since]
+        for parent in fresh:
+            yield Place(parent, ())
+        if not fresh:
+            return
+        since = fresh[-1]
+
+
+async def _resealed(change: Change, column: SealedColumn, rows: Sequence[Mapping[str, Any]]) -> list[bytes]:
+    target = await keyring().numbered(change.number)
+    contexts = [column.aad(row) for row in rows]
+    opened = [
+        (await keyring().key_of(row["value"])).open(row["value"], aad=aad)
+        for row, aad in zip(rows, contexts, strict=True)
+    ]
+    return target.seal_many(list(zip(opened, contexts, strict=True)))
+
+
+def _place_of(column: SealedColumn, row: Mapping[str, Any]) -> tuple[Any, ...]:
+    names = column.walked[1:] if column.how.parent is not None else column.walked
+    return tuple(row[name] if isinstance(row[name], int) else str(row[name]) for name in names)
