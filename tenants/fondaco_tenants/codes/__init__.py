@@ -8,6 +8,7 @@ Stands on catalog.
 """
 
 from fondaco_tenants.codes.errands.importing import run_import
+from fondaco_tenants.codes.errands.preview import preview_import
 from fondaco_tenants.codes.errands.receive import receive_upload
 from fondaco_tenants.codes.errands.upkeep import expire_codes, forget_lines, forget_uploads
 from fondaco_tenants.codes.errors import (
@@ -78,6 +79,14 @@ from fondaco_tenants.codes.service.pools import (
     rename_pool,
     stock_of_pools,
 )
+from fondaco_tenants.codes.service.preview import (
+    ImportOddity,
+    Preview,
+    PreviewCode,
+    PreviewColumn,
+    PreviewLine,
+    PreviewWarning,
+)
 from fondaco_tenants.codes.service.reveal import Revealed, reveal_codes, reveal_own_code
 from fondaco_tenants.codes.service.uploads import Upload, get_upload, request_import, resume_imports
 from fondaco_tenants.codes.service.vault import (
@@ -111,6 +120,7 @@ __all__ = [
     "EntitlementHasNoCodes",
     "FileEmpty",
     "ImportFormat",
+    "ImportOddity",
     "ImportOutcome",
     "ImportRequested",
     "KeptLine",
@@ -120,6 +130,11 @@ __all__ = [
     "Pool",
     "PoolArchived",
     "PoolHasStock",
+    "Preview",
+    "PreviewCode",
+    "PreviewColumn",
+    "PreviewLine",
+    "PreviewWarning",
     "ReasonTooLong",
     "ReasonTooShort",
     "ReportLine",
@@ -156,6 +171,7 @@ __all__ = [
     "open_lines",
     "pick_codes",
     "pools_by_ids",
+    "preview_import",
     "quarantine_codes",
     "receive_upload",
     "record_collisions",

@@ -29,6 +29,7 @@ from tests.support.factories.codes import (
     pieces,
     some_codes,
 )
+from tests.support.factories.files import make_file
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -255,9 +256,9 @@ async def test_an_import_that_is_cut_off_goes_on_and_ends_with_the_same_totals(
     monkeypatch.setattr(limits, "UPLOAD_CHUNK_BYTES", 500)
     pool = await make_pool()
     texts = some_codes(100)
-    rows = [f"{number},{text}" if form is ImportFormat.CSV else text for number, text in enumerate(texts)]
-    head = ["pin,code"] if form is ImportFormat.CSV else []
-    batch = await make_requested_import(pool, "\n".join([*head, *rows, *rows[:5]]).encode(), form=form)
+    rows = [(str(number), text) for number, text in enumerate(texts)]
+    head = [] if form is ImportFormat.TXT else [("pin", "code")]
+    batch = await make_requested_import(pool, make_file([*head, *rows, *rows[:5]], form), form=form)
     store, left = uploads.store_chunk, chunks
 
     async def dies(*args: Any, **kwargs: Any) -> object:

@@ -66,6 +66,8 @@ class RawRow:
     number: int
     cells: list[str] = field(repr=False)
     odd: dict[int, LineReason] = field(default_factory=dict)
+    # Cells that are numbers: zeros at their beginning are lost.
+    numbers: set[int] = field(default_factory=set)
 
 
 @dataclass(slots=True)

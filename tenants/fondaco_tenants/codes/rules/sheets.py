@@ -102,14 +102,17 @@ def _readable() -> Iterator[None]:
 def _row(number: int, cells: tuple[Any, ...]) -> RawRow:
     texts: list[str] = []
     odd: dict[int, LineReason] = {}
+    numbers: set[int] = set()
     for place, cell in enumerate(cells):
         text, wrong = _text(cell.data_type, cell.value)
         texts.append(text)
         if wrong is not None:
             odd[place] = wrong
+        elif isinstance(cell.value, int | float):
+            numbers.add(place)
     while texts and not texts[-1]:
         texts.pop()
-    return RawRow(number, texts, odd)
+    return RawRow(number, texts, odd, numbers)
 
 
 def _text(kind: str, value: Any) -> tuple[str, LineReason | None]:

@@ -39,6 +39,7 @@ class Upload:
     filename: str
     size: int
     created_at: datetime
+    digest: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,9 @@ async def get_upload(tx: Tx, ctx: Ctx, *, upload_id: UploadId) -> Upload:
     row: Any = await tx.fetchrow(store.FIND, upload_id)
     if row is None:
         raise NotFound("upload", path=("upload_id",))
-    return Upload(UploadId(row["id"]), UploadState(row["state"]), row["filename"], row["size"], row["created_at"])
+    return Upload(
+        UploadId(row["id"]), UploadState(row["state"]), row["filename"], row["size"], row["created_at"], row["digest"]
+    )
 
 
 async def stale_uploads(tx: Tx, ctx: Ctx, *, count: int) -> list[tuple[TenantId, UploadId]]:
