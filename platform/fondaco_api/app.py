@@ -22,7 +22,7 @@ from fondaco_api.graphql.view import GraphQLEndpoint
 from fondaco_api.http import graphiql, links, metrics, oauth, uploads
 from fondaco_api.http.health import Check, Readiness, check_database, check_keys, healthz
 from fondaco_api.http.middleware import Authenticator, Edge
-from fondaco_core import identity, logs, traces
+from fondaco_core import identity, logs, mail, traces
 from fondaco_core.config import Settings, read_settings
 from fondaco_core.context import Ctx
 from fondaco_core.crypto import load_master_keys
@@ -62,6 +62,9 @@ class Process:
     async def open(self) -> None:
         """Opens the pools, the vault's keys and Valkey. Raises what fondaco_core says of a setting or a key at fault."""
         logs.configure(self.settings.log_level)
+        identity.open_identity(self.settings)
+        # Only what it tells: whether mail leaves at all, and so who is shown a token.
+        mail.open_mail(self.settings)
         traces.open_traces(self.settings, process="api")
         open_http(self.settings)
         if self.settings.database_url is not None:

@@ -10,7 +10,7 @@ import dramatiq
 from dramatiq import Broker, Middleware, Worker
 from dramatiq.asyncio import EventLoopThread, get_event_loop_thread
 
-from fondaco_core import logs, mail, traces
+from fondaco_core import identity, logs, mail, traces
 from fondaco_core.config import Settings, read_settings
 from fondaco_core.crypto import load_master_keys
 from fondaco_core.db import close_database, open_database
@@ -44,6 +44,7 @@ class Life(Middleware):
         try:
             metrics.show(self._settings, lambda: loop_answers(loop.loop))
             mail.open_mail(self._settings)
+            identity.open_identity(self._settings)
             delivery.open_ways(self._settings)
             open_http(self._settings)
             traces.open_traces(self._settings, process="worker")

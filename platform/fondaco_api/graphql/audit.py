@@ -27,6 +27,7 @@ described(
     GUEST="A buyer without one, who holds the token of one order.",
     API_CLIENT="A machine that acts for a merchant or for one of its buyers.",
     SYSTEM="The platform itself, in a job.",
+    BREAK_GLASS="One of the platform's own people who looks at a merchant's side for a while, and changes nothing.",
 )
 
 

@@ -71,6 +71,10 @@ class Customer(Node):
     def masked_contact(self) -> str:
         return self.row.contact_masked
 
+    @strawberry.field(description="When the buyer proved that the contact is theirs; null when they did not.")
+    def contact_verified_at(self) -> datetime | None:
+        return self.row.contact_verified_at
+
     @strawberry.field(description="Since when the merchant knows them.")
     def created_at(self) -> datetime:
         return self.row.created_at
@@ -168,6 +172,58 @@ class ChangeCustomerPasswordInput(PasswordChange):
     """What changeCustomerPassword takes."""
 
 
+@strawberry.input(description="A buyer who forgot the password.")
+class AskForCustomerPasswordInput:
+    """What askForCustomerPassword takes."""
+
+    store: str = strawberry.field(description="The store's slug.")
+    contact: str = strawberry.field(description="Your e-mail address or phone number.")
+
+
+@strawberry.input(description="A password chosen anew by a buyer who forgot the old one.")
+class ResetCustomerPasswordInput:
+    """What resetCustomerPassword takes."""
+
+    token: str = strawberry.field(description="The token that was mailed to you.")
+    password: str = strawberry.field(description="The password you choose, 10 characters at least.")
+
+
+@strawberry.input(description="A contact that is yours.")
+class VerifyContactInput:
+    """What verifyContact takes."""
+
+    token: str = strawberry.field(description="The token that was mailed to you.")
+
+
+@strawberry.type
+class _Asked:
+    """What asking for a mail answers."""
+
+    asked: bool = strawberry.field(default=True, description="Always true; whether a mail leaves is not told.")
+
+
+@strawberry.type(description="If there is such an account, what to choose a new password with is on its way by mail.")
+class AskForCustomerPasswordSuccess(_Asked):
+    """What askForCustomerPassword answers."""
+
+
+@strawberry.type(description="What to prove your address with is on its way, where mail reaches it.")
+class AskForContactVerificationSuccess(_Asked):
+    """What askForContactVerification answers."""
+
+
+@strawberry.type(description="The password is changed, and all sessions have ended.")
+class ResetCustomerPasswordSuccess(PasswordChanged):
+    """What resetCustomerPassword answers."""
+
+
+@strawberry.type(description="The contact is proved to be yours.")
+class VerifyContactSuccess:
+    """What verifyContact answers."""
+
+    verified: bool = strawberry.field(default=True, description="Always true.")
+
+
 @strawberry.type(description="You have an account, and are signed in.")
 class RegisterCustomerSuccess(SignedIn):
     """What registerCustomer answers."""
@@ -244,6 +300,36 @@ class Mutation:
             info.context.ctx, current=Secret(input.current), chosen=Secret(input.chosen)
         )
         return ChangeCustomerPasswordSuccess()
+
+    @mutation(refusals=[identity.TooManyAttempts], replays=False)
+    async def ask_for_customer_password(
+        self, info: Info, input: AskForCustomerPasswordInput
+    ) -> AskForCustomerPasswordSuccess:
+        """Has a token for a new password mailed to a buyer of a store. Whether there is an account is not told."""
+        await customers.ask_for_password(info.context.ctx, store_slug=input.store, contact=input.contact)
+        return AskForCustomerPasswordSuccess()
+
+    @mutation(refusals=[customers.ProofInvalid, identity.WeakPassword], replays=False)
+    async def reset_customer_password(
+        self, info: Info, input: ResetCustomerPasswordInput
+    ) -> ResetCustomerPasswordSuccess:
+        """Chooses a buyer's password by a one-time token and ends all sessions; sign in afterwards."""
+        await customers.reset_customer_password(
+            info.context.ctx, token=Secret(input.token), password=Secret(input.password)
+        )
+        return ResetCustomerPasswordSuccess()
+
+    @mutation(refusals=[identity.TooManyAttempts], replays=False)
+    async def ask_for_contact_verification(self, info: Info) -> AskForContactVerificationSuccess:
+        """Has a token mailed to you, as a buyer, by which you prove that the address is yours."""
+        await customers.ask_for_verification(info.context.ctx)
+        return AskForContactVerificationSuccess()
+
+    @mutation(refusals=[customers.ProofInvalid], replays=False)
+    async def verify_contact(self, info: Info, input: VerifyContactInput) -> VerifyContactSuccess:
+        """Proves, by a one-time token, that a buyer's contact is theirs."""
+        await customers.verify_contact(info.context.ctx, token=Secret(input.token))
+        return VerifyContactSuccess()
 
     @mutation(refusals=[customers.BadContact, customers.ContactTaken, tenancy.TenantNotActive])
     async def create_customer(self, info: Info, tx: Tx, input: CreateCustomerInput) -> CreateCustomerSuccess:

@@ -32,6 +32,8 @@ from fondaco_api.graphql import (
     delivery_changes,
     identity,
     identity_changes,
+    identity_factors,
+    identity_passkeys,
     listing_changes,
     listings,
     merchants,
@@ -46,6 +48,8 @@ from fondaco_api.graphql import (
     storefront,
     tenancy,
     wallets,
+    webhooks,
+    webhooks_changes,
 )
 from fondaco_api.graphql.context import Info
 from fondaco_api.graphql.execution import core_of
@@ -65,6 +69,8 @@ MODULES: tuple[ModuleType, ...] = (
     merchants,
     identity,
     identity_changes,
+    identity_factors,
+    identity_passkeys,
     orders,
     order_placing,
     order_changes,
@@ -78,6 +84,8 @@ MODULES: tuple[ModuleType, ...] = (
     code_changes,
     code_imports,
     routing_changes,
+    webhooks,
+    webhooks_changes,
 )
 
 

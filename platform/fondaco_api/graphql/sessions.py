@@ -86,6 +86,14 @@ class Session(Node):
     def user_agent(self) -> str | None:
         return self.row.user_agent
 
+    @strawberry.field(description="When a second factor was last shown in it; null when none was.")
+    def verified_at(self) -> datetime | None:
+        return self.row.verified_at
+
+    @strawberry.field(description="Whether you may end it now: it is one of your own.")
+    def viewer_can_revoke(self) -> bool:
+        return True
+
     @strawberry.field(description="Whether this request came with it.")
     def current(self, info: Info) -> bool:
         return self.row.id == info.context.ctx.session_id
@@ -122,6 +130,27 @@ class SignOutSuccess:
     """What signOut answers."""
 
     ended: bool = strawberry.field(description="Whether there was a session to end.")
+
+
+@strawberry.type(description="Your other sessions have ended.")
+class RevokeOtherSessionsSuccess:
+    """What revokeOtherSessions answers."""
+
+    ended: int = strawberry.field(description="How many there were.")
+
+
+@strawberry.type(description="If there is such an account, what to choose a new password with is on its way by mail.")
+class AskForPasswordResetSuccess:
+    """What askForPasswordReset answers."""
+
+    asked: bool = strawberry.field(default=True, description="Always true, whether there is such an account or not.")
+
+
+@strawberry.input(description="Somebody who forgot their password.")
+class AskForPasswordResetInput:
+    """What askForPasswordReset takes."""
+
+    email: str = strawberry.field(description="The account's e-mail address.")
 
 
 @strawberry.type(description="The session has ended.")
@@ -183,7 +212,7 @@ class RevokeSessionInput:
 class ResetPasswordInput:
     """What resetPassword takes."""
 
-    token: str = strawberry.field(description="The token that the platform's people handed out.")
+    token: str = strawberry.field(description="The token that was mailed, or that the platform's people handed out.")
     password: str = strawberry.field(description="The password you choose, 10 characters at least.")
 
 
@@ -245,13 +274,15 @@ class Mutation:
     @mutation(
         refusals=[
             identity.WrongCredentials, identity.TooManyAttempts, identity.TenantChoiceNeeded, tenancy.TenantNotActive,
+            identity.SecondFactorRequired,
         ],
         replays=False,
     )  # fmt: skip
     async def sign_in(self, info: Info, input: SignInInput) -> SignInSuccess:
         """Signs in somebody who works for a merchant or for the platform; buyers have `signInCustomer`.
 
-        Whether an account exists is not told, neither by the answer nor by its time.
+        Whether an account exists is not told, neither by the answer nor by its time. Who has a second factor gets
+        `SecondFactorRequired`, and goes on with `completeSignIn`.
         """
         result = await identity.sign_in(
             info.context.ctx, email=input.email, password=Secret(input.password), tenant=input.tenant
@@ -261,7 +292,7 @@ class Mutation:
     @mutation(
         refusals=[
             identity.InvitationInvalid, identity.WeakPassword, identity.WrongCredentials, identity.TooManyAttempts,
-            tenancy.TenantNotActive,
+            tenancy.TenantNotActive, identity.SecondFactorRequired,
         ],
         replays=False,
     )  # fmt: skip
@@ -288,6 +319,20 @@ class Mutation:
         id_ = SessionId(key_of(input.session_id, Session, path=("session_id",)))
         await identity.revoke_session(tx, info.context.ctx, session_id=id_)
         return RevokeSessionSuccess(revoked_session_id=input.session_id)
+
+    @mutation(opens=by_side)
+    async def revoke_other_sessions(self, info: Info, tx: Tx) -> RevokeOtherSessionsSuccess:
+        """Ends all your sessions but the one this request came with."""
+        return RevokeOtherSessionsSuccess(ended=await identity.revoke_other_sessions(tx, info.context.ctx))
+
+    @mutation(refusals=[identity.TooManyAttempts], replays=False)
+    async def ask_for_password_reset(self, info: Info, input: AskForPasswordResetInput) -> AskForPasswordResetSuccess:
+        """Has a token for a new password mailed to your account's address.
+
+        Whether there is an account is not told. Where no mail leaves, the platform's people hand tokens out instead.
+        """
+        await identity.ask_for_reset(info.context.ctx, email=input.email)
+        return AskForPasswordResetSuccess()
 
     @mutation(refusals=[identity.WrongCredentials, identity.WeakPassword, identity.TooManyAttempts], replays=False)
     async def change_password(self, info: Info, input: ChangePasswordInput) -> ChangePasswordSuccess:

@@ -139,6 +139,7 @@ from fondaco_core.identity.service.sessions import (
     find_session,
     forget_ended,
     list_sessions,
+    revoke_other_sessions,
     revoke_session,
     start_session,
 )
@@ -257,6 +258,7 @@ __all__ = [
     "renew_recovery_codes",
     "reset_password",
     "revoke_api_client",
+    "revoke_other_sessions",
     "revoke_session",
     "sign_in",
     "sign_in_with_passkey",

@@ -217,7 +217,7 @@ UPDATE session SET revoked_at = $5 WHERE {_WHOSE} AND revoked_at IS NULL AND id 
 SESSION = "SELECT id, tenant_id, user_id, customer_id, revoked_at FROM session WHERE id = $1"
 REVOKE_SESSION = "UPDATE session SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL"
 _LIVE_OWN = """
-SELECT id, kind, tenant_id, created_at, used_at, expires_at, ip, user_agent FROM session
+SELECT id, kind, tenant_id, created_at, used_at, expires_at, ip, user_agent, verified_at FROM session
 WHERE (user_id = $1 OR customer_id = $2) AND revoked_at IS NULL AND expires_at > $3 AND used_at > $4
 """
 OWN_SESSION = _LIVE_OWN + " AND id = $5"

@@ -28,6 +28,7 @@ class Session:
     expires_at: datetime
     ip: str | None
     user_agent: str | None
+    verified_at: datetime | None
 
 
 def _session(row: Any) -> Session:
@@ -116,6 +117,22 @@ async def revoke_session(tx: Tx, ctx: Ctx, *, session_id: SessionId) -> None:
         raise NotFound("session")
     if await tx.execute(store.REVOKE_SESSION, session_id, clock.now()):
         await audit.record(tx, ctx, "session.revoked", subject_kind="session", subject_id=session_id)
+
+
+async def revoke_other_sessions(tx: Tx, ctx: Ctx) -> int:
+    """Ends all of one's own sessions but this one, and says how many; one that was lost with a device above all."""
+    user_id, customer_id = _oneself(ctx)
+    ended = await tx.execute(store.END_SESSIONS, user_id, customer_id, None, None, clock.now(), ctx.session_id)
+    if ended:
+        await audit.record(
+            tx,
+            ctx,
+            "session.others_revoked",
+            subject_kind="session",
+            subject_id=ctx.session_id,
+            detail={"ended": ended},
+        )
+    return ended
 
 
 async def forget_ended(tx: Tx, ctx: Ctx) -> int:
