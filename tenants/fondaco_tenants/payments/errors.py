@@ -4,8 +4,10 @@ FondacoError
 ├── Refusal
 │   ├── Invalid
 │   │   ├── InvalidAmount        an amount of money that makes no sense here
+│   │   ├── InvalidDay           a day that has not begun
 │   │   └── InvalidGateway       what was entered for a gateway makes no sense
 │   └── Conflict
+│       ├── DifferenceResolved   a difference of two books is off the list already
 │       ├── GatewayExists        there is a gateway of that key
 │       ├── GatewayUnavailable   this way to pay cannot be used for this
 │       ├── PaymentNotOpened     the gateway did not take the payment
@@ -89,6 +91,24 @@ class TooManyPayments(Conflict):
             zh=f"最多同时保留 {payments_max} 笔待付款；请使用其中一笔，或等待其过期。",
         )
         self.payments_max = payments_max
+
+
+class InvalidDay(Invalid):
+    """A day whose books are compared has begun."""
+
+    code = "INVALID_DAY"
+
+    def __init__(self) -> None:
+        super().__init__("This day has not begun yet.", zh="该日期尚未开始。", path=("day",))
+
+
+class DifferenceResolved(Conflict):
+    """Somebody has said already what became of this difference, or it is gone."""
+
+    code = "DIFFERENCE_RESOLVED"
+
+    def __init__(self) -> None:
+        super().__init__("This difference is resolved already.", zh="该差异已处理。")
 
 
 class GatewayRefused(FondacoError):

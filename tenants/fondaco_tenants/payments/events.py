@@ -92,3 +92,33 @@ class PaymentAlarm(Event):
     name: ClassVar[str] = "payment.alarm"
     payment_id: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentReconciled(Event):
+    """A gateway's statement of a day was compared with ours; how many lines it had, and how many differences there are."""
+
+    name: ClassVar[str] = "payment.reconciled"
+    gateway_id: str
+    day: str
+    lines: int
+    differences: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReconciliationDiffered(Event):
+    """A gateway's books and ours differ in something that was not known before: somebody of the platform has to look."""
+
+    name: ClassVar[str] = "reconciliation.difference"
+    difference_id: str
+    subject: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReconciliationRequested(Event):
+    """Somebody of the platform wants a day compared now."""
+
+    name: ClassVar[str] = "reconciliation.requested"
+    gateway_id: str
+    day: str
