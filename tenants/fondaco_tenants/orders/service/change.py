@@ -62,24 +62,27 @@ async def pay_order(tx: Tx, ctx: Ctx, *, order_id: OrderId) -> OrderView:
         check_guest_pays_nothing(order.total)
     await tenancy.require_active(tx, ctx)
     await customers.require_welcome(tx, order.customer_id)
-    hops = [
-        HopPlan(0, SourceId(r["source_id"]), r["depth"], r["seller_tenant_id"], r["buyer_tenant_id"], r["quantity"],
-                r["unit_price_minor"], r["fee_minor"])
-        for r in await tx.fetch(store.HOPS, order_id)
-    ]  # fmt: skip
-    payments = rules.payments_of_hops(
-        hops, customer_id=order.customer_id, currency=order.total.currency, order_id=order_id
-    )
+    sale = await sale_of(tx, order)
     allocations = [AllocationId(row["id"]) for row in await tx.fetch(store.FULFIL_ALLOCATIONS, order_id, now)]
     await codes.deliver_codes(tx, allocations)
-    debited = ledger.wallets_debited(payments)
+    debited = ledger.wallets_debited(sale)
     ledger.check_affordable(debited, await ledger.lock_wallets(tx, sorted(debited, key=str)))
-    await ledger.post(tx, payments)
+    await ledger.post(tx, sale)
     await tx.execute(store.PAID, order_id, now)
     await payments.give_up_payments(tx, [order_id])
     await audit.record(tx, ctx, "order.paid", subject_kind="order", subject_id=order_id, tenant_id=order.tenant_id)
     await outbox.announce(tx, (order.tenant_id, OrderFulfilled(str(order_id))))
     return order_view(await tx.fetchrow(store.LOCK, order_id))
+
+
+async def sale_of(tx: Tx, order: OrderView) -> list[NewTransfer]:
+    """The transfers that pay an order out of its buyer's wallet, over all of its hops."""
+    hops = [
+        HopPlan(0, SourceId(r["source_id"]), r["depth"], r["seller_tenant_id"], r["buyer_tenant_id"], r["quantity"],
+                r["unit_price_minor"], r["fee_minor"])
+        for r in await tx.fetch(store.HOPS, order.id)
+    ]  # fmt: skip
+    return rules.payments_of_hops(hops, customer_id=order.customer_id, currency=order.total.currency, order_id=order.id)
 
 
 async def cancel_order(tx: Tx, ctx: Ctx, *, order_id: OrderId, reason: str | None = None) -> OrderView:

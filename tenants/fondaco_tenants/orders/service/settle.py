@@ -10,14 +10,14 @@ from fondaco_core import audit, clock, ledger, outbox, tenancy
 from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import Invalid, Refusal
-from fondaco_core.ids import AllocationId, OrderId, PaymentId, PoolId, SourceId, new_id
-from fondaco_core.postings import NewTransfer
+from fondaco_core.ids import AllocationId, OrderId, PaymentId, PoolId, new_id
 from fondaco_tenants import codes, customers, payments
 from fondaco_tenants.codes import Picked
 from fondaco_tenants.orders import rules, store
 from fondaco_tenants.orders.errors import HoldExpired, OrderNotOpen
 from fondaco_tenants.orders.events import OrderFulfilled
-from fondaco_tenants.orders.rules import HopPlan, OrderState
+from fondaco_tenants.orders.rules import OrderState
+from fondaco_tenants.orders.service.change import sale_of
 from fondaco_tenants.orders.service.read import OrderView, find_orders, get_order, order_view
 from fondaco_tenants.payments import Outcome, PaymentView, Standing, Wanted
 
@@ -81,7 +81,7 @@ async def settle_payment(tx: Tx, ctx: Ctx, *, payment_id: PaymentId) -> Outcome 
     if not transfers:
         return None
     if outcome in payments.PAYING:
-        transfers += await _sale_of(tx, order)
+        transfers += await sale_of(tx, order)
         await _fulfil(tx, ctx, order, payment, again)
     await ledger.post(tx, transfers)
     return outcome
@@ -98,15 +98,6 @@ async def _standing(tx: Tx, ctx: Ctx, order: OrderView) -> Standing:
     except Refusal:
         return Standing.NOT_SERVED
     return Standing.HELD if order.state is OrderState.PENDING_PAYMENT else Standing.EXPIRED
-
-
-async def _sale_of(tx: Tx, order: OrderView) -> list[NewTransfer]:
-    hops = [
-        HopPlan(0, SourceId(r["source_id"]), r["depth"], r["seller_tenant_id"], r["buyer_tenant_id"], r["quantity"],
-                r["unit_price_minor"], r["fee_minor"])
-        for r in await tx.fetch(store.HOPS, order.id)
-    ]  # fmt: skip
-    return rules.payments_of_hops(hops, customer_id=order.customer_id, currency=order.total.currency, order_id=order.id)
 
 
 async def _fulfil(tx: Tx, ctx: Ctx, order: OrderView, payment: PaymentView, again: "Sequence[_Unit] | None") -> None:
