@@ -10,6 +10,7 @@ Refusal
     ├── NotDelivered    there is no code to show (yet, or any more)
     ├── TooManyLinks    the order has as many open links as it may have
     ├── TooManyResends  the order was sent again as often as it may be within an hour
+    ├── PlainRefused    a machine with a key is shown nothing in the open
     └── NotResendable   there is nothing to send again, or no way to send it
 ├── Invalid
 │   ├── TemplateInvalid where a template is wrong, and why
@@ -124,6 +125,18 @@ class NotResendable(Conflict):
         super().__init__(
             "There is nothing to send again: the order was undone, or this delivery does not go to a contact.",
             zh="无法重新发送：订单已取消或退款，或该交付方式不发往联系方式。",
+        )
+
+
+class PlainRefused(Conflict):
+    """A machine with a public key is shown nothing in the open."""
+
+    code = "PLAIN_REFUSED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This API client has a public key: its codes leave encrypted to that key (revealCode), and in no other way.",
+            zh="该 API 客户端已登记公钥：其卡密仅以该公钥加密后提供（revealCode），不以其他方式提供。",
         )
 
 

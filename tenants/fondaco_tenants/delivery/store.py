@@ -46,7 +46,8 @@ LOCK_UNITS = """
 SELECT a.id, a.unit, a.attempt, a.state, a.code_id, l.number AS line, l.title,
        e.fulfilment_kind, e.redemption, e.redemption_zh, e.restrictions, e.restrictions_zh
 FROM allocation a JOIN order_line l ON l.id = a.line_id JOIN entitlement e ON e.id = l.entitlement_id
-WHERE a.order_id = $1 AND ($2::uuid IS NULL OR a.id = $2)
+WHERE a.order_id = $1
+  AND ($2::uuid IS NULL OR (a.line_id, a.unit) = (SELECT line_id, unit FROM allocation WHERE id = $2))
 ORDER BY a.id FOR NO KEY UPDATE OF a
 """
 
@@ -246,4 +247,55 @@ RAISE_ALARM = """
 INSERT INTO reveal_alarm (id, tenant_id, rule, subject, window_at, count, raised_at)
 VALUES ($1, $2, $3, $4, date_trunc('hour', $5::timestamptz), $6, $5)
 ON CONFLICT (tenant_id, rule, subject, window_at) DO NOTHING RETURNING id
+"""
+
+RETIRE_KEY = "UPDATE client_key SET retired_at = $2 WHERE api_client_id = $1 AND retired_at IS NULL"
+
+ADD_KEY = """
+INSERT INTO client_key (id, tenant_id, api_client_id, jwk, thumbprint, registered_at)
+VALUES ($1, $2, $3, $4::jsonb, $5, $6)
+"""
+
+CURRENT_KEYS = """
+SELECT id, api_client_id, thumbprint, registered_at, retired_at FROM client_key
+WHERE api_client_id = ANY($1) AND retired_at IS NULL
+"""
+
+KEY_OF = "SELECT jwk, thumbprint FROM client_key WHERE api_client_id = $1 AND retired_at IS NULL"
+
+_TEMPLATE = "id, store_id, listing_id, locale, version, subject, body_text, body_html, created_at"
+
+TEMPLATE = f"""
+SELECT {_TEMPLATE} FROM delivery_template
+WHERE store_id = $1 AND listing_id IS NOT DISTINCT FROM $2 AND locale = $3 ORDER BY version DESC LIMIT 1
+"""
+
+TEMPLATES_OF = f"""
+SELECT DISTINCT ON (store_id, listing_id, locale) {_TEMPLATE} FROM delivery_template
+ORDER BY store_id, listing_id, locale, version DESC LIMIT $1
+"""
+
+ADD_TEMPLATE = f"""
+INSERT INTO delivery_template
+  (id, tenant_id, store_id, listing_id, locale, version, subject, body_text, body_html, created_by, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+ON CONFLICT (store_id, listing_id, locale, version) DO NOTHING RETURNING {_TEMPLATE}
+"""
+
+SETTINGS = """
+SELECT form, link_opens_max, link_hours, staff_reveals_max, client_reveals_max, place_accounts_max, version
+FROM delivery_setting WHERE tenant_id = $1
+"""
+
+# One row a merchant, whose id is the merchant's; written whole, if it is still at the version that was read.
+PUT_SETTINGS = """
+INSERT INTO delivery_setting
+  (id, tenant_id, form, link_opens_max, link_hours, staff_reveals_max, client_reveals_max, place_accounts_max, version)
+SELECT $1, $1, $3, $4, $5, $6, $7, $8, 1 WHERE $2 = 0 OR EXISTS (SELECT 1 FROM delivery_setting WHERE id = $1)
+ON CONFLICT (id) DO UPDATE SET form = excluded.form, link_opens_max = excluded.link_opens_max,
+  link_hours = excluded.link_hours, staff_reveals_max = excluded.staff_reveals_max,
+  client_reveals_max = excluded.client_reveals_max, place_accounts_max = excluded.place_accounts_max,
+  version = delivery_setting.version + 1
+WHERE delivery_setting.version = $2
+RETURNING version
 """

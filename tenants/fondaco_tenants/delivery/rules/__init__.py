@@ -1,6 +1,7 @@
 """Decisions of delivery: pure."""
 
 from fondaco_tenants.delivery.rules.enclosures import Enclosed, make_pdf, make_zip
+from fondaco_tenants.delivery.rules.keyed import read_key, sealed_to
 from fondaco_tenants.delivery.rules.links import Link, LinkState, check_link_terms, masked_ip, pending, why_closed
 from fondaco_tenants.delivery.rules.outgoing import (
     Channel,
@@ -64,5 +65,7 @@ __all__ = [
     "masked_ip",
     "network_of",
     "pending",
+    "read_key",
+    "sealed_to",
     "why_closed",
 ]

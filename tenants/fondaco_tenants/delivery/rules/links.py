@@ -89,4 +89,4 @@ def masked_ip(ip: str | None) -> str | None:
 
 def pending(states: Sequence[str]) -> bool:
     """Whether a unit is still on its way: it may yet be delivered."""
-    return any(state in {"HELD", "UNKNOWN"} for state in states)
+    return any(state in {"HELD", "UNKNOWN", "WAITING"} for state in states)

@@ -1,11 +1,17 @@
 """Use cases of delivery: links and showing codes; what is sent, and how it went; templates; keys; unusual showings."""
 
+from fondaco_tenants.delivery.service.keys import (
+    ClientKey,
+    list_client_keys,
+    refuse_plain,
+    register_client_key,
+    retire_client_key,
+)
 from fondaco_tenants.delivery.service.letters import Enclosure, Letter, default_words, passphrase_of
 from fondaco_tenants.delivery.service.links import (
     OpenedLink,
     OrderPage,
     Reveal,
-    RevealedUnit,
     create_link,
     find_link_address,
     find_links,
@@ -33,11 +39,23 @@ from fondaco_tenants.delivery.service.outgoing import (
     resend_delivery,
     tell_due,
 )
+from fondaco_tenants.delivery.service.settings import (
+    DeliverySettings,
+    Template,
+    get_settings,
+    get_template,
+    preview_words,
+    save_template,
+    update_settings,
+)
+from fondaco_tenants.delivery.service.shown import RevealedUnit
 from fondaco_tenants.delivery.service.watching import look_at_reveals
 
 __all__ = [
     "Attempt",
+    "ClientKey",
     "Delivery",
+    "DeliverySettings",
     "Enclosure",
     "Letter",
     "OpenedLink",
@@ -45,6 +63,7 @@ __all__ = [
     "Reveal",
     "RevealedUnit",
     "Sending",
+    "Template",
     "begin_attempt",
     "create_link",
     "default_words",
@@ -53,8 +72,11 @@ __all__ = [
     "find_link_address",
     "find_links",
     "get_order_page",
+    "get_settings",
     "get_store_name",
+    "get_template",
     "list_attempts",
+    "list_client_keys",
     "list_deliveries",
     "list_links",
     "list_reveals",
@@ -63,10 +85,16 @@ __all__ = [
     "open_link",
     "passphrase_of",
     "plan_deliveries",
+    "preview_words",
+    "refuse_plain",
+    "register_client_key",
     "resend_delivery",
+    "retire_client_key",
     "reveal_code",
     "reveal_order",
     "revoke_link",
+    "save_template",
     "secret_of",
     "tell_due",
+    "update_settings",
 ]

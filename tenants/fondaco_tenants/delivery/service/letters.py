@@ -20,7 +20,8 @@ from fondaco_core.secret import Secret
 from fondaco_tenants.delivery import store
 from fondaco_tenants.delivery.errors import TemplateInvalid
 from fondaco_tenants.delivery.rules import Facts, Form, Item, Link, Words, Written, fill
-from fondaco_tenants.delivery.service.links import RevealedUnit, secret_of, show_units
+from fondaco_tenants.delivery.service.links import secret_of, show_units
+from fondaco_tenants.delivery.service.shown import RevealedUnit
 
 log = get_logger(__name__)
 

@@ -21,31 +21,13 @@ from fondaco_tenants.delivery import store
 from fondaco_tenants.delivery.errors import LinkUnknown, NotDelivered, TooManyLinks
 from fondaco_tenants.delivery.events import LinkCreated, LinkOpened, LinkRevoked
 from fondaco_tenants.delivery.rules import Link, check_link_terms, masked_ip, pending, why_closed
+from fondaco_tenants.delivery.service.keys import refuse_plain, seal_units
+from fondaco_tenants.delivery.service.shown import RevealedUnit
 
 # An order that ended without a delivery has nothing to link to.
 _UNDELIVERED: Final = frozenset(
     {orders.OrderState.EXPIRED, orders.OrderState.CANCELLED, orders.OrderState.REJECTED, orders.OrderState.REFUNDED}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class RevealedUnit:
-    """One unit's code in the open, with what its buyer needs to use it. It prints without the code."""
-
-    allocation_id: AllocationId
-    line: int
-    unit: int
-    title: str
-    kind: str
-    code: Secret[str]
-    pin: Secret[str] | None
-    masked: str
-    redemption: str
-    redemption_zh: str
-    restrictions: str | None
-    restrictions_zh: str | None
-    revealed_at: datetime
-    reveal_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +72,7 @@ async def reveal_code(tx: Tx, ctx: Ctx, *, allocation_id: AllocationId) -> Revea
     unit = (await orders.find_allocations(tx, ctx, [allocation_id])).get(allocation_id)
     if unit is None:
         raise NotFound("allocation", path=("allocation_id",))
-    return (await show_units(tx, ctx, order_id=unit.order_id, allocation_id=allocation_id, via=_via(ctx)))[0]
+    return (await _show_asker(tx, ctx, order_id=unit.order_id, allocation_id=allocation_id))[0]
 
 
 async def reveal_order(tx: Tx, ctx: Ctx, *, order_id: OrderId) -> Sequence[RevealedUnit]:
@@ -100,7 +82,15 @@ async def reveal_order(tx: Tx, ctx: Ctx, *, order_id: OrderId) -> Sequence[Revea
     """
     ctx.require("buyer.reveal")
     order = await orders.get_order(tx, ctx, order_id)
-    return await show_units(tx, ctx, order_id=order.id, allocation_id=None, via=_via(ctx))
+    return await _show_asker(tx, ctx, order_id=order.id, allocation_id=None)
+
+
+async def _show_asker(
+    tx: Tx, ctx: Ctx, *, order_id: OrderId, allocation_id: AllocationId | None
+) -> Sequence[RevealedUnit]:
+    """The units as the asker is shown them: to a machine with a public key, in envelopes alone."""
+    units = await show_units(tx, ctx, order_id=order_id, allocation_id=allocation_id, via=_via(ctx))
+    return await seal_units(tx, ctx, units)
 
 
 async def create_link(
@@ -118,6 +108,7 @@ async def create_link(
     who may see codes at all. `secret_of` gives what completes the link's address; only its hash is stored.
     """
     _require_making(ctx)
+    await refuse_plain(tx, ctx)
     check_link_terms(opens_max=opens_max, expires_in_hours=expires_in_hours)
     order = await orders.get_order(tx, ctx, order_id)
     if allocation_id is not None:
@@ -201,6 +192,8 @@ async def open_link(tx: Tx, ctx: Ctx, *, store_slug: str, link_id: LinkId, secre
         raise why_closed(Link(**(await tx.fetch(store.FIND_LINKS, [link_id]))[0]), clock.now())
 
     link = Link(**burnt)
+    by_recipient = link.created_by_kind == ActorKind.SYSTEM.value
+    await orders.require_opener(tx, order_id=link.order_id, by_recipient=by_recipient, made_at=link.created_at)
     # The secret is what entitles: from here on its holder may see these codes, and only these.
     entitled = replace(ctx, permissions=ctx.permissions | {"buyer.reveal"})
     units = await show_units(
@@ -302,6 +295,9 @@ async def show_units(
     Whether the asker may see this order's is decided by whoever calls this.
     """
     ctx.require("buyer.reveal")
+    if via != "LINK":
+        # A letter with the codes in it goes to whoever they are for; every other door is the buyer's own.
+        await orders.require_opener(tx, order_id=order_id, by_recipient=via == "EMAIL")
     locked = await tx.fetch(store.LOCK_UNITS, order_id, allocation_id)
     rows = sorted(locked, key=lambda row: (row["line"], row["unit"], row["attempt"]))
     ready = [row for row in rows if row["state"] == "FULFILLED" and row["code_id"] is not None]
