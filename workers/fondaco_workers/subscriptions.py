@@ -52,6 +52,7 @@ UNHEARD: Mapping[str, str] = {
     "entitlement.changed": _FOR_THE_RECORD,
     "keys.destroyed": _FOR_THE_RECORD,
     "keys.rotated": _FOR_THE_RECORD,
+    "gift.taken_back": "for the record: what was sent to the recipient is refused from then on, in the same transaction",
     "listing.changed": _FOR_THE_RECORD,
     "listing.moved": _FOR_THE_RECORD,
     "listing.repriced": _FOR_THE_RECORD,

@@ -13,7 +13,7 @@ from fondaco_api.graphql.transaction import mutation
 from fondaco_core import limits
 from fondaco_core.db import Tx
 from fondaco_core.ids import AllocationId, LinkId, OrderId
-from fondaco_tenants import delivery
+from fondaco_tenants import delivery, orders
 
 
 @failure(delivery.NotDelivered)
@@ -105,7 +105,7 @@ class RevokeDeliveryLinkSuccess:
 class Mutation:
     """What can be done about deliveries."""
 
-    @mutation(refusals=[delivery.NotDelivered], replays=False)
+    @mutation(refusals=[delivery.NotDelivered, orders.GiftSealed], replays=False)
     async def reveal_code(
         self,
         info: Info,
@@ -121,7 +121,7 @@ class Mutation:
         unit = await delivery.reveal_code(tx, info.context.ctx, allocation_id=allocation_id)
         return RevealCodeSuccess(code=RevealedCode(unit=unit))
 
-    @mutation(refusals=[delivery.NotDelivered], replays=False)
+    @mutation(refusals=[delivery.NotDelivered, orders.GiftSealed], replays=False)
     async def reveal_order(
         self,
         info: Info,

@@ -15,6 +15,7 @@ from fondaco_api.graphql.delivery import OrderDelivery
 from fondaco_api.graphql.enums import described
 from fondaco_api.graphql.errors import ApiError
 from fondaco_api.graphql.node import Node, key_of, load_named
+from fondaco_api.graphql.order_gift import OrderGift
 from fondaco_api.graphql.paging import After, Before, Connection, First, Last, connect, read_page
 from fondaco_api.graphql.scalars import Money
 from fondaco_core import clock, limits
@@ -174,7 +175,7 @@ class TimelineEntry:
 
 
 @strawberry.type(description="A customer's purchase in a store.")
-class Order(Node, OrderDelivery):
+class Order(Node, OrderDelivery, OrderGift):
     """A purchase."""
 
     code: str = strawberry.field(description="The order's number for people, unguessable: `FD-7K2M-9QXA-4TBC`.")

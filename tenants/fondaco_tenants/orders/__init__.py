@@ -10,6 +10,9 @@ from fondaco_core.ledger import InsufficientFunds
 from fondaco_tenants.orders.errands import mend_waiting
 from fondaco_tenants.orders.errors import (
     CodeAlreadyRevealed,
+    GiftOpened,
+    GiftSealed,
+    GiftTakenBack,
     GuestsNotServed,
     HoldBudgetExceeded,
     HoldExpired,
@@ -43,12 +46,14 @@ from fondaco_tenants.orders.service.change import (
     pay_order,
     refund_order,
 )
+from fondaco_tenants.orders.service.gifts import Gift, find_gifts, recipient_of, require_opener, take_back_gift
 from fondaco_tenants.orders.service.place import Placed, place_order, place_orders
 from fondaco_tenants.orders.service.quote import NewGift, OrderRequest, PayBy
 from fondaco_tenants.orders.service.read import (
     AllocationView,
     LineView,
     OrderView,
+    allocations_of_code,
     find_allocations,
     find_orders,
     get_order,
@@ -69,6 +74,11 @@ __all__ = [
     "Budget",
     "BudgetsView",
     "CodeAlreadyRevealed",
+    "Gift",
+    "GiftOpened",
+    "GiftReturned",
+    "GiftSealed",
+    "GiftTakenBack",
     "GuestsNotServed",
     "HoldBudgetExceeded",
     "HoldBudgets",
@@ -100,7 +110,9 @@ __all__ = [
     "UnitReplaced",
     "cancel_order",
     "expire_overdue",
+    "allocations_of_code",
     "find_allocations",
+    "find_gifts",
     "find_orders",
     "find_payments",
     "forget_guest_holds",
@@ -115,12 +127,15 @@ __all__ = [
     "pay_order",
     "place_order",
     "place_orders",
+    "recipient_of",
     "refund_order",
     "replace_unit",
+    "require_opener",
     "set_hold_budgets",
     "settle_payment",
     "simulate_order",
     "start_payment",
     "swap_withdrawn",
+    "take_back_gift",
     "timeline_of",
 ]

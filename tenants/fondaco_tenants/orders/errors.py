@@ -12,6 +12,9 @@ Refusal
     ├── GuestsNotServed      the store sells to registered buyers only
     ├── OrderNotOpen         the order is in a state that does not allow this
     ├── HoldExpired          the order was not paid in time; its stock is free again
+    ├── GiftSealed           the codes of a gift are its recipient's to see
+    ├── GiftOpened           the recipient has seen the codes: it cannot be taken back
+    ├── GiftTakenBack        the buyer took the gift back
     ├── ReplacementLimit     the unit or the order had as many codes replaced as may be
     └── CodeAlreadyRevealed  somebody has seen the code: it cannot go back to stock
 """
@@ -162,6 +165,40 @@ class HoldExpired(Conflict):
         )
         self.order_id = order_id
         self.expired_at = expired_at
+
+
+class GiftSealed(Conflict):
+    """The codes of a gift are its recipient's to see, by the link that was sent to them."""
+
+    code = "GIFT_SEALED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This order is a gift: only its recipient sees the codes. Take it back while it is unopened to see them yourself.",
+            zh="该订单为赠礼，仅收礼人可查看卡密；在对方打开之前，您可以收回赠礼后自行查看。",
+        )
+
+
+class GiftOpened(Conflict):
+    """The recipient has seen the codes: the gift cannot be taken back."""
+
+    code = "GIFT_OPENED"
+
+    def __init__(self, opened_at: datetime) -> None:
+        super().__init__(
+            f"The recipient opened it at {opened_at:%Y-%m-%dT%H:%M:%SZ}; it cannot be taken back.",
+            zh=f"收礼人已于 {opened_at:%Y-%m-%dT%H:%M:%SZ} 打开，无法收回。",
+        )
+        self.opened_at = opened_at
+
+
+class GiftTakenBack(Conflict):
+    """The buyer took the gift back."""
+
+    code = "GIFT_TAKEN_BACK"
+
+    def __init__(self) -> None:
+        super().__init__("This gift was taken back by whoever gave it.", zh="该赠礼已被赠送人收回。")
 
 
 class ReplacementLimit(Conflict):

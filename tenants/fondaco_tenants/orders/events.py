@@ -33,6 +33,14 @@ class OrderClosed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class GiftReturned(Event):
+    """A buyer took a gift back that nobody had opened; what was sent to its recipient opens no more."""
+
+    name: ClassVar[str] = "gift.taken_back"
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class UnitReplaced(Event):
     """A unit whose code was bad has another one; `seen` says whether its buyer had seen the bad one."""
 

@@ -160,6 +160,12 @@ ALLOCATION_BY_IDS = f"""
 SELECT {ALLOCATION_COLUMNS} FROM allocation a LEFT JOIN code c ON c.id = a.code_id WHERE a.id = ANY($1::uuid[])
 """
 
+# The unit that a code is bound to now, by the index that allows for one alone.
+ALLOCATIONS_OF_CODE = f"""
+SELECT {ALLOCATION_COLUMNS} FROM allocation a LEFT JOIN code c ON c.id = a.code_id
+WHERE a.code_id = $1 AND a.state IN ('HELD', 'FULFILLED', 'UNKNOWN')
+"""
+
 REVEALS = """
 SELECT revealed_at, count(*)::int AS units FROM allocation WHERE order_id = $1 AND revealed_at IS NOT NULL
 GROUP BY revealed_at ORDER BY revealed_at LIMIT $2
@@ -283,3 +289,22 @@ WAITING = """
 SELECT id, tenant_id, order_id, wait_until FROM allocation
 WHERE state = 'WAITING' AND ($1::timestamptz IS NULL OR (wait_until, id) > ($1, $2::uuid)) ORDER BY wait_until, id LIMIT $3
 """
+
+ADD_GIFTS = Write(
+    frozenset({"gift"}),
+    {
+        "gift_written": """
+INSERT INTO gift (order_id, contact_sealed, contact_masked, name, message, locale, tenant_id)
+SELECT order_id, contact_sealed, contact_masked, name, message, locale, $7::uuid
+FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[])
+  AS w(order_id, contact_sealed, contact_masked, name, message, locale)
+""",
+    },
+)
+RECIPIENT = "SELECT contact_sealed, tenant_id FROM gift WHERE order_id = $1 AND taken_back_at IS NULL"
+GIFTS = """
+SELECT order_id, contact_masked, name, message, locale, opened_at, taken_back_at FROM gift WHERE order_id = ANY($1::uuid[])
+"""
+LOCK_GIFT = "SELECT opened_at, taken_back_at FROM gift WHERE order_id = $1 FOR NO KEY UPDATE"
+TAKE_BACK_GIFT = "UPDATE gift SET taken_back_at = $2 WHERE order_id = $1"
+OPEN_GIFT = "UPDATE gift SET opened_at = $2 WHERE order_id = $1"

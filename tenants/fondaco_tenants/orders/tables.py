@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, PrimaryKeyConstraint, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from fondaco_core.db import Base, TenantOwned, guarded
+from fondaco_core.db import Base, TenantOwned, guarded, sealed_as
 
 
 class Order(TenantOwned):
@@ -258,7 +258,7 @@ class Gift(TenantOwned):
     )  # fmt: skip
 
     order_id: Mapped[UUID] = mapped_column(ForeignKey("order.id"), primary_key=True)
-    contact_sealed: Mapped[bytes]
+    contact_sealed: Mapped[bytes] = mapped_column(info=sealed_as("gift", row="order_id"))
     contact_masked: Mapped[str]
     name: Mapped[str | None]
     message: Mapped[str | None]
@@ -310,4 +310,4 @@ class OrderExportPiece(TenantOwned):
 
     export_id: Mapped[UUID] = mapped_column(ForeignKey("order_export.id"), primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True)
-    sealed: Mapped[bytes]
+    sealed: Mapped[bytes] = mapped_column(info=sealed_as("order_export.{number}", row="export_id"))

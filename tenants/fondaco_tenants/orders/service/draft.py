@@ -9,7 +9,7 @@ from fondaco_core.money import Money
 from fondaco_core.postings import NewTransfer
 from fondaco_tenants.codes import Picked
 from fondaco_tenants.orders.rules import AllocationState, HoldBudgets, HopPlan, OrderState, PricedOrder, SourceOffer
-from fondaco_tenants.orders.service.quote import OrderRequest, PayBy
+from fondaco_tenants.orders.service.quote import NewGift, OrderRequest, PayBy
 from fondaco_tenants.orders.service.read import OrderView
 
 
@@ -32,6 +32,7 @@ class Draft:
     units: dict[int, list[Unit]] = field(default_factory=dict)
     hops: list[HopPlan] = field(default_factory=list)
     payments: list[NewTransfer] = field(default_factory=list)
+    gift: NewGift | None = None
     device_hash: bytes | None = None
     address_hash: bytes | None = None
     # What a guest's unpaid order is held under; None for any other.

@@ -30,6 +30,7 @@ from fondaco_tenants.orders.service.budgets import (
     within_share,
 )
 from fondaco_tenants.orders.service.draft import Draft, Unit, order_columns, unit_columns, view_of
+from fondaco_tenants.orders.service.gifts import add_gifts, checked_gift
 from fondaco_tenants.orders.service.quote import (
     OrderRequest,
     as_guest,
@@ -114,6 +115,7 @@ async def _quote(
             priced = rules.price_order(quotes, agreed=request.agreed, guest=as_guest(ctx))
             draft = Draft(customer_id, request, priced, device_hash=device_hash(priced.seller_id, request.device))
             draft.address_hash = None if draft.fulfilled else address
+            draft.gift = None if request.gift is None else checked_gift(request.gift)
             if draft.fulfilled and as_guest(ctx):
                 check_guest_pays_nothing(priced.total)
             drafts.append(draft)
@@ -269,6 +271,7 @@ async def _write(tx: Tx, ctx: Ctx, customer_id: CustomerId, drafts: Sequence[Dra
         *unit_columns(drafts),
     )
     await hold_for_guests(tx, drafts[0].priced.seller_id, drafts)
+    await add_gifts(tx, drafts[0].priced.seller_id, drafts)
     await ledger.post(tx, [t for draft in drafts if draft.fulfilled for t in draft.payments])
     tenant = drafts[0].priced.seller_id
     await audit.record_many(
