@@ -200,6 +200,14 @@ async def find_allocations(
     return {view.id: view for view in views if view.order_id in visible}
 
 
+async def allocations_of_code(tx: Tx, ctx: Ctx, *, code_id: CodeId) -> list[AllocationView]:
+    """The unit that a code is bound to now, if the asker may see its order."""
+    ctx.require("orders.read")
+    views = [allocation_view(row) for row in await tx.fetch(store.ALLOCATIONS_OF_CODE, code_id)]
+    visible = await find_orders(tx, ctx, [view.order_id for view in views])
+    return [view for view in views if view.order_id in visible]
+
+
 async def timeline_of(tx: Tx, ctx: Ctx, order_id: OrderId) -> list[TimelineEntry]:
     """What happened to an order so far, oldest first, in words a buyer can read."""
     order = await get_order(tx, ctx, order_id)
