@@ -24,6 +24,7 @@ from fondaco_core.secret import Secret
 from fondaco_ops.embedded import EmbeddedPostgres, EmbeddedValkey
 from fondaco_ops.mailbox.local import with_mailbox
 from fondaco_ops.places import keep_secret, make_folder, port_is_free
+from fondaco_ops.sandbox.local import is_registered, with_sandbox
 from fondaco_ops.seed import greet
 from fondaco_ops.server import Server
 from fondaco_ops.supervise import REFUSED, Program, Stopped, Supervisor, Wishes, last_line
@@ -73,6 +74,7 @@ def start(settings: Settings, supervisor: Supervisor, wishes: Wishes, *, seeded:
     make_folder(logs)
     settings = with_servers(settings, supervisor, wishes)
     settings, mailbox = with_mailbox(settings)
+    settings, sandbox = with_sandbox(settings)
     environment = environment_for(settings)
 
     def program(name: str, *arguments: str) -> Program:
@@ -88,6 +90,10 @@ def start(settings: Settings, supervisor: Supervisor, wishes: Wishes, *, seeded:
     decided.touch()
     if mailbox is not None:
         supervisor.start(program("mailbox", *mailbox.arguments))
+    if sandbox is not None:
+        if not is_registered(settings):
+            run_once(program("sandbox", *sandbox.registering), wishes)
+        supervisor.start(program("sandbox", *sandbox.arguments))
     threads = str(settings.worker_threads)
     with timed("api, worker, relay, scheduler"):
         for service in (
@@ -102,6 +108,8 @@ def start(settings: Settings, supervisor: Supervisor, wishes: Wishes, *, seeded:
     say(f"{'api':<10} {settings.public_url}/graphql")
     if mailbox is not None:
         say(f"{'mailbox':<10} {mailbox.page} shows the mails and messages to buyers; none leaves this machine")
+    if sandbox is not None:
+        say(f"{'sandbox':<10} {sandbox.page} is the gateway to pay at; no money moves, and its switches let things go wrong")
     with suppress(OSError):
         print(greet(settings), end="", flush=True)
 
@@ -260,6 +268,8 @@ def environment_for(settings: Settings) -> dict[str, str]:
         made["FONDACO_REACHABLE_NETWORKS"] = "127.0.0.0/8,::1/128"
     if settings.mail_url is not None:
         made |= {"FONDACO_MAIL_URL": settings.mail_url.reveal(), "FONDACO_MAIL_FROM": settings.mail_from}
+    if settings.sandbox_port is not None:
+        made["FONDACO_SANDBOX_PORT"] = str(settings.sandbox_port)
     if settings.sms_url is not None:
         made["FONDACO_SMS_URL"] = settings.sms_url.reveal()
     if settings.master_key_file is not None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fondaco_core.config import Settings
+from fondaco_ops.sandbox.places import GATEWAY_KEY, sandbox_url
 
 TIMEOUT_S = 10.0
 
@@ -45,6 +46,8 @@ def greet(settings: Settings) -> str:
         return ""
     demo = json.loads(path.read_text(encoding="utf-8"))
     demo |= addresses(settings)
+    if settings.sandbox_port is not None:
+        demo["gateways"] = [{"key": GATEWAY_KEY, "url": sandbox_url(settings)}]
     write_demo(settings, demo)
     merchant = next(tenant for tenant in demo["tenants"] if tenant["state"] == "ACTIVE")
     owner, admin, buyer = merchant["members"][0], demo["admins"][0], merchant["buyers"][0]

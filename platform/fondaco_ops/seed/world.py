@@ -16,6 +16,7 @@ from fondaco_core.crypto import hash_password, load_master_keys
 from fondaco_core.db import close_database, governing, open_database, trading, transaction
 from fondaco_core.identity import (
     BUYER_PERMISSIONS,
+    BUYER_SCOPES,
     MERCHANT_PERMISSIONS,
     PLATFORM_ADMIN_PERMISSIONS,
     ROLE_PERMISSIONS,
@@ -26,6 +27,8 @@ from fondaco_core.ids import CustomerId, EntitlementId, ListingId, TenantId, Use
 from fondaco_core.keyring import close_keyring, open_keyring
 from fondaco_core.money import Money
 from fondaco_core.secret import Secret
+from fondaco_ops.sandbox.places import GATEWAY_KEY, sandbox_url
+from fondaco_ops.sandbox.register import register
 from fondaco_ops.seed.goods import GOODS, Good, card_and_pin
 from fondaco_ops.seed.greeting import addresses, demo_file, write_demo
 from fondaco_tenants import catalog, codes, customers, orders, payments, routing, storefront
@@ -89,6 +92,9 @@ async def seed(settings: Settings) -> str:
             if await tx.fetchval("SELECT 1 FROM tenant LIMIT 1") is not None:
                 return "This installation holds data already; no demo world was made."
         demo = await _World(settings).make()
+        if settings.profile == "local":
+            await register(settings)
+            demo["gateways"] = [{"key": GATEWAY_KEY, "url": sandbox_url(settings)}]
         write_demo(settings, demo)
     finally:
         close_keyring()
@@ -264,8 +270,13 @@ class _World:
             await payments.credit_customer_wallet(
                 tx, owner, customer_id=customer_id, amount=Money(BUYER_FUNDS_MINOR, "CNY"), reason="demo balance"
             )
-            client, secret = await customers.create_buyer_client(
-                tx, owner, customer_id=customer_id, name=f"{who.title()}'s system", scopes=sorted(BUYER_PERMISSIONS)
+        buyer = Ctx(
+            actor=ActorKind.CUSTOMER, actor_id=customer_id, tenant_id=owner.tenant_id, customer_id=customer_id,
+            permissions=BUYER_PERMISSIONS, request_id="seed",
+        )  # fmt: skip
+        async with transaction(buyer) as tx:
+            client, secret = await identity.create_own_client(
+                tx, buyer, name=f"{who.title()}'s system", scopes=sorted(BUYER_SCOPES)
             )
         return {
             "id": global_id("Customer", customer_id), "key": str(customer_id), "email": email, "password": password,
