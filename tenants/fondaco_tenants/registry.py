@@ -11,6 +11,7 @@ from fondaco_core.db import Base, Invariant, idempotency
 from fondaco_core.identity import tables as identity
 from fondaco_core.keyring import tables as keyring
 from fondaco_core.ledger import tables as ledger
+from fondaco_core.notary import tables as notary
 from fondaco_core.outbox import tables as outbox
 from fondaco_core.tenancy import tables as tenancy
 from fondaco_tenants.catalog import tables as catalog
@@ -25,7 +26,7 @@ from fondaco_tenants.storefront import tables as storefront
 from fondaco_tenants.webhooks import tables as webhooks
 
 TABLES = (
-    audit, custody, idempotency, identity, keyring, ledger, outbox, tenancy,
+    audit, custody, idempotency, identity, keyring, ledger, notary, outbox, tenancy,
     catalog, codes, customers, delivery, merchants, orders, payments, routing, storefront, webhooks,
 )  # fmt: skip
 

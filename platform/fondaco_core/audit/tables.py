@@ -17,6 +17,8 @@ class AuditEntry(Base):
     __table_args__ = (
         Index("ix_audit_entry_tenant_id_id", "tenant_id", "id"),
         Index("ix_audit_entry_subject_id", "subject_id", "id"),
+        # Rows lie in the order of their transactions, so that the smallest of indexes finds the newest.
+        Index("ix_audit_entry_xid", "xid", postgresql_using="brin", postgresql_with={"autosummarize": "on"}),
         {
             "info": guarded(
                 reason="an act of the platform itself has no tenant",
