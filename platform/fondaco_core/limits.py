@@ -68,6 +68,8 @@ PREVIEW_SAMPLES_MAX = 5
 # moments somebody is told at.
 EXPIRY_DAYS_MAX = 3_650
 EXPIRY_ALARMS_MAX = 10
+# The most units that may still be called few, counted in every pool every minute.
+LOW_STOCK_MAX = 10_000
 # How many pools are looked at in one statement of the watch over stock.
 WATCH_POOLS = 500
 # How far an expiry calendar looks ahead at most, in days, and how many entries it has.

@@ -34,6 +34,7 @@ IDS = {
     ("CreditWalletInput", "customerId"): "Customer",
     ("ImportCodesInput", "poolId"): "Pool",
     ("ImportCodesInput", "uploadId"): "Upload",
+    ("MakeEvidenceInput", "codeId"): "Code",
     ("ListingPriceInput", "listingId"): "Listing",
     ("OrderLineInput", "listingId"): "Listing",
     ("PauseListingInput", "id"): "Listing",
@@ -62,6 +63,14 @@ IDS = {
     ("UpdatePoolInput", "id"): "Pool",
     ("UpdateSourceInput", "id"): "Source",
     ("UpdateStoreInput", "id"): "Store",
+    ("DeleteWebhookEndpointInput", "endpointId"): "WebhookEndpoint",
+    ("DisableWebhookEndpointInput", "endpointId"): "WebhookEndpoint",
+    ("EnableWebhookEndpointInput", "endpointId"): "WebhookEndpoint",
+    ("ResendFailedWebhookMessagesInput", "endpointId"): "WebhookEndpoint",
+    ("RotateWebhookSecretInput", "endpointId"): "WebhookEndpoint",
+    ("SendTestEventInput", "endpointId"): "WebhookEndpoint",
+    ("UpdateWebhookEndpointInput", "endpointId"): "WebhookEndpoint",
+    ("ResendWebhookMessageInput", "messageId"): "WebhookMessage",
     ("VoidCodesInput", "ids"): "Code",
 }
 # The platform's own standards are the same for everybody.

@@ -13,7 +13,7 @@ from fondaco_core.db import governing
 from fondaco_core.logs import get_logger
 from fondaco_core.outbox import Job
 from fondaco_workers.actor import Actor
-from fondaco_workers.actors import codes, delivery, keys, ledger, orders, system, webhooks
+from fondaco_workers.actors import audit, codes, delivery, keys, ledger, orders, payments, reconciliation, system, webhooks
 from fondaco_workers.process import Round, run_rounds
 
 log = get_logger(__name__)
@@ -23,6 +23,8 @@ MINUTE, HOUR = 60.0, 3_600.0
 # Actor, and every how many seconds.
 SCHEDULE: tuple[tuple[Actor[...], float], ...] = (
     (orders.expire_overdue, 5.0),
+    (payments.poll, 5.0),
+    (payments.settle_overdue, MINUTE),
     (delivery.tell_due, 5.0),
     (orders.forget_guest_holds, MINUTE),
     (orders.mend_waiting, MINUTE),
@@ -31,6 +33,8 @@ SCHEDULE: tuple[tuple[Actor[...], float], ...] = (
     (codes.expire, MINUTE),
     (keys.look_after, 2 * MINUTE),
     (codes.forget_uploads, HOUR),
+    (reconciliation.compare_due, HOUR),
+    (audit.seal, MINUTE),
     (system.check_invariants, 5 * MINUTE),
     (system.forget_answers, HOUR),
     (webhooks.forget, HOUR),

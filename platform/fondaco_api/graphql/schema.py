@@ -21,15 +21,22 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
 from fondaco_api.graphql import (
+    aftersales,
     audit,
     catalog,
+    client_changes,
     code_batches,
+    code_calendar,
     code_changes,
     code_imports,
+    code_previews,
     codes,
     customers,
+    deliveries,
+    deliveries_changes,
     delivery,
     delivery_changes,
+    delivery_settings,
     identity,
     identity_changes,
     identity_factors,
@@ -59,6 +66,7 @@ from fondaco_core.context import ActorKind
 
 MODULES: tuple[ModuleType, ...] = (
     node,
+    aftersales,
     catalog,
     storefront,
     listings,
@@ -70,6 +78,7 @@ MODULES: tuple[ModuleType, ...] = (
     merchants,
     identity,
     identity_changes,
+    client_changes,
     identity_factors,
     identity_passkeys,
     orders,
@@ -79,12 +88,17 @@ MODULES: tuple[ModuleType, ...] = (
     order_mending,
     order_gift_changes,
     wallets,
+    deliveries,
+    deliveries_changes,
     delivery,
     delivery_changes,
+    delivery_settings,
     codes,
     code_batches,
+    code_calendar,
     code_changes,
     code_imports,
+    code_previews,
     routing_changes,
     webhooks,
     webhooks_changes,
@@ -136,7 +150,7 @@ def _always(kind: Any) -> Any:
 def _for_merchants(kind: Any) -> Any:
     def resolve(info: Info) -> Any:
         ctx = info.context.ctx
-        acts = ctx.actor in {ActorKind.MEMBER, ActorKind.API_CLIENT} and ctx.customer_id is None
+        acts = ctx.actor in {ActorKind.MEMBER, ActorKind.API_CLIENT, ActorKind.BREAK_GLASS} and ctx.customer_id is None
         return kind() if acts and ctx.tenant_id is not None else None
 
     resolve.__annotations__["return"] = kind | None
