@@ -75,6 +75,11 @@ class Ctx:
             raise NotAllowed("tenant")
         return self.tenant_id
 
+    @property
+    def is_customer(self) -> bool:
+        """Whether a buyer asks by an account of their own: no machine, and no guest."""
+        return self.actor is ActorKind.CUSTOMER and self.customer_id is not None
+
     def for_tenant(self, tenant_id: TenantId) -> "Ctx":
         """The same asker looking at another tenant's public side (a store, say)."""
         return replace(self, tenant_id=tenant_id)

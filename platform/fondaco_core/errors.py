@@ -16,7 +16,7 @@ from typing import ClassVar
 # What things are called in Chinese; one that is not here keeps its English name.
 _NOUNS_ZH = {
     "account": "账户", "allocation": "订单单元", "batch": "批次", "client": "API 客户端", "code": "卡密", "customer": "买家",
-    "entitlement": "权益", "gateway": "支付通道", "id": "ID", "link": "链接", "listing": "商品", "member": "成员",
+    "entitlement": "权益", "gateway": "支付通道", "id": "ID", "link": "链接", "look": "查看授权", "passkey": "通行密钥", "provider": "身份提供方", "listing": "商品", "member": "成员",
     "merchant": "商户", "order": "订单", "payment": "付款",
     "pool": "卡池", "profile": "商户资料", "session": "会话", "source": "货源", "store": "店铺", "tenant": "商户", "upload": "上传文件",
 }  # fmt: skip

@@ -23,6 +23,7 @@ from tests.support.factories.orders import fund
 from tests.support.factories.routing import make_source
 from tests.support.factories.storefront import make_store
 from tests.support.factories.tenancy import make_tenant
+from tests.support.factories.webhooks import make_attempted_message, make_endpoint
 
 PASSWORD = Secret("correct horse battery staple")
 # What the pages' own scripts send, and foreign pages cannot.
@@ -98,6 +99,7 @@ async def _make_world(door: Door) -> World:
     machine = await shop.make_machine(None)
     buyer_machine = await shop.make_machine(buyer)
     await shop.invite(owner_email)
+    await shop.listen()
     upload_id = await shop.leave_work_behind()
     return World(
         tag=tag, tenant_id=tenant_id, tenant_slug=tenant_slug, store_slug=shop.store_slug, owner=owner, members=members,
@@ -245,12 +247,14 @@ class _Shop:
         if buyer is not None:
             assert buyer.customer_id is not None
             given |= {
-                "scopes": sorted(identity.BUYER_PERMISSIONS),
+                "scopes": sorted(identity.BUYER_SCOPES),
                 "customerId": node_id("Customer", buyer.customer_id),
             }
         made = await self.do(
-            "createApiClient", given, "... on CreateApiClientSuccess { apiClient { clientId } secret }"
+            "createApiClient", given, "... on CreateApiClientSuccess { apiClient { id clientId } secret }"
         )
+        if buyer is not None:
+            await self.do("approveApiClient", {"apiClientId": made["apiClient"]["id"]}, ctx=buyer)
         client = await identity.find_api_client(made["apiClient"]["clientId"])
         assert client is not None
         stranger = Ctx(request_id=uuid4().hex, ip="2001:db8::7")
@@ -268,6 +272,13 @@ class _Shop:
         async with governing(admin) as tx:
             _, reset = await identity.issue_password_reset(tx, admin, email=owner_email)
         self.secrets["reset"] = reset.reveal()
+
+    async def listen(self) -> None:
+        """An endpoint of the merchant's own system, with a message that did not arrive."""
+        url, name = f"https://127.0.0.1/hooks-{self.tag}", f"Endpoint {self.tag}"
+        endpoint, secret = await make_endpoint(self.owner, url=url, description=name)
+        self.secrets["webhook secret"] = secret.reveal()
+        await make_attempted_message(self.owner, endpoint)
 
     async def leave_work_behind(self) -> UploadId:
         """An import that was asked for, and an upload that nobody imported."""

@@ -18,7 +18,16 @@ from graphql import GraphQLError
 from strawberry.types.enum import EnumValue
 
 from fondaco_api.graphql.enums import described
-from fondaco_core.errors import Conflict, Invalid, NotAllowed, NotFound, Refusal, StaleVersion, Unauthenticated
+from fondaco_core.errors import (
+    Conflict,
+    Invalid,
+    NotAllowed,
+    NotFound,
+    Refusal,
+    SecondFactorNeeded,
+    StaleVersion,
+    Unauthenticated,
+)
 from fondaco_core.ids import new_id
 from fondaco_core.logs import get_logger
 
@@ -196,6 +205,13 @@ class NotAllowedFailure(Failure):
     """You may know that it exists, and may not do this."""
 
     permission: str = strawberry.field(description="The permission that is missing, for example `orders.refund`.")
+
+
+@failure(SecondFactorNeeded, name="SecondFactorNeeded")
+class SecondFactorNeededFailure(NotAllowedFailure):
+    """This takes a second factor: set one up first, or show it again."""
+
+    enrol: bool = strawberry.field(description="Whether there is none yet: set one up first. Else show it again.")
 
 
 @failure(Conflict, name="Conflict")

@@ -47,7 +47,7 @@ async def load_members(context: Context, ids: list[MemberId]) -> "list[Member | 
 
 async def load_clients(context: Context, ids: list[ApiClientId]) -> "list[ApiClient | None]":
     """API clients of the viewer's merchant, by their ids."""
-    if not context.ctx.has("clients.read"):
+    if not (context.ctx.has("clients.read") or (context.ctx.is_customer and context.ctx.has("buyer.clients"))):
         return [None for _ in ids]
     async with context.reading() as tx:
         found = await identity.clients_by_ids(tx, context.ctx, ids)
@@ -142,13 +142,41 @@ class ApiClient(Node):
     def last_used_at(self) -> datetime | None:
         return self.row.last_used_at
 
+    @strawberry.field(
+        description="Networks that it may ask from, as `203.0.113.0/24`; from anywhere when there are none."
+    )
+    def networks(self) -> list[str]:
+        return list(self.row.networks)
+
+    @strawberry.field(description="When its credentials end; null when they do not.")
+    def expires_at(self) -> datetime | None:
+        return self.row.expires_at
+
+    @strawberry.field(
+        description="Until when the secret before the last rotation still counts; null when there is none."
+    )
+    def previous_secret_until(self) -> datetime | None:
+        return self.row.previous_until
+
+    @strawberry.field(description="Since when it may not act because its buyer is blocked; null when it may.")
+    def suspended_at(self) -> datetime | None:
+        return self.row.suspended_at
+
+    @strawberry.field(
+        description="Whether it waits for its buyer to agree (`approveApiClient`), and does nothing before."
+    )
+    def awaits_consent(self) -> bool:
+        return self.row.awaits_consent
+
     @strawberry.field(description="When it was revoked; null when it was not.")
     def revoked_at(self) -> datetime | None:
         return self.row.revoked_at
 
     @strawberry.field(description="Whether you may revoke it now.")
     def viewer_can_revoke(self, info: Info) -> bool:
-        return info.context.ctx.has("clients.edit") and self.row.revoked_at is None
+        ctx = info.context.ctx
+        own = ctx.is_customer and ctx.has("buyer.clients") and self.row.customer_id == ctx.customer_id
+        return (ctx.has("clients.edit") or own) and self.row.revoked_at is None
 
 
 @strawberry.type
@@ -177,6 +205,17 @@ class ViewerFields:
     async def customer(self, info: Info) -> Customer | None:
         customer_id = info.context.ctx.customer_id
         return None if customer_id is None else await info.context.loaders.load(load_customers, customer_id)
+
+    @strawberry.field(
+        description="Machines that act for you, as a buyer with an account, newest first; empty for others."
+    )
+    async def api_clients(self, info: Info, first: First = None, after: After = None) -> Connection[ApiClient]:
+        page = read_page(first, after, None, None, keys=(UUID,))
+        ctx, rows = info.context.ctx, list[identity.ApiClient]()
+        if ctx.is_customer and ctx.has("buyer.clients"):
+            async with info.context.reading() as tx:
+                rows = await identity.list_own_clients(tx, ctx, after=page.bound(1)[0], count=page.limit)
+        return connect(page, rows, key=lambda row: (row.id,), make=ApiClient.of)
 
     @strawberry.field(description="What you may do here, as names such as `orders.refund`.")
     def permissions(self, info: Info) -> list[str]:

@@ -5,8 +5,7 @@ from uuid import UUID
 import strawberry
 
 from fondaco_api.graphql.context import Info
-from fondaco_api.graphql.customers import Customer
-from fondaco_api.graphql.identity import ApiClient, Member
+from fondaco_api.graphql.identity import Member
 from fondaco_api.graphql.node import key_of
 from fondaco_api.graphql.once import shown_once
 from fondaco_api.graphql.replay import Repeat
@@ -15,9 +14,8 @@ from fondaco_core import identity
 from fondaco_core.db import Tx, governing
 from fondaco_core.errors import StaleVersion
 from fondaco_core.identity import MemberRole, PlatformRole
-from fondaco_core.ids import ApiClientId, CustomerId, MemberId
+from fondaco_core.ids import MemberId
 from fondaco_core.secret import Secret
-from fondaco_tenants import customers
 
 
 @strawberry.input(description="Somebody to ask in.")
@@ -45,26 +43,6 @@ class RemoveMemberInput:
     member_id: strawberry.ID = strawberry.field(description="The member's id.")
 
 
-@strawberry.input(description="A machine that is to act.")
-class CreateApiClientInput:
-    """What createApiClient takes."""
-
-    name: str = strawberry.field(description="What to call it, 1 to 200 characters.")
-    scopes: list[str] = strawberry.field(
-        description="What it may do: permissions that you have yourself, or, for a buyer, those that begin with `buyer.`."
-    )
-    customer_id: strawberry.ID | None = strawberry.field(
-        default=None, description="The buyer it acts for; leave it out for one that acts for the merchant."
-    )
-
-
-@strawberry.input(description="A machine that is to act no longer.")
-class RevokeApiClientInput:
-    """What revokeApiClient takes."""
-
-    api_client_id: strawberry.ID = strawberry.field(description="The API client's id.")
-
-
 @strawberry.input(description="One of the platform's own people.")
 class InvitePlatformUserInput:
     """What invitePlatformUser takes."""
@@ -86,7 +64,7 @@ class _PasswordToken:
     """What hands out a token for a password."""
 
     reset_token: str | None = strawberry.field(
-        description="What they choose a password with (`resetPassword`); shown once, null when the request is repeated."
+        description="What they choose a password with (`resetPassword`), where no mail leaves; shown once. Null where it is mailed to them, and when the request is repeated."
     )
 
 
@@ -106,7 +84,7 @@ class InviteMemberSuccess:
 
     member: Member = strawberry.field(description="The member, who has not accepted yet.")
     invitation_token: str | None = strawberry.field(
-        description="What they accept with (`acceptInvitation`); shown once, null when the request is repeated."
+        description="What they accept with (`acceptInvitation`), where no mail leaves; shown once. Null where it is mailed to them, and when the request is repeated."
     )
 
 
@@ -122,23 +100,6 @@ class RemoveMemberSuccess:
     """What removeMember answers."""
 
     removed_member_id: strawberry.ID = strawberry.field(description="The id of who was removed.")
-
-
-@strawberry.type(description="The machine may act.")
-class CreateApiClientSuccess:
-    """What createApiClient answers."""
-
-    api_client: ApiClient = strawberry.field(description="The API client.")
-    secret: str | None = strawberry.field(
-        description="Its secret, the `client_secret` for POST /oauth/token; shown once, null when the request is repeated."
-    )
-
-
-@strawberry.type(description="The machine may act no longer.")
-class RevokeApiClientSuccess:
-    """What revokeApiClient answers."""
-
-    api_client: ApiClient = strawberry.field(description="The API client as it is now.")
 
 
 @strawberry.type
@@ -174,34 +135,6 @@ class Mutation:
         id_ = MemberId(key_of(input.member_id, Member, path=("member_id",)))
         await identity.remove_member(tx, info.context.ctx, member_id=id_)
         return RemoveMemberSuccess(removed_member_id=input.member_id)
-
-    @mutation(refusals=[identity.UnknownScope, identity.RoleTooHigh, identity.LimitReached, customers.CustomerBlocked])
-    async def create_api_client(
-        self, info: Info, tx: Tx, input: CreateApiClientInput, repeat: Repeat | None
-    ) -> CreateApiClientSuccess:
-        """Makes credentials of a machine that acts for the merchant, or for one of its buyers. Needs `clients.edit`."""
-        ctx, buyer = info.context.ctx, input.customer_id
-
-        async def make() -> tuple[UUID, Secret[str] | None]:
-            if buyer is None:
-                client, secret = await identity.create_api_client(tx, ctx, name=input.name, scopes=input.scopes)
-            else:
-                id_ = CustomerId(key_of(buyer, Customer, path=("customer_id",)))
-                client, secret = await customers.create_buyer_client(
-                    tx, ctx, customer_id=id_, name=input.name, scopes=input.scopes
-                )
-            return client.id, secret
-
-        made, secret = await shown_once(tx, ctx, repeat, make)
-        client = await identity.get_api_client(tx, ctx, ApiClientId(made))
-        return CreateApiClientSuccess(api_client=ApiClient.of(client), secret=secret)
-
-    @mutation()
-    async def revoke_api_client(self, info: Info, tx: Tx, input: RevokeApiClientInput) -> RevokeApiClientSuccess:
-        """Ends a machine's credentials and its access tokens, within seconds. Needs the permission `clients.edit`."""
-        id_ = ApiClientId(key_of(input.api_client_id, ApiClient, path=("api_client_id",)))
-        row = await identity.revoke_api_client(tx, info.context.ctx, api_client_id=id_)
-        return RevokeApiClientSuccess(api_client=ApiClient.of(row))
 
     @mutation(refusals=[identity.BadEmail, identity.EmailTaken], opens=governing)
     async def invite_platform_user(

@@ -1,53 +1,17 @@
 """Second factors and passkeys in the schema: one's own, set up, shown, taken away."""
 
-from datetime import datetime
 
 import strawberry
 
 from fondaco_api.graphql.context import Info
-from fondaco_api.graphql.enums import described
-from fondaco_api.graphql.errors import Failure, NotAllowedFailure, failure
 from fondaco_api.graphql.sessions import SessionCarrier, SignedIn, signed_in
 from fondaco_api.graphql.transaction import mutation
 from fondaco_core import identity, tenancy
 from fondaco_core.context import ActorKind
 from fondaco_core.errors import SecondFactorNeeded
-from fondaco_core.identity import FactorKind
 from fondaco_core.secret import Secret
 
 PEOPLE = {ActorKind.MEMBER, ActorKind.PLATFORM_ADMIN}
-
-described(
-    FactorKind,
-    "What somebody may show beside a password.",
-    APP="A code of six digits from an app (`completeSignIn`).",
-    PASSKEY="A passkey (`beginPasskeySignIn`, `signInWithPasskey`), which needs no password.",
-    RECOVERY_CODE="A code on paper (`completeSignIn`); each counts once.",
-)
-
-
-@failure(SecondFactorNeeded)
-class SecondFactorNeededFailure(NotAllowedFailure):
-    """This takes a second factor: set one up first, or show it again."""
-
-    enrol: bool = strawberry.field(description="Whether there is none yet: set one up first. Else show it again.")
-
-
-@failure(identity.SecondFactorRequired, name="SecondFactorRequired")
-class SecondFactorRequiredFailure(Failure):
-    """The password is right, and the account has a second factor: show it to go on."""
-
-    challenge: str = strawberry.field(description="What to show the code with (`completeSignIn`); holds ten minutes.")
-    kinds: list[FactorKind] = strawberry.field(description="What may be shown, the easiest first.")
-    expires_at: datetime = strawberry.field(description="Until when.")
-
-    @classmethod
-    def data(cls, refusal: identity.SecondFactorRequired, context: object) -> dict[str, object]:
-        """The challenge in clear: it is for who gave the right password."""
-        _ = context
-        return {
-            "challenge": refusal.challenge.reveal(), "kinds": refusal.kinds, "expires_at": refusal.expires_at,
-        }  # fmt: skip
 
 
 @strawberry.type(description="What you have beside a password.")

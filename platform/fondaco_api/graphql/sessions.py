@@ -18,6 +18,7 @@ from fondaco_api.http.sessions import clear_cookie, set_cookie, shown_session
 from fondaco_core import identity, tenancy
 from fondaco_core.context import ActorKind, Ctx
 from fondaco_core.db import Tx, governing, transaction
+from fondaco_core.identity import FactorKind
 from fondaco_core.ids import SessionId
 from fondaco_core.secret import Secret
 
@@ -49,6 +50,32 @@ class TenantChoiceNeededFailure(Failure):
     """The credentials are right, and you belong to several merchants: say for which to sign in."""
 
     tenants: list[str] = strawberry.field(description="The short names of the merchants to choose from.")
+
+
+described(
+    FactorKind,
+    "What somebody may show beside a password.",
+    APP="A code of six digits from an app (`completeSignIn`).",
+    PASSKEY="A passkey (`beginPasskeySignIn`, `signInWithPasskey`), which needs no password.",
+    RECOVERY_CODE="A code on paper (`completeSignIn`); each counts once.",
+)
+
+
+@failure(identity.SecondFactorRequired, name="SecondFactorRequired")
+class SecondFactorRequiredFailure(Failure):
+    """The password is right, and the account has a second factor: show it to go on."""
+
+    challenge: str = strawberry.field(description="What to show the code with (`completeSignIn`); holds ten minutes.")
+    kinds: list[FactorKind] = strawberry.field(description="What may be shown, the easiest first.")
+    expires_at: datetime = strawberry.field(description="Until when.")
+
+    @classmethod
+    def data(cls, refusal: identity.SecondFactorRequired, context: object) -> dict[str, object]:
+        """The challenge in clear: it is for who gave the right password."""
+        _ = context
+        return {
+            "challenge": refusal.challenge.reveal(), "kinds": refusal.kinds, "expires_at": refusal.expires_at,
+        }  # fmt: skip
 
 
 @strawberry.type(description="One place where you are signed in.")

@@ -193,7 +193,7 @@ class CreateTenantSuccess:
 
     tenant: Tenant = strawberry.field(description="The merchant.")
     invitation_token: str | None = strawberry.field(
-        description="What the owner accepts with (`acceptInvitation`); shown once, null when the request is repeated."
+        description="What the owner accepts with (`acceptInvitation`), where no mail leaves; shown once. Null where it is mailed to them, and when the request is repeated."
     )
 
 

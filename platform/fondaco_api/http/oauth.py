@@ -46,6 +46,8 @@ async def token(request: Request) -> JSONResponse:
         if form["grant_type"] != "client_credentials":
             raise UnsupportedGrantTypeError(form["grant_type"])
         scopes = _scopes(form.get("scope"), client)
+        if not client.may_ask_from(stranger(request).ip):
+            raise _wrong_client()
         started = await identity.start_access(stranger(request), client, scopes=scopes)
     except OAuth2Error as error:
         status, body, headers = error()

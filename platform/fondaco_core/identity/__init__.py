@@ -9,7 +9,7 @@ Stands on tenancy, audit, outbox, crypto.
 """
 
 from fondaco_core.identity.derived import derived_token, read_derived
-from fondaco_core.identity.errands.access import KnownClient, find_api_client, start_access
+from fondaco_core.identity.errands.access import KnownClient, announce_endings, find_api_client, start_access
 from fondaco_core.identity.errands.attempts import Attempt, count_attempt
 from fondaco_core.identity.errands.authenticate import authenticate_bearer, authenticate_session
 from fondaco_core.identity.errands.begin import SignedIn
@@ -95,6 +95,7 @@ from fondaco_core.identity.events import (
 from fondaco_core.identity.letters import address_of, write_letter
 from fondaco_core.identity.rules import (
     BUYER_PERMISSIONS,
+    BUYER_SCOPES,
     GUEST_PERMISSIONS,
     MERCHANT_PERMISSIONS,
     PERMISSIONS,
@@ -110,11 +111,26 @@ from fondaco_core.identity.rules import (
 )
 from fondaco_core.identity.service.clients import (
     ApiClient,
+    approve_client,
     clients_by_ids,
     create_api_client,
+    create_own_client,
     get_api_client,
+    get_own_client,
     list_api_clients,
+    list_own_clients,
+    restrict_client,
+    resume_clients,
     revoke_api_client,
+    rotate_secret,
+    suspend_clients,
+)
+from fondaco_core.identity.service.glass import (
+    BreakGlass,
+    break_glass,
+    end_break_glass,
+    glass_by_ids,
+    list_break_glass,
 )
 from fondaco_core.identity.service.people import (
     Member,
@@ -147,6 +163,7 @@ from fondaco_core.identity.ways import open_identity, ways
 
 __all__ = [
     "BUYER_PERMISSIONS",
+    "BUYER_SCOPES",
     "GUEST_PERMISSIONS",
     "MERCHANT_PERMISSIONS",
     "PERMISSIONS",
@@ -164,6 +181,7 @@ __all__ = [
     "BadMoment",
     "BadNetwork",
     "BadProvider",
+    "BreakGlass",
     "ChallengeInvalid",
     "EmailTaken",
     "FactorChanged",
@@ -207,12 +225,15 @@ __all__ = [
     "actor_names",
     "add_passkey",
     "address_of",
+    "announce_endings",
+    "approve_client",
     "ask_for_reset",
     "authenticate_bearer",
     "authenticate_session",
     "begin_passkey",
     "begin_passkey_sign_in",
     "begin_second_factor",
+    "break_glass",
     "change_member_role",
     "change_password",
     "check_password",
@@ -223,8 +244,10 @@ __all__ = [
     "count_attempt",
     "create_api_client",
     "create_member",
+    "create_own_client",
     "create_user",
     "derived_token",
+    "end_break_glass",
     "end_sessions",
     "find_api_client",
     "find_own_name",
@@ -232,12 +255,16 @@ __all__ = [
     "forget_ended",
     "get_api_client",
     "get_member",
+    "get_own_client",
+    "glass_by_ids",
     "invite_member",
     "invite_owner",
     "invite_platform_user",
     "issue_password_reset",
     "list_api_clients",
+    "list_break_glass",
     "list_members",
+    "list_own_clients",
     "list_passkeys",
     "list_sessions",
     "mail_elsewhere",
@@ -257,14 +284,18 @@ __all__ = [
     "rename_passkey",
     "renew_recovery_codes",
     "reset_password",
+    "restrict_client",
+    "resume_clients",
     "revoke_api_client",
     "revoke_other_sessions",
     "revoke_session",
+    "rotate_secret",
     "sign_in",
     "sign_in_with_passkey",
     "sign_out",
     "start_access",
     "start_session",
+    "suspend_clients",
     "verify_second_factor",
     "verify_with_passkey",
     "ways",

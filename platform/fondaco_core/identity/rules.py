@@ -49,6 +49,7 @@ PERMISSIONS = {
     "buyer.reveal": "See the codes of one's own orders.",
     "buyer.link": "Make delivery links of one's own orders.",
     "buyer.open": "Open a delivery link whose secret one holds.",
+    "buyer.clients": "Make, approve and revoke machines that act for oneself.",
     # the platform's side
     "platform.read": "See tenants and the platform's figures.",
     "platform.tenants": "Create, approve, suspend and close tenants.",
@@ -66,7 +67,9 @@ BUYER_PERMISSIONS = frozenset(name for name in PERMISSIONS if name.startswith("b
 # What leads a buyer to plaintext.
 _SHOWING_CODES = frozenset({"buyer.reveal", "buyer.link"})
 # A guest's token opens one order: to look, to pay or cancel it, to see its codes.
-GUEST_PERMISSIONS = BUYER_PERMISSIONS
+GUEST_PERMISSIONS = BUYER_PERMISSIONS - {"buyer.clients"}
+# A machine makes no machines: the buyer looks after them.
+BUYER_SCOPES = BUYER_PERMISSIONS - {"buyer.clients"}
 PLATFORM_ADMIN_PERMISSIONS = frozenset(name for name in PERMISSIONS if name.startswith("platform.")) | {"audit.read"}
 PLATFORM_AUDITOR_PERMISSIONS = frozenset({"platform.read", "audit.read"})
 MERCHANT_PERMISSIONS = frozenset(
@@ -107,7 +110,7 @@ ROLE_PERMISSIONS: dict[MemberRole, frozenset[str]] = {
 
 def permissions_of_scopes(scopes: Iterable[str], *, for_customer: bool) -> frozenset[str]:
     """What an API client's scopes let it do; a scope is the name of a permission of its side, anything else is nothing."""
-    side = BUYER_PERMISSIONS if for_customer else MERCHANT_PERMISSIONS
+    side = BUYER_SCOPES if for_customer else MERCHANT_PERMISSIONS
     return frozenset(scopes) & side
 
 

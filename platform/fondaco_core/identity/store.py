@@ -162,6 +162,21 @@ PERSON_TO_MAIL = "SELECT email, locale FROM user_account WHERE id = $1 AND disab
 
 # Break glass
 
+_GLASS = "SELECT id, tenant_id, user_name, reason, created_at, expires_at, ended_at FROM break_glass"
+GLASS = _GLASS + " WHERE id = $1"
+GLASS_BY_IDS = _GLASS + " WHERE id = ANY($1::uuid[]) AND tenant_id = $2"
+LIST_GLASS = (
+    _GLASS
+    + """
+WHERE tenant_id = $1 AND (NOT $2::boolean OR (ended_at IS NULL AND expires_at > $3)) AND ($4::uuid IS NULL OR id < $4)
+ORDER BY id DESC LIMIT $5
+"""
+)
+ADD_GLASS = """
+INSERT INTO break_glass (id, tenant_id, user_id, user_name, reason, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+"""
+END_GLASS = "UPDATE break_glass SET ended_at = $2, ended_by = $3 WHERE id = $1 AND ended_at IS NULL AND expires_at > $2"
+END_GLASS_SESSIONS = "UPDATE session SET revoked_at = $2 WHERE break_glass_id = $1 AND revoked_at IS NULL"
 GLASS_STANDING = """
 SELECT u.platform_role FROM break_glass g JOIN user_account u ON u.id = g.user_id
 WHERE g.id = $1 AND g.user_id = $2 AND g.ended_at IS NULL AND g.expires_at > $3 AND u.disabled_at IS NULL AND u.platform_role = 'ADMIN'
@@ -170,22 +185,45 @@ WHERE g.id = $1 AND g.user_id = $2 AND g.ended_at IS NULL AND g.expires_at > $3 
 # API clients
 
 _CLIENT = """
-SELECT id, tenant_id, client_id, name, customer_id, scopes, created_at, last_used_at, revoked_at FROM api_client
+SELECT id, tenant_id, client_id, name, customer_id, scopes, networks, created_at, last_used_at, expires_at, previous_until,
+       suspended_at, awaits_consent, revoked_at
+FROM api_client
 """
 CLIENT = _CLIENT + " WHERE id = $1"
 CLIENTS_BY_IDS = _CLIENT + " WHERE id = ANY($1::uuid[])"
 LIST_CLIENTS = _CLIENT + " WHERE ($1::uuid IS NULL OR id < $1) ORDER BY id DESC LIMIT $2"
+LIST_OWN_CLIENTS = _CLIENT + " WHERE customer_id = $3 AND ($1::uuid IS NULL OR id < $1) ORDER BY id DESC LIMIT $2"
 COUNT_CLIENTS = """
 SELECT count(*) FROM api_client WHERE revoked_at IS NULL AND customer_id IS NOT DISTINCT FROM $1
 """
 ADD_CLIENT = """
-INSERT INTO api_client (id, tenant_id, client_id, secret_hash, name, customer_id, scopes, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO api_client (id, tenant_id, client_id, secret_hash, name, customer_id, scopes, created_at, networks, expires_at,
+                        awaits_consent)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 """
+CLIENT_APPROVED = "UPDATE api_client SET awaits_consent = false WHERE id = $1 AND awaits_consent"
+ROTATE_CLIENT = """
+UPDATE api_client SET previous_hash = secret_hash, previous_until = $3, secret_hash = $2 WHERE id = $1
+"""
+RESTRICT_CLIENT = "UPDATE api_client SET networks = $2, expires_at = $3, noticed_at = NULL WHERE id = $1"
+SUSPEND_CLIENTS = "UPDATE api_client SET suspended_at = $2 WHERE customer_id = $1 AND suspended_at IS NULL"
+RESUME_CLIENTS = "UPDATE api_client SET suspended_at = NULL WHERE customer_id = $1"
+END_CLIENT_SESSIONS = """
+UPDATE session s SET revoked_at = $2 FROM api_client c
+WHERE c.id = s.api_client_id AND c.customer_id = $1 AND s.revoked_at IS NULL
+"""
+# As the platform: whose machines end soon and were not told. Told is written down as the tenant.
+CLIENTS_ENDING = """
+SELECT id, tenant_id FROM api_client
+WHERE expires_at < $1 AND expires_at > $2 AND noticed_at IS NULL AND revoked_at IS NULL ORDER BY expires_at, id LIMIT $3
+"""
+CLIENT_NOTICED = "UPDATE api_client SET noticed_at = $2 WHERE id = $1 AND noticed_at IS NULL AND revoked_at IS NULL"
 CLIENT_BY_PUBLIC_ID = """
-SELECT c.id, c.secret_hash, c.customer_id, c.scopes, t.state
+SELECT c.id, c.secret_hash, CASE WHEN c.previous_until > $2 THEN c.previous_hash END AS previous_hash, c.customer_id,
+       c.scopes, c.networks, c.expires_at, t.state
 FROM api_client c JOIN tenant t ON t.id = c.tenant_id
-WHERE c.client_id = $1 AND c.revoked_at IS NULL
+WHERE c.client_id = $1 AND c.revoked_at IS NULL AND c.suspended_at IS NULL AND NOT c.awaits_consent
+  AND (c.expires_at IS NULL OR c.expires_at > $2)
 """
 REVOKE_CLIENT = "UPDATE api_client SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL"
 CLIENT_USED = "UPDATE api_client SET last_used_at = $2 WHERE id = $1"

@@ -156,6 +156,7 @@ async def block_customer(tx: Tx, ctx: Ctx, *, customer_id: CustomerId, reason: s
     await get_customer(tx, ctx, customer_id)
     if await tx.execute(store.BLOCK, customer_id, clock.now(), checked):
         await identity.end_sessions(tx, customer_id=customer_id)
+        await identity.suspend_clients(tx, customer_id=customer_id)
         await audit.record(tx, ctx, "customer.blocked", subject_kind="customer", subject_id=customer_id, reason=checked)
         await outbox.announce(tx, (ctx.tenant, CustomerBarred(customer_id)))
     return await get_customer(tx, ctx, customer_id)
@@ -167,6 +168,7 @@ async def unblock_customer(tx: Tx, ctx: Ctx, *, customer_id: CustomerId, reason:
     checked = tenancy.checked_reason(reason)
     await get_customer(tx, ctx, customer_id)
     if await tx.execute(store.UNBLOCK, customer_id):
+        await identity.resume_clients(tx, customer_id=customer_id)
         await audit.record(
             tx, ctx, "customer.unblocked", subject_kind="customer", subject_id=customer_id, reason=checked
         )
@@ -175,15 +177,28 @@ async def unblock_customer(tx: Tx, ctx: Ctx, *, customer_id: CustomerId, reason:
 
 
 async def create_buyer_client(
-    tx: Tx, ctx: Ctx, *, customer_id: CustomerId, name: str, scopes: Sequence[str]
+    tx: Tx,
+    ctx: Ctx,
+    *,
+    customer_id: CustomerId,
+    name: str,
+    scopes: Sequence[str],
+    networks: Sequence[str] = (),
+    expires_at: datetime | None = None,
 ) -> tuple[identity.ApiClient, Secret[str]]:
     """Makes credentials of a machine that acts for one of the tenant's buyers; the secret is shown once.
 
-    Raises NotFound, CustomerBlocked, UnknownScope, LimitReached.
+    A buyer who looks after the account themselves, having a password, agrees first (identity.approve_client): the merchant
+    does not spend their money behind their back. An account that the merchant opened for them has nobody to ask.
+    Raises NotFound, CustomerBlocked, UnknownScope, LimitReached, BadNetwork, BadMoment.
     """
     ctx.require("clients.edit")
     await require_welcome(tx, customer_id)
-    return await identity.create_api_client(tx, ctx, name=name, scopes=scopes, customer_id=customer_id)
+    own = await tx.fetchval(store.PASSWORD, customer_id) is not None
+    return await identity.create_api_client(
+        tx, ctx, name=name, scopes=scopes, customer_id=customer_id, awaits_consent=own, networks=networks,
+        expires_at=expires_at,
+    )  # fmt: skip
 
 
 async def open_contact(tx: Tx, ctx: Ctx, customer_id: CustomerId) -> Secret[str]:
