@@ -195,14 +195,14 @@ async def test_an_order_shows_who_saw_its_codes_to_its_buyer_and_its_merchant(do
         await delivery.open_link(tx, opener(sale), store_slug=sale.store.slug, link_id=link.id, secret=secret)
     document = """
     query ($id: ID!) { node(id: $id) { ... on Order {
-      deliveries { state opens }
+      deliveryLinks { state opens }
       reveals { via seenBy ipMasked allocationId link { state } }
     } } }
     """
 
     for ctx in (sale.buyer, sale.guest, sale.owner):
         order = (await door.ask(document, {"id": order_id(sale)}, ctx=ctx))["node"]
-        assert order["deliveries"] == [{"state": "SPENT", "opens": 1}]
+        assert order["deliveryLinks"] == [{"state": "SPENT", "opens": 1}]
         assert [(each["via"], each["seenBy"], each["ipMasked"]) for each in order["reveals"]] == [
             ("LINK", "ANONYMOUS", "198.51.*.*"),
             ("ACCOUNT", "CUSTOMER", "203.0.*.*"),
@@ -215,7 +215,7 @@ async def test_deliveries_and_reveals_of_many_orders_are_read_together(door: Doo
     sale = await make_sale()
     document = """
     { merchant { orders { nodes {
-      deliveries { state order { id } allocation { id } }
+      deliveryLinks { state order { id } allocation { id } }
       reveals { via link { id } }
     } } } }
     """

@@ -11,6 +11,7 @@ from uuid import UUID
 import strawberry
 
 from fondaco_api.graphql.context import Context, Info
+from fondaco_api.graphql.deliveries import OrderDeliveries
 from fondaco_api.graphql.enums import described
 from fondaco_api.graphql.node import Node, fetch, global_id
 from fondaco_core import clock, limits
@@ -51,7 +52,7 @@ async def load_links(context: Context, ids: list[LinkId]) -> list[delivery.Link 
     return [found.get(id_) for id_ in ids]
 
 
-async def load_deliveries(context: Context, ids: list[OrderId]) -> list[list[delivery.Link]]:
+async def load_links_of(context: Context, ids: list[OrderId]) -> list[list[delivery.Link]]:
     """The links of orders, newest first."""
     async with context.reading() as tx:
         found = await delivery.list_links(tx, context.ctx, ids)
@@ -81,10 +82,21 @@ class RevealedCode:
         """The line's title."""
         return self.unit.title
 
-    @strawberry.field(description="The code itself: a card's number, a redemption link, or the content of a QR code.")
-    def plaintext(self) -> str:
+    @strawberry.field(
+        description="The code itself: a card's number, a redemption link, or the content of a QR code. Null for an API client "
+        "with a public key, which is answered by `jwe` alone."
+    )
+    def plaintext(self) -> str | None:
         """The plaintext."""
-        return self.unit.code.reveal()
+        return self.unit.code.reveal() if self.unit.jwe is None else None
+
+    @strawberry.field(
+        description="The code and its PIN for an API client with a public key, as a compact JWE that only that key opens: JSON "
+        "with allocationId, code and pin. Null for everybody else."
+    )
+    def jwe(self) -> str | None:
+        """The envelope."""
+        return self.unit.jwe
 
     @strawberry.field(description="The PIN that goes with it; null for a code without one.")
     def pin(self) -> str | None:
@@ -232,14 +244,14 @@ class CodeReveal:
 
 
 @strawberry.type(description="How an order's codes reached their buyer.")
-class OrderDelivery:
-    """What Order inherits: its links and its reveals."""
+class OrderDelivery(OrderDeliveries):
+    """What Order inherits: its deliveries, its links and its reveals."""
 
     @strawberry.field(description=f"Its delivery links, newest first, at most {limits.LINKS_PER_ORDER_MAX}.")
-    async def deliveries(self, info: Info) -> list[DeliveryLink]:
+    async def delivery_links(self, info: Info) -> list[DeliveryLink]:
         """The order's links."""
         key = OrderId(cast("Any", self).key)
-        return [DeliveryLink.of(link) for link in await info.context.loaders.load(load_deliveries, key)]
+        return [DeliveryLink.of(link) for link in await info.context.loaders.load(load_links_of, key)]
 
     @strawberry.field(description=f"Who saw its codes and when, newest first, at most {limits.REVEALS_LISTED_MAX}.")
     async def reveals(self, info: Info) -> list[CodeReveal]:
