@@ -33,6 +33,8 @@ NODE_PERMISSIONS = {
     "Pool": "codes.read",
     "Source": "catalog.read",
     "Upload": "codes.import",
+    "WebhookEndpoint": "webhooks.read",
+    "WebhookMessage": "webhooks.read",
 }
 # The permission that each list of a merchant needs; None for what all of its people may see.
 LIST_PERMISSIONS = {
@@ -49,6 +51,8 @@ LIST_PERMISSIONS = {
     "profile": "merchant.read",
     "stores": "merchant.read",
     "tenant": None,
+    "webhookEndpoints": "webhooks.read",
+    "webhookMessages": "webhooks.read",
 }
 
 

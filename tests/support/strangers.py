@@ -34,6 +34,8 @@ TABLES = {
     "Store": "store",
     "Tenant": "tenant",
     "Upload": "upload",
+    "WebhookEndpoint": "webhook_endpoint",
+    "WebhookMessage": "webhook_message",
 }
 # What a field is asked with when its argument is an id: the type that it is of.
 ID_ARGUMENTS = {
@@ -41,6 +43,7 @@ ID_ARGUMENTS = {
     ("Merchant", "listings", "storeId"): "Store",
     ("Merchant", "pool", "id"): "Pool",
     ("Merchant", "pools", "entitlementId"): "Entitlement",
+    ("Merchant", "webhookMessages", "endpointId"): "WebhookEndpoint",
     ("Platform", "tenant", "id"): "Tenant",
     ("Pool", "codes", "batchId"): "CodeBatch",
     ("Query", "codeBatch", "id"): "CodeBatch",
@@ -50,14 +53,14 @@ ID_ARGUMENTS = {
 }
 # What a visitor of the store may see: the nodes that are public, and the questions by which they are found.
 PUBLIC_NODES = {"Entitlement", "Listing", "Store"}
-PUBLIC_QUERIES = ("Query.store", "Query.listing", "Query.entitlements")
+PUBLIC_QUERIES = ("Query.store", "Query.listing", "Query.entitlements", "Query.webhookEventTypes")
 # The nodes that a buyer may see when they are the buyer's own, and the merchant.
 NODES_OF_BUYERS = {"Allocation", "Customer", "DeliveryLink", "Order", "Session", "Tenant"}
 # The rows of a merchant that its own buyers may see beside their own.
 SHOWN_TO_BUYERS = {"tenant", "merchant_profile", "store", "listing"}
 # What the people of two worlds have in common without a row that says so: the name of made up members, masked addresses,
 # the names of an audit entry's details.
-COINCIDENCES = {"Some person", "192.0.*.*", "2001:0db8:0000:***", "currency", "customer_id", "total_minor"}
+COINCIDENCES = {"Some person", "192.0.*.*", "2001:0db8:0000:***", "currency", "customer_id", "total_minor", "event_types"}
 # A mark that is shorter may stand in any answer by chance.
 MARK_CHARS = 8
 # Moments, amounts and lists of permissions are alike everywhere.
