@@ -82,7 +82,11 @@ async def open_at_gateway(payment_id: PaymentId) -> None:
     A gateway that does not answer leaves it UNKNOWN: the schedule asks again, and opens it if the gateway has it not.
     """
     ctx = system_ctx("payments.open", permissions=RUN)
-    claimed = await _claimed(ctx, payment_id)
+    try:
+        claimed = await _claimed(ctx, payment_id)
+    except Outage as outage:
+        log.warning("gateway.away", what="payment", id=payment_id, error=type(outage).__name__)
+        return
     if claimed is None or claimed[0].state not in {PaymentState.CREATING, PaymentState.UNKNOWN}:
         return
     payment, gateway = claimed

@@ -19,7 +19,7 @@ UPDATE gateway SET title_zh = $3, title_en = $4, currencies = $5, base_url = $6,
   changed_at = $9, version = version + 1 WHERE id = $1 AND version = $2
 """
 RESEAL_GATEWAY = "UPDATE gateway SET secret = $2, changed_at = $3, version = version + 1 WHERE id = $1"
-GATEWAY_BY_ID = f"SELECT {GATEWAY_COLUMNS} FROM gateway WHERE id = $1"
+GATEWAY_BY_KEY = f"SELECT {GATEWAY_COLUMNS} FROM gateway WHERE key = $1"
 COUNT_GATEWAYS = "SELECT count(*)::int FROM gateway"
 REACH_BY_ID = f"SELECT {GATEWAY_COLUMNS}, secret FROM gateway WHERE id = $1"
 REACH_BY_KEY = f"SELECT {GATEWAY_COLUMNS}, secret FROM gateway WHERE key = $1"

@@ -19,7 +19,7 @@ from fondaco_core.ids import OrderId, PaymentId, PaymentRefundId
 from fondaco_core.money import Money
 from fondaco_core.secret import Secret
 from fondaco_tenants import orders, payments
-from fondaco_tenants.payments import BackTo, GatewayDetails, PaymentView, RefundView, Wanted
+from fondaco_tenants.payments import BackTo, GatewayDetails, PaymentView, RefundView, Through
 from fondaco_tenants.payments.adapters import FACTORIES
 from fondaco_tenants.payments.errors import ForgedNotification, GatewayRefused
 from fondaco_tenants.payments.ports import (
@@ -208,13 +208,9 @@ async def make_gateway(*, currencies: Sequence[str] = ("CNY",)) -> FakeGateway:
     return BOOKS[key]
 
 
-def wanted(gateway: FakeGateway, *, amount: Money | None = None, leftovers: BackTo = BackTo.SOURCE) -> Wanted:
-    """What is to be paid."""
-    expires_at = clock.now().replace(year=clock.now().year + 1)
-    return Wanted(
-        gateway.key, amount or Money(10_000, "CNY"), "a top-up", expires_at, "https://shop.example/back", "https://shop.example",
-        leftovers,
-    )  # fmt: skip
+def through(gateway: FakeGateway, *, leftovers: BackTo = BackTo.SOURCE) -> Through:
+    """A way to pay."""
+    return Through(gateway.key, "https://shop.example/back", "https://shop.example", leftovers)
 
 
 async def start_payment(
@@ -222,7 +218,9 @@ async def start_payment(
 ) -> PaymentId:
     """A payment of an order that waits at the gateway."""
     async with transaction(buyer) as tx:
-        started = await orders.start_payment(tx, buyer, order_id=order_id, wanted=wanted(gateway, leftovers=leftovers))
+        started = await orders.start_payment(
+            tx, buyer, order_id=order_id, through=through(gateway, leftovers=leftovers)
+        )
     await payments.open_at_gateway(started.id)
     return started.id
 
@@ -230,7 +228,7 @@ async def start_payment(
 async def start_top_up(gateway: FakeGateway, ctx: Ctx, *, amount: Money | None = None) -> PaymentId:
     """A payment into a wallet that waits at the gateway."""
     async with transaction(ctx) as tx:
-        started = await payments.open_top_up(tx, ctx, wanted=wanted(gateway, amount=amount))
+        started = await payments.open_top_up(tx, ctx, amount=amount or Money(10_000, "CNY"), through=through(gateway))
     await payments.open_at_gateway(started.id)
     return started.id
 

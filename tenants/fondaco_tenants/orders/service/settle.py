@@ -19,14 +19,13 @@ from fondaco_tenants.orders.events import OrderFulfilled
 from fondaco_tenants.orders.rules import OrderState
 from fondaco_tenants.orders.service.change import sale_of
 from fondaco_tenants.orders.service.read import OrderView, find_orders, get_order, order_view
-from fondaco_tenants.payments import Outcome, PaymentView, Standing, Wanted
+from fondaco_tenants.payments import Due, Outcome, PaymentView, Standing, Through
 
 
-async def start_payment(tx: Tx, ctx: Ctx, *, order_id: OrderId, wanted: Wanted) -> PaymentView:
+async def start_payment(tx: Tx, ctx: Ctx, *, order_id: OrderId, through: Through) -> PaymentView:
     """Opens a payment through a gateway for an unpaid order of the asker's own, for as long as its stock is held.
 
-    Of `wanted`, the amount, the subject and the end are the order's. Raises OrderNotOpen, HoldExpired, CustomerBlocked,
-    TenantNotActive, GatewayUnavailable, TooManyPayments. payments.open_at_gateway takes it to the gateway after the commit.
+    Raises OrderNotOpen, HoldExpired, CustomerBlocked, TenantNotActive, GatewayUnavailable, TooManyPayments. payments.open_at_gateway takes it to the gateway after the commit.
     """
     ctx.require("buyer.order")
     order = await get_order(tx, ctx, order_id)
@@ -43,8 +42,10 @@ async def start_payment(tx: Tx, ctx: Ctx, *, order_id: OrderId, wanted: Wanted) 
         )
     await tenancy.require_active(tx, ctx)
     await customers.require_welcome(tx, order.customer_id)
-    exact = replace(wanted, amount=order.total, subject=order.code, expires_at=order.hold_expires_at)
-    return await payments.open_order_payment(tx, ctx, order_id=order_id, customer_id=order.customer_id, wanted=exact)
+    due = Due(order.total, order.code, order.hold_expires_at)
+    return await payments.open_order_payment(
+        tx, ctx, order_id=order_id, customer_id=order.customer_id, due=due, through=through
+    )
 
 
 async def find_payments(tx: Tx, ctx: Ctx, payment_ids: Sequence[PaymentId]) -> dict[PaymentId, PaymentView]:

@@ -3,7 +3,7 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -90,13 +90,19 @@ class RefundView:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is to be paid, through what, until when."""
+class Due:
+    """How much is to be paid, for what, and until when."""
 
-    gateway: str
     amount: Money
     subject: str
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Through:
+    """Through what a payer pays, where that leads back to, and where this installation hears of it."""
+
+    gateway: str
     return_url: str
     notify_base: str
     leftovers: BackTo = BackTo.SOURCE
@@ -125,38 +131,42 @@ def refund_view(row: Any) -> RefundView:
 
 
 async def open_order_payment(
-    tx: Tx, ctx: Ctx, *, order_id: OrderId, customer_id: CustomerId, wanted: Wanted
+    tx: Tx, ctx: Ctx, *, order_id: OrderId, customer_id: CustomerId, due: Due, through: Through
 ) -> PaymentView:
     """Opens a payment for an order of the asker's own, or answers the one that waits at that gateway already.
 
     It is not at the gateway yet: errands.open_at_gateway takes it there after the commit.
     """
     ctx.require("buyer.order")
-    gateway = await find_offered(tx, key=wanted.gateway, currency=wanted.amount.currency)
-    leftovers = BackTo.SOURCE if ctx.actor is ActorKind.GUEST else wanted.leftovers
+    gateway = await find_offered(tx, key=through.gateway, currency=due.amount.currency)
+    if ctx.actor is ActorKind.GUEST:
+        # A guest has no wallet to leave anything in.
+        through = replace(through, leftovers=BackTo.SOURCE)
     await tx.fetchval(store.LOCK_STARTS, _start_key(order_id))
     soon = clock.now() + timedelta(seconds=limits.PAYMENT_LOOK_S)
-    waiting = await tx.fetchrow(store.REUSABLE, order_id, gateway.id, leftovers.value, soon)
+    waiting = await tx.fetchrow(store.REUSABLE, order_id, gateway.id, through.leftovers.value, soon)
     if waiting is not None:
         return payment_view(waiting)
     if await tx.fetchval(store.OPEN_OF_ORDER, order_id) >= limits.ORDER_PAYMENTS_OPEN_MAX:
         raise TooManyPayments(payments_max=limits.ORDER_PAYMENTS_OPEN_MAX)
-    return await _add(tx, ctx, gateway, wanted, order_id=order_id, customer_id=customer_id, leftovers=leftovers)
+    return await _add(tx, ctx, gateway, due, through, order_id=order_id, customer_id=customer_id)
 
 
-async def open_top_up(tx: Tx, ctx: Ctx, *, wanted: Wanted) -> PaymentView:
+async def open_top_up(tx: Tx, ctx: Ctx, *, amount: Money, through: Through) -> PaymentView:
     """Opens a payment into the asking buyer's own wallet, or into the merchant's for its people; see open_order_payment."""
     ctx.require("buyer.order" if ctx.customer_id is not None else "wallets.top_up")
     if ctx.actor is ActorKind.GUEST:
         raise NotAllowed("buyer.order")
-    rules.checked_amount(wanted.amount)
-    gateway = await find_offered(tx, key=wanted.gateway, currency=wanted.amount.currency)
+    rules.checked_amount(amount)
+    gateway = await find_offered(tx, key=through.gateway, currency=amount.currency)
     await tx.fetchval(store.LOCK_STARTS, _start_key(ctx.customer_id or ctx.tenant))
     now = clock.now()
     oldest = UUID(int=int((now - timedelta(days=2)).timestamp() * 1000) << 80)
     if await tx.fetchval(store.OPEN_TOP_UPS, ctx.tenant, ctx.customer_id, oldest) >= limits.TOP_UPS_OPEN_MAX:
         raise TooManyPayments(payments_max=limits.TOP_UPS_OPEN_MAX)
-    return await _add(tx, ctx, gateway, wanted, customer_id=ctx.customer_id)
+    subject = "钱包充值" if ctx.locale == "zh-CN" else "Wallet top-up"
+    due = Due(amount, subject, now + timedelta(seconds=limits.TOP_UP_OPEN_S))
+    return await _add(tx, ctx, gateway, due, replace(through, leftovers=BackTo.SOURCE), customer_id=ctx.customer_id)
 
 
 def _start_key(owner: UUID) -> int:
@@ -168,26 +178,26 @@ async def _add(
     tx: Tx,
     ctx: Ctx,
     gateway: GatewayView,
-    wanted: Wanted,
+    due: Due,
+    through: Through,
     *,
+    customer_id: CustomerId | None,
     order_id: OrderId | None = None,
-    customer_id: CustomerId | None = None,
-    leftovers: BackTo = BackTo.SOURCE,
 ) -> PaymentView:
     purpose = PaymentPurpose.TOP_UP if order_id is None else PaymentPurpose.ORDER
     payment_id, now = PaymentId(new_id()), clock.now()
-    return_url = rules.checked_url(wanted.return_url, path=("returnUrl",), local=True)
-    notify_url = f"{wanted.notify_base.rstrip('/')}/gateways/{gateway.key}/notify"
+    return_url = rules.checked_url(through.return_url, path=("returnUrl",), local=True)
+    notify_url = f"{through.notify_base.rstrip('/')}/gateways/{gateway.key}/notify"
     await tx.execute(
-        store.ADD, payment_id, ctx.tenant, gateway.id, purpose.value, order_id, customer_id, wanted.amount.amount_minor,
-        wanted.amount.currency, leftovers.value, wanted.subject[: limits.NAME_MAX], return_url, notify_url, ctx.locale, now,
-        wanted.expires_at, now + timedelta(seconds=rules.look_after_s(0)),
+        store.ADD, payment_id, ctx.tenant, gateway.id, purpose.value, order_id, customer_id, due.amount.amount_minor,
+        due.amount.currency, through.leftovers.value, due.subject[: limits.NAME_MAX], return_url, notify_url, ctx.locale, now,
+        due.expires_at, now + timedelta(seconds=rules.look_after_s(0)),
     )  # fmt: skip
     await audit.record(
         tx, ctx, "payment.started", subject_kind="payment", subject_id=payment_id,
         detail={
-            "gateway": gateway.key, "order_id": order_id, "amount_minor": wanted.amount.amount_minor,
-            "currency": wanted.amount.currency,
+            "gateway": gateway.key, "order_id": order_id, "amount_minor": due.amount.amount_minor,
+            "currency": due.amount.currency,
         },
     )  # fmt: skip
     return payment_view(await tx.fetchrow(store.GET, payment_id))

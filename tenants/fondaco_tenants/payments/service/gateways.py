@@ -134,36 +134,42 @@ async def add_gateway(
     if added != 1:
         raise GatewayExists
     await _on_record(tx, ctx, "gateway.added", gateway_id, {"key": key, "kind": kind, "base_url": good.base_url})
-    return _setup(await tx.fetchrow(store.GATEWAY_BY_ID, gateway_id))
+    return await _get(tx, key)
 
 
 async def update_gateway(
-    tx: Tx, ctx: Ctx, *, gateway_id: GatewayId, version: int, details: GatewayDetails, enabled: bool
+    tx: Tx, ctx: Ctx, *, key: str, version: int, details: GatewayDetails, enabled: bool
 ) -> GatewaySetup:
     """Changes a gateway, or switches it on or off: a payment that waits already goes on. Raises StaleVersion."""
     ctx.require("platform.gateways")
     good = rules.checked_details(details)
-    before = await tx.fetchrow(store.GATEWAY_BY_ID, gateway_id)
-    if before is None:
-        raise NotFound("gateway")
+    before = await _get(tx, key)
+    gateway_id = before.shown.id
     changed = await tx.execute(
         store.UPDATE_GATEWAY, gateway_id, version, good.title_zh, good.title_en, list(good.currencies), good.base_url,
         orjson.dumps(dict(good.options)).decode(), enabled, clock.now(),
     )  # fmt: skip
     if changed != 1:
-        raise StaleVersion("gateway", current_version=before["version"])
+        raise StaleVersion("gateway", current_version=before.shown.version)
     detail = {"base_url": good.base_url, "enabled": enabled, "currencies": list(good.currencies)}
     await _on_record(tx, ctx, "gateway.changed", gateway_id, detail)
-    return _setup(await tx.fetchrow(store.GATEWAY_BY_ID, gateway_id))
+    return await _get(tx, key)
 
 
-async def set_gateway_secret(tx: Tx, ctx: Ctx, *, gateway_id: GatewayId, secret: Secret[str]) -> GatewaySetup:
+async def set_gateway_secret(tx: Tx, ctx: Ctx, *, key: str, secret: Secret[str]) -> GatewaySetup:
     """Gives a gateway another secret; nobody can read the old or the new one. `tx` comes from `sealing_gateways(ctx)`."""
     ctx.require("platform.gateways")
-    if await tx.execute(store.RESEAL_GATEWAY, gateway_id, await _sealed(gateway_id, secret), clock.now()) != 1:
-        raise NotFound("gateway")
+    gateway_id = (await _get(tx, key)).shown.id
+    await tx.execute(store.RESEAL_GATEWAY, gateway_id, await _sealed(gateway_id, secret), clock.now())
     await _on_record(tx, ctx, "gateway.secret_changed", gateway_id, {})
-    return _setup(await tx.fetchrow(store.GATEWAY_BY_ID, gateway_id))
+    return await _get(tx, key)
+
+
+async def _get(tx: Tx, key: str) -> GatewaySetup:
+    row = await tx.fetchrow(store.GATEWAY_BY_KEY, key)
+    if row is None:
+        raise NotFound("gateway", path=("key",))
+    return _setup(row)
 
 
 async def reach_by_id(tx: Tx, gateway_id: GatewayId) -> Reach | None:
