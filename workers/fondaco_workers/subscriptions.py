@@ -1,8 +1,8 @@
 """Event → actors: the whole upward flow on one page.
 
 Who announces does not know who listens. What merchants' own systems hear of is listed in fondaco_tenants.webhooks. An
-event that nobody listens to stands in UNHEARD with a reason, so that tests/contracts/test_events.py can tell a decision from an
-oversight.
+event that nobody listens to stands in UNHEARD with a reason, so that tests/contracts/test_events.py can tell a decision
+from an oversight.
 """
 
 from collections.abc import Mapping
@@ -11,13 +11,21 @@ from dataclasses import fields
 from fondaco_core.identity import FactorChanged, InvitationMade, PasswordResetMade, SignedInElsewhere
 from fondaco_core.custody import KeyChangeBegun
 from fondaco_core.outbox import Event, ForListeners, event_name
+from fondaco_core.tenancy import TenantResumed
 from fondaco_tenants.codes import CodesCollided, CodesRevealed, CodesWithdrawn, ImportRequested
 from fondaco_tenants.customers import CustomerProofMade
 from fondaco_tenants.delivery import DeliveryDue
 from fondaco_tenants.orders import OrderFulfilled
+from fondaco_tenants.payments import (
+    PaymentCaptured,
+    PaymentNotified,
+    PaymentUnwanted,
+    ReconciliationRequested,
+    RefundRequested,
+)
 from fondaco_tenants.webhooks import BY_EVENT, MessagesWaiting
 from fondaco_workers.actor import Actor
-from fondaco_workers.actors import codes, delivery, identity, keys, orders, webhooks
+from fondaco_workers.actors import codes, delivery, identity, keys, orders, payments, reconciliation, webhooks
 
 SUBSCRIPTIONS: Mapping[type[Event], tuple[Actor[...], ...]] = {
     CustomerProofMade: (identity.mail_proof,),
@@ -32,14 +40,30 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Actor[...], ...]] = {
     ImportRequested: (codes.import_batch,),
     KeyChangeBegun: (keys.carry_on,),
     OrderFulfilled: (delivery.plan,),
+    PaymentCaptured: (payments.settle,),
+    PaymentNotified: (payments.look,),
+    PaymentUnwanted: (payments.look,),
+    RefundRequested: (payments.send_refund,),
+    TenantResumed: (codes.resume_imports,),
+    ReconciliationRequested: (reconciliation.compare,),
     MessagesWaiting: (webhooks.send_due,),
 }
 
 # Events that nobody listens to yet, and why they are announced all the same.
 _FOR_INTEGRATORS = "for the integrators' webhooks: a fact that a merchant's own systems may want to hear of"
+_FOR_THE_PLATFORM = "for the platform's own people, who see it on a list; alarms of theirs are to come"
 _FOR_THE_RECORD = "for statistics and caches to come; what has to happen at once happens in the same transaction"
 
 UNHEARD: Mapping[str, str] = {
+    "batch.expiring": _FOR_INTEGRATORS,
+    "stock.back": _FOR_INTEGRATORS,
+    "stock.low": _FOR_INTEGRATORS,
+    "stock.out": _FOR_INTEGRATORS,
+    "payment_refund.ended": _FOR_INTEGRATORS,
+    "payment_refund.alarm": _FOR_INTEGRATORS,
+    "payment.settled": _FOR_INTEGRATORS,
+    "payment.ended": _FOR_INTEGRATORS,
+    "payment.alarm": _FOR_INTEGRATORS,
     "client.created": _FOR_THE_RECORD,
     "client.revoked": _FOR_THE_RECORD,
     "break_glass.ended": _FOR_INTEGRATORS,
@@ -62,12 +86,13 @@ UNHEARD: Mapping[str, str] = {
     "member.removed": _FOR_THE_RECORD,
     "member.role_changed": _FOR_THE_RECORD,
     "merchant.profile_changed": _FOR_THE_RECORD,
+    "payment.reconciled": _FOR_THE_RECORD,
+    "reconciliation.difference": _FOR_THE_PLATFORM,
     "reveal.unusual": _FOR_INTEGRATORS,
     "store.changed": _FOR_THE_RECORD,
     "tenant.applied": _FOR_THE_RECORD,
     "tenant.approved": _FOR_THE_RECORD,
     "tenant.closed": _FOR_THE_RECORD,
-    "tenant.resumed": _FOR_THE_RECORD,
     "tenant.suspended": _FOR_THE_RECORD,
     "unit.failed": _FOR_INTEGRATORS,
     "unit.replaced": _FOR_INTEGRATORS,

@@ -10,7 +10,13 @@ Stands on catalog.
 from fondaco_tenants.codes.errands.importing import run_import
 from fondaco_tenants.codes.errands.preview import preview_import
 from fondaco_tenants.codes.errands.receive import receive_upload
-from fondaco_tenants.codes.errands.upkeep import expire_codes, forget_lines, forget_uploads
+from fondaco_tenants.codes.errands.upkeep import (
+    expire_codes,
+    forget_lines,
+    forget_uploads,
+    watch_expiry,
+    watch_stock,
+)
 from fondaco_tenants.codes.errors import (
     BatchTouched,
     CodesInWrongState,
@@ -28,12 +34,16 @@ from fondaco_tenants.codes.errors import (
     WrongFormat,
 )
 from fondaco_tenants.codes.events import (
+    BatchExpiring,
     BatchImported,
     BatchUndone,
     CodesCollided,
     CodesRevealed,
     CodesWithdrawn,
     ImportRequested,
+    StockBack,
+    StockLow,
+    StockOut,
 )
 from fondaco_tenants.codes.invariants import INVARIANTS
 from fondaco_tenants.codes.rules import (
@@ -48,7 +58,9 @@ from fondaco_tenants.codes.rules import (
     LineReason,
     Mapping,
     RevealVia,
+    StockBand,
     UploadState,
+    band_after,
 )
 from fondaco_tenants.codes.service.batches import (
     Batch,
@@ -71,12 +83,13 @@ from fondaco_tenants.codes.service.imports import import_codes, sealing
 from fondaco_tenants.codes.service.lines import KeptLine, kept_lines, open_lines
 from fondaco_tenants.codes.service.pools import (
     Pool,
+    PoolChanges,
     archive_pool,
+    change_pool,
     create_pool,
     get_pool,
     list_pools,
     pools_by_ids,
-    rename_pool,
     stock_of_pools,
 )
 from fondaco_tenants.codes.service.preview import (
@@ -99,11 +112,13 @@ from fondaco_tenants.codes.service.vault import (
     release_quarantined,
     void_codes,
 )
+from fondaco_tenants.codes.service.watch import ExpiryDay, expiring_units, expiry_calendar
 
 __all__ = [
     "INVARIANTS",
     "NEVER",
     "Batch",
+    "BatchExpiring",
     "BatchImported",
     "BatchState",
     "BatchTouched",
@@ -118,6 +133,7 @@ __all__ = [
     "DateOrder",
     "Encoding",
     "EntitlementHasNoCodes",
+    "ExpiryDay",
     "FileEmpty",
     "ImportFormat",
     "ImportOddity",
@@ -129,6 +145,7 @@ __all__ = [
     "Picked",
     "Pool",
     "PoolArchived",
+    "PoolChanges",
     "PoolHasStock",
     "Preview",
     "PreviewCode",
@@ -140,6 +157,10 @@ __all__ = [
     "ReportLine",
     "RevealVia",
     "Revealed",
+    "StockBack",
+    "StockBand",
+    "StockLow",
+    "StockOut",
     "TooManyLines",
     "TooManyUploads",
     "UnreadableWorkbook",
@@ -150,12 +171,16 @@ __all__ = [
     "WrongFormat",
     "allocate_codes",
     "archive_pool",
+    "band_after",
     "batches_by_ids",
+    "change_pool",
     "codes_by_ids",
     "condemn_codes",
     "create_pool",
     "deliver_codes",
     "expire_codes",
+    "expiring_units",
+    "expiry_calendar",
     "find_codes",
     "forget_lines",
     "forget_uploads",
@@ -177,7 +202,6 @@ __all__ = [
     "record_collisions",
     "release_codes",
     "release_quarantined",
-    "rename_pool",
     "request_import",
     "resume_imports",
     "reveal_codes",
@@ -187,4 +211,6 @@ __all__ = [
     "stock_of_pools",
     "undo_batch",
     "void_codes",
+    "watch_expiry",
+    "watch_stock",
 ]

@@ -1,6 +1,7 @@
 """Facts that codes announces: ids and counts, never a code."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -72,3 +73,49 @@ class CodesRevealed(Event):
     order_id: UUID | None
     link_id: UUID | None
     units: int
+
+
+@dataclass(frozen=True, slots=True)
+class StockLow(Event):
+    """A pool has so little left that its merchant wants to be told; announced once, until there was clearly more again."""
+
+    name: ClassVar[str] = "stock.low"
+
+    pool_id: UUID
+    entitlement_id: UUID
+    available: int
+    low_stock_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class StockOut(Event):
+    """A pool has nothing left to sell."""
+
+    name: ClassVar[str] = "stock.out"
+
+    pool_id: UUID
+    entitlement_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class StockBack(Event):
+    """A pool that had nothing has something again, or one that had little has enough; `band` says which."""
+
+    name: ClassVar[str] = "stock.back"
+
+    pool_id: UUID
+    entitlement_id: UUID
+    band: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchExpiring(Event):
+    """Codes of an import that are in stock expire within so many days; once for each number of days."""
+
+    name: ClassVar[str] = "batch.expiring"
+
+    batch_id: UUID
+    pool_id: UUID
+    days: int
+    codes: int
+    expires_at: datetime

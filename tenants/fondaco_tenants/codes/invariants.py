@@ -1,9 +1,10 @@
 """What is always true of the vault: queries that return no rows."""
 
 INVARIANTS = {
-    "no code that is in stock lies before its pool's picking mark": """
+    "no code that may be sold lies before its pool's picking mark": """
         SELECT c.id FROM code c JOIN code_pool p ON p.id = c.pool_id
         WHERE c.state = 'AVAILABLE' AND (c.expires_at, c.position) < (p.pick_expires_at, p.pick_position)
+          AND c.expires_at > now() + p.stop_sale_days * interval '24 hours'
     """,
     "a code, its pool and its import are one tenant's": """
         SELECT c.id FROM code c

@@ -43,12 +43,13 @@ _COUNT = """
 SELECT count(*) FROM (
   SELECT FROM source x
   JOIN code_pool p ON p.id = x.pool_id
+  CROSS JOIN LATERAL (SELECT now() + p.stop_sale_days * interval '24 hours' AS until) stop
   CROSS JOIN LATERAL (
     SELECT FROM code c
     WHERE c.pool_id = p.id AND c.state = 'AVAILABLE'
       AND (c.expires_at, c.position) >= (
-        greatest(p.pick_expires_at, now()),
-        CASE WHEN p.pick_expires_at > now() THEN p.pick_position ELSE 9223372036854775807 END
+        greatest(p.pick_expires_at, stop.until),
+        CASE WHEN p.pick_expires_at > stop.until THEN p.pick_position ELSE 9223372036854775807 END
       )
     LIMIT {most}
   ) unit

@@ -3,8 +3,8 @@
 from uuid import UUID
 
 from fondaco_core.context import Ctx
-from fondaco_core.db import governing
-from fondaco_core.ids import BatchId, CodeId
+from fondaco_core.db import governing, transaction
+from fondaco_core.ids import BatchId, CodeId, TenantId
 from fondaco_core.logs import get_logger
 from fondaco_tenants import codes
 from fondaco_workers.actor import actor
@@ -38,3 +38,34 @@ async def expire(ctx: Ctx) -> None:
 async def forget_uploads(ctx: Ctx) -> None:
     """Drops uploads that nobody imported in time."""
     await codes.forget_uploads(ctx)
+
+
+@actor(name="codes.resume_imports", permissions={"codes.import"})
+async def resume_imports(ctx: Ctx, *, tenant_id: TenantId) -> None:
+    """Has the imports of a merchant go on that may trade again."""
+    async with transaction(ctx) as tx:
+        resumed = await codes.resume_imports(tx, ctx)
+    if resumed:
+        log.info("imports.resumed", tenant_id=str(tenant_id), count=resumed)
+
+
+@actor(name="codes.forget_lines", permissions={"system.run"}, deadline_s=600)
+async def forget_lines(ctx: Ctx) -> None:
+    """Forgets what lines of old imports said that were not accepted."""
+    await codes.forget_lines(ctx)
+
+
+@actor(name="codes.watch_stock", permissions={"system.run"}, deadline_s=300)
+async def watch_stock(ctx: Ctx) -> None:
+    """Announces which pools have little, nothing, or something again."""
+    announced = await codes.watch_stock(ctx)
+    if announced:
+        log.info("stock.announced", count=announced)
+
+
+@actor(name="codes.watch_expiry", permissions={"system.run"}, deadline_s=600)
+async def watch_expiry(ctx: Ctx) -> None:
+    """Announces which imports have units near their expiry."""
+    announced = await codes.watch_expiry(ctx)
+    if announced:
+        log.info("expiry.announced", count=announced)

@@ -5,7 +5,8 @@ from dataclasses import replace
 from fondaco_core import limits
 from fondaco_core.context import Ctx, system_ctx
 from fondaco_core.db import governing, transaction
-from fondaco_tenants.codes.service import lines, uploads, vault
+from fondaco_core.ids import PoolId, TenantId
+from fondaco_tenants.codes.service import lines, uploads, vault, watch
 
 
 async def expire_codes(ctx: Ctx) -> int:
@@ -48,3 +49,42 @@ async def forget_lines(ctx: Ctx) -> int:
             async with transaction(acting) as tx:
                 more = await lines.forget_lines(tx, acting, batch_id=batch_id)
     return len(due)
+
+
+async def watch_stock(ctx: Ctx) -> int:
+    """Announces which pools of all tenants have little, nothing, or something again, and says how many crossed."""
+    ctx.require("system.run")
+    announced, after = 0, None
+    while True:
+        async with governing(ctx) as tx:
+            looked = await watch.look_at_stock(tx, ctx, after=after, count=limits.WATCH_POOLS)
+        for pool in looked:
+            if pool.after is not pool.before:
+                acting = _watching(pool.tenant_id)
+                async with transaction(acting) as tx:
+                    announced += await watch.announce_stock(tx, acting, pool)
+        if len(looked) < limits.WATCH_POOLS:
+            return announced
+        after = looked[-1].pool_id
+
+
+async def watch_expiry(ctx: Ctx) -> int:
+    """Announces which imports of all tenants have units near their expiry, and says how many."""
+    ctx.require("system.run")
+    announced = 0
+    after: PoolId | None = None
+    while True:
+        async with governing(ctx) as tx:
+            pools = await watch.pools_after(tx, ctx, after=after, count=limits.PAGE_MAX)
+            found = await watch.look_at_expiry(tx, ctx, pool_ids=pools)
+        for expiring in found:
+            acting = _watching(expiring.tenant_id)
+            async with transaction(acting) as tx:
+                announced += await watch.announce_expiry(tx, acting, expiring)
+        if len(pools) < limits.PAGE_MAX:
+            return announced
+        after = pools[-1]
+
+
+def _watching(tenant_id: TenantId) -> Ctx:
+    return system_ctx("codes.watch", tenant_id=tenant_id, permissions=frozenset({"system.run"}))

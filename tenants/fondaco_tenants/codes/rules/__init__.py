@@ -1,5 +1,6 @@
 """Pure decisions of codes: the states of a code, and what a line of an import says."""
 
+from fondaco_tenants.codes.rules.bands import StockBand, band_after, enough_at
 from fondaco_tenants.codes.rules.fields import DateOrder, Dates, read_cost, read_moment, zone_named
 from fondaco_tenants.codes.rules.layout import (
     COLUMNS_MAX,
@@ -66,10 +67,13 @@ __all__ = [
     "RawRow",
     "RevealVia",
     "Sheet",
+    "StockBand",
     "UploadState",
+    "band_after",
     "before_states",
     "columns_of_row",
     "detect",
+    "enough_at",
     "magic",
     "pack",
     "read_columns",

@@ -1,19 +1,20 @@
-"""Use cases of pools: make, rename, archive, list; how much is in stock."""
+"""Use cases of pools: make, change, archive, list; how much is in stock."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from fondaco_core import audit, clock, limits, tenancy
 from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
-from fondaco_core.errors import NotFound, StaleVersion
+from fondaco_core.errors import Invalid, NotFound, StaleVersion
 from fondaco_core.ids import EntitlementId, PoolId, new_id
 from fondaco_tenants import catalog
 from fondaco_tenants.catalog import EntitlementRetired, EntitlementState, FulfilmentKind
 from fondaco_tenants.codes.errors import EntitlementHasNoCodes, PoolArchived, PoolHasStock
 from fondaco_tenants.codes.store import pools as store
+from fondaco_tenants.codes.store.hold import RAISE_MARK
 
 WITH_CODES = frozenset({FulfilmentKind.CODE, FulfilmentKind.LINK, FulfilmentKind.QR})
 
@@ -28,10 +29,26 @@ class Pool:
     created_at: datetime
     archived_at: datetime | None
     version: int
+    # Codes that expire within so many days are not sold.
+    stop_sale_days: int = 0
+    # So many units or fewer are low stock; None when nobody wants to be told.
+    low_stock_at: int | None = None
+    # How many days before codes expire somebody is told.
+    expiry_alarm_days: tuple[int, ...] = (30, 7, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolChanges:
+    """What is to be changed about a pool; None leaves it as it is. A `low_stock_at` of 0 is none."""
+
+    name: str | None = None
+    stop_sale_days: int | None = None
+    low_stock_at: int | None = None
+    expiry_alarm_days: Sequence[int] | None = None
 
 
 def _pool(row: Any) -> Pool:
-    values: dict[str, Any] = {**row}
+    values: dict[str, Any] = {**row, "expiry_alarm_days": tuple(row["expiry_alarm_days"])}
     return Pool(**values)
 
 
@@ -54,19 +71,59 @@ async def create_pool(tx: Tx, ctx: Ctx, *, entitlement_id: EntitlementId, name: 
     return pool
 
 
-async def rename_pool(tx: Tx, ctx: Ctx, *, pool_id: PoolId, version: int, name: str) -> Pool:
-    """Gives a pool another name; raises StaleVersion when somebody was faster."""
+async def change_pool(tx: Tx, ctx: Ctx, *, pool_id: PoolId, version: int, changes: PoolChanges) -> Pool:
+    """Changes a pool's name, when it stops selling, and when somebody is told; raises StaleVersion when somebody was faster."""
     ctx.require("codes.edit")
-    checked = tenancy.checked_name(name)
-    await _locked(tx, pool_id, version)
-    await tx.fetchval(store.RENAME, pool_id, checked)
-    await audit.record(tx, ctx, "pool.renamed", subject_kind="pool", subject_id=pool_id)
+    await tenancy.require_active(tx, ctx)
+    before = await _locked(tx, pool_id, version)
+    after = _changed(before, changes)
+    await tx.execute(
+        store.CHANGE, pool_id, after.name, after.stop_sale_days, after.low_stock_at, list(after.expiry_alarm_days)
+    )
+    if after.stop_sale_days < before.stop_sale_days:
+        await tx.execute(store.RESET_MARK, pool_id)
+        await tx.execute(RAISE_MARK, pool_id)
+    changed = [name for name in _CHANGEABLE if getattr(before, name) != getattr(after, name)]
+    await audit.record(
+        tx, ctx, "pool.changed", subject_kind="pool", subject_id=pool_id,
+        detail={name: getattr(after, name) for name in changed if name != "name"} | {"changed": changed},
+    )  # fmt: skip
     return await get_pool(tx, ctx, pool_id=pool_id)
+
+
+_CHANGEABLE = ("name", "stop_sale_days", "low_stock_at", "expiry_alarm_days")
+
+
+def _changed(pool: Pool, changes: PoolChanges) -> Pool:
+    """The pool as it will be, when that makes sense; Invalid otherwise."""
+    after = pool
+    if changes.name is not None:
+        after = replace(after, name=tenancy.checked_name(changes.name))
+    if changes.stop_sale_days is not None:
+        days = _checked(changes.stop_sale_days, 0, limits.EXPIRY_DAYS_MAX, field="stop_sale_before_expiry_days")
+        after = replace(after, stop_sale_days=days)
+    if changes.low_stock_at is not None:
+        low = _checked(changes.low_stock_at, 0, limits.LOW_STOCK_MAX, field="low_stock_at")
+        after = replace(after, low_stock_at=low or None)
+    if changes.expiry_alarm_days is not None:
+        days_before = sorted(set(changes.expiry_alarm_days), reverse=True)
+        _checked(len(days_before), 0, limits.EXPIRY_ALARMS_MAX, field="expiry_alarm_days")
+        for each in days_before:
+            _checked(each, 1, limits.EXPIRY_DAYS_MAX, field="expiry_alarm_days")
+        after = replace(after, expiry_alarm_days=tuple(days_before))
+    return after
+
+
+def _checked(number: int, least: int, most: int, *, field: str) -> int:
+    if not least <= number <= most:
+        raise Invalid(f"This is a number from {least} to {most}.", zh=f"该值须为 {least} 至 {most}。", path=(field,))
+    return number
 
 
 async def archive_pool(tx: Tx, ctx: Ctx, *, pool_id: PoolId, version: int) -> Pool:
     """Puts an empty pool away: nothing is imported into it any more. Raises PoolHasStock."""
     ctx.require("codes.edit")
+    await tenancy.require_active(tx, ctx)
     pool = await _locked(tx, pool_id, version)
     if pool.archived_at is not None:
         raise PoolArchived

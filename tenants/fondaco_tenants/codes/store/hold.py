@@ -4,7 +4,8 @@ Picking starts at the pool's mark (see CodePool) and walks the partial index of 
 that others are just taking. Without the mark it would walk over the index entries of every code sold since the last
 vacuum, and a busy pool would get slower with every sale. Mark and expiry are one comparison on purpose: beside a second
 lower bound on the expiry PostgreSQL begins there, and walks over those very entries. No position is the largest number,
-so that a code which expires at this very moment is not picked.
+so that a code which expires at this very moment is not picked. A pool that stops selling days before the expiry begins that
+much later; the mark is raised over what it does not sell any more, so that this costs nothing either.
 """
 
 from fondaco_core.db import Write
@@ -14,11 +15,13 @@ PICK = """
 SELECT w.pool_id, c.id, c.tenant_id, c.position
 FROM unnest($1::uuid[], $2::int[]) AS w(pool_id, units)
 JOIN code_pool p ON p.id = w.pool_id
+CROSS JOIN LATERAL (SELECT $3::timestamptz + p.stop_sale_days * interval '24 hours' AS until) stop
 CROSS JOIN LATERAL (
   SELECT id, tenant_id, position, expires_at FROM code
   WHERE pool_id = p.id AND state = 'AVAILABLE'
     AND (expires_at, position) >= (
-      greatest(p.pick_expires_at, $3), CASE WHEN p.pick_expires_at > $3 THEN p.pick_position ELSE 9223372036854775807 END
+      greatest(p.pick_expires_at, stop.until),
+      CASE WHEN p.pick_expires_at > stop.until THEN p.pick_position ELSE 9223372036854775807 END
     )
   ORDER BY expires_at, position LIMIT w.units FOR NO KEY UPDATE SKIP LOCKED
 ) c
@@ -72,15 +75,22 @@ ORDER BY id FOR NO KEY UPDATE
 LOCK_POOL_IF_FREE = "SELECT 1 FROM code_pool WHERE id = $1 FOR NO KEY UPDATE SKIP LOCKED"
 
 # A statement of its own after the lock: it sees every release and import that committed before the lock was had, and
-# codes that others are just taking still count as AVAILABLE, so that nothing is ever left behind the mark.
-RAISE_MARK = """
+# codes that others are just taking still count as AVAILABLE, so that nothing is ever left behind the mark but what is not
+# sold any more. The database's own clock decides about that: one process whose clock is ahead must not hide codes from all.
+_SOLD_FROM = """
+(c.expires_at, c.position) >= (
+  greatest(p.pick_expires_at, now() + p.stop_sale_days * interval '24 hours'),
+  CASE WHEN p.pick_expires_at > now() + p.stop_sale_days * interval '24 hours' THEN p.pick_position
+    ELSE 9223372036854775807 END
+)
+"""
+RAISE_MARK = f"""
 UPDATE code_pool p SET (pick_expires_at, pick_position) = (
   SELECT c.expires_at, c.position FROM code c
-  WHERE c.pool_id = p.id AND c.state = 'AVAILABLE' AND (c.expires_at, c.position) >= (p.pick_expires_at, p.pick_position)
+  WHERE c.pool_id = p.id AND c.state = 'AVAILABLE' AND {_SOLD_FROM}
   ORDER BY c.expires_at, c.position LIMIT 1
 )
 WHERE p.id = $1 AND EXISTS (
-  SELECT 1 FROM code c WHERE c.pool_id = p.id AND c.state = 'AVAILABLE'
-    AND (c.expires_at, c.position) >= (p.pick_expires_at, p.pick_position)
+  SELECT 1 FROM code c WHERE c.pool_id = p.id AND c.state = 'AVAILABLE' AND {_SOLD_FROM}
 )
 """

@@ -4,7 +4,9 @@ ADD = """
 INSERT INTO code_pool (id, tenant_id, entitlement_id, name, created_at) VALUES ($1, $2, $3, $4, $5)
 """
 
-_POOL = "id, entitlement_id, name, created_at, archived_at, version"
+_POOL = """
+id, entitlement_id, name, stop_sale_days, low_stock_at, expiry_alarm_days, created_at, archived_at, version
+"""
 
 BY_IDS = f"SELECT {_POOL} FROM code_pool WHERE id = ANY($1::uuid[])"
 
@@ -22,7 +24,12 @@ WHERE ($1::uuid IS NULL OR id > $1) AND ($2::uuid IS NULL OR entitlement_id = $2
 ORDER BY id LIMIT $4
 """
 
-RENAME = "UPDATE code_pool SET name = $2, version = version + 1 WHERE id = $1 RETURNING version"
+CHANGE = """
+UPDATE code_pool SET name = $2, stop_sale_days = $3, low_stock_at = $4, expiry_alarm_days = $5, version = version + 1
+WHERE id = $1
+"""
+# Codes that were not sold any more are sold again when selling stops later: the mark may lie behind them.
+RESET_MARK = "UPDATE code_pool SET pick_expires_at = '-infinity', pick_position = 0 WHERE id = $1"
 ARCHIVE = "UPDATE code_pool SET archived_at = $2, version = version + 1 WHERE id = $1 RETURNING version"
 
 # Counted from the picking mark on, over the partial index of what is AVAILABLE, and no further than is asked. Mark and
@@ -33,12 +40,14 @@ SELECT p.id, (
     SELECT 1 FROM code c
     WHERE c.pool_id = p.id AND c.state = 'AVAILABLE'
       AND (c.expires_at, c.position) >= (
-        greatest(p.pick_expires_at, $3), CASE WHEN p.pick_expires_at > $3 THEN p.pick_position ELSE 9223372036854775807 END
+        greatest(p.pick_expires_at, stop.until),
+        CASE WHEN p.pick_expires_at > stop.until THEN p.pick_position ELSE 9223372036854775807 END
       )
     LIMIT $2
   ) counted
 ) AS available
-FROM code_pool p WHERE p.id = ANY($1::uuid[])
+FROM code_pool p CROSS JOIN LATERAL (SELECT $3::timestamptz + p.stop_sale_days * interval '24 hours' AS until) stop
+WHERE p.id = ANY($1::uuid[])
 """
 
 # Whether anything of the pool could still be sold or come back to be sold; by its imports, which an index leads to.

@@ -69,21 +69,19 @@ UPDATE code_pool p SET pick_expires_at = l.expires_at, pick_position = l.positio
 FROM lowest l WHERE p.id = l.pool_id AND (p.pick_expires_at, p.pick_position) > (l.expires_at, l.position)
 """
 
-# Over all tenants, as fondaco_platform: which pools hold codes that have expired.
+# Over all tenants, as fondaco_platform: which pools hold codes that have expired. These lie before the picking mark, where
+# what is not sold any more is left; of what was sold no entry is in the way but of codes that have expired since.
 POOLS_DUE = """
 SELECT p.id, p.tenant_id FROM code_pool p
 WHERE EXISTS (
   SELECT 1 FROM code c
   WHERE c.pool_id = p.id AND c.state = 'AVAILABLE' AND c.expires_at <= $1
-    AND (c.expires_at, c.position) >= (p.pick_expires_at, p.pick_position)
 )
 ORDER BY p.id LIMIT $2
 """
 EXPIRE = """
 WITH due AS (
-  SELECT c.id FROM code_pool p JOIN code c ON c.pool_id = p.id
-  WHERE p.id = $1 AND c.state = 'AVAILABLE' AND c.expires_at <= $2
-    AND (c.expires_at, c.position) >= (p.pick_expires_at, p.pick_position)
+  SELECT c.id FROM code c WHERE c.pool_id = $1 AND c.state = 'AVAILABLE' AND c.expires_at <= $2
   ORDER BY c.expires_at, c.position LIMIT $3 FOR NO KEY UPDATE OF c SKIP LOCKED
 )
 UPDATE code c SET state = 'EXPIRED', changed_at = $2 FROM due WHERE c.id = due.id RETURNING c.id
