@@ -29,9 +29,11 @@ described(
 )
 described(
     ImportFormat,
-    "How an import is written; always UTF-8.",
+    "How an import is written.",
     TXT="One code a line, which is the whole line; no header.",
-    CSV="Columns, with a header that names them (code, pin, expiry) or without one: code; code and PIN; code, PIN and expiry.",
+    CSV="Columns, separated by commas, tabs, semicolons, bars, spaces or four hyphens (`----`), with a header that names them "
+    "(code, pin, serial, expiry, cost, note; 卡号, 密码, 序列号, 有效期, 成本, 备注) or without one: code; code and PIN; code, PIN and expiry.",
+    XLSX="A workbook, with columns as CSV has them; its formulas are never evaluated.",
 )
 described(
     ImportOutcome,
@@ -44,10 +46,14 @@ described(
     "Why a line was not accepted.",
     EMPTY="Nothing is left of the code without spaces and hyphens.",
     TOO_LONG=f"The code has more than {limits.CODE_BYTES_MAX} bytes.",
-    NOT_TEXT="The line is not UTF-8, or holds control characters.",
+    NOT_TEXT="The line is not in the encoding of the file, or holds control characters.",
     COLUMNS="It has columns (import it as CSV), too many of them or odd quotes, or the header names no code.",
     BAD_URL="It is not an address, and codes of this pool are links.",
-    BAD_EXPIRY="Its expiry is no date; write 2027-01-31.",
+    BAD_EXPIRY="Its expiry is no date, or one that can be read in two ways; write 2027-01-31.",
+    BAD_COST="Its cost is no amount of the import's currency, exactly as it is written.",
+    FORMULA="The cell of the code is a formula, an error or a truth value.",
+    NUMBER="The code is a number that a spreadsheet has rounded: its last digits are lost.",
+    DATE="The cell of the code is a date to its spreadsheet.",
     EXPIRED="Its time is over already.",
     DUPLICATE_IN_FILE="An earlier line of the same file says the same code.",
     DUPLICATE="The code is on the platform already.",
@@ -202,6 +208,40 @@ class CodeBatch(Node):
                 after=place, backward=page.backward, count=page.limit,
             )  # fmt: skip
         return connect(page, rows, key=lambda row: (row.line,), make=_line)
+
+    @strawberry.field(description="How many lines a second it has gone through so far, from when it was asked for.")
+    def lines_per_second(self) -> float:
+        """The rate."""
+        return round(self.row.lines_per_second, 1)
+
+    @strawberry.field(
+        description="What recognises the file when it comes again, in hexadecimal digits; null when it was not kept."
+    )
+    def digest(self) -> str | None:
+        """The keyed hash of the file."""
+        return None if self.row.digest is None else self.row.digest.hex()
+
+    @strawberry.field(
+        description="The person or the API client that imported it, by the id that the audit log shows; null for the system itself."
+    )
+    def imported_by(self) -> str | None:
+        """The importer."""
+        return None if self.row.imported_by is None else str(self.row.imported_by)
+
+    @strawberry.field(
+        description="Until when the lines that were not accepted may be had as they came (`POST /imports/{id}/lines`); "
+        "null when there are none, or not any more."
+    )
+    def lines_kept_until(self) -> datetime | None:
+        """The end of keeping them."""
+        return self.row.lines_kept_until
+
+    @strawberry.field(
+        description="Whether you may have the lines that were not accepted as they came, for a reason that is kept."
+    )
+    def viewer_can_take_lines(self, info: Info) -> bool:
+        """Whether one may have them."""
+        return self.row.lines_kept_until is not None and info.context.ctx.has("codes.reveal")
 
     @strawberry.field(description="When it began.")
     def created_at(self) -> datetime:

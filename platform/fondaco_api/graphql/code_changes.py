@@ -35,11 +35,28 @@ class CreatePoolInput:
 
 @strawberry.input(description="Changes to a pool.")
 class UpdatePoolInput:
-    """A pool's name."""
+    """A pool's name, and when it stops selling and tells somebody."""
 
     id: strawberry.ID = strawberry.field(description="The pool.")
     version: int = strawberry.field(description="The version that was read; refused when it is not the latest.")
-    name: str = strawberry.field(description=f"What you call it, at most {limits.NAME_MAX} characters.")
+    name: str | None = strawberry.field(
+        default=None, description=f"What you call it, at most {limits.NAME_MAX} characters; null to leave it."
+    )
+    stop_sale_before_expiry_days: int | None = strawberry.field(
+        default=None,
+        description="Codes that expire within so many days are not sold, nor counted as stock; 0 sells until the last moment. "
+        "Null to leave it.",
+    )
+    low_stock_at: int | None = strawberry.field(
+        default=None,
+        description=f"So many units or fewer are low stock, at most {limits.LOW_STOCK_MAX}; 0 to be told only when there "
+        "are none. Null to leave it.",
+    )
+    expiry_alarm_days: list[int] | None = strawberry.field(
+        default=None,
+        description=f"How many days before their expiry you are told of codes, at most {limits.EXPIRY_ALARMS_MAX} numbers; "
+        "null to leave it.",
+    )
 
 
 @strawberry.input(description="Which pool to put away.")
@@ -156,6 +173,11 @@ class RevealOwnCodeSuccess:
         """The PIN's plaintext."""
         return None if self.shown.pin is None else self.shown.pin.reveal()
 
+    @strawberry.field(description="What was noted beside it when it was imported; null when nothing was.")
+    def note(self) -> str | None:
+        """The note's plaintext."""
+        return None if self.shown.note is None else self.shown.note.reveal()
+
     @strawberry.field(description="The same code as it shows everywhere else.")
     async def code(self, info: Info) -> Code | None:
         """The masked code."""
@@ -178,16 +200,19 @@ class Mutation:
         made = await codes.create_pool(tx, info.context.ctx, entitlement_id=entitlement_id, name=input.name)
         return CreatePoolSuccess(pool=Pool.of(made))
 
-    @mutation(refusals=[StaleVersion])
+    @mutation(refusals=[_SAFE, StaleVersion])
     async def update_pool(
         self, info: Info, tx: Tx, input: Annotated[UpdatePoolInput, strawberry.argument(description="The changes.")]
     ) -> UpdatePoolSuccess:
-        """Gives a pool another name."""
+        """Changes a pool's name, when it stops selling codes that expire soon, and when you are told about its stock."""
         pool_id = PoolId(key_of(input.id, Pool))
-        changed = await codes.rename_pool(tx, info.context.ctx, pool_id=pool_id, version=input.version, name=input.name)
+        changes = codes.PoolChanges(
+            input.name, input.stop_sale_before_expiry_days, input.low_stock_at, input.expiry_alarm_days
+        )
+        changed = await codes.change_pool(tx, info.context.ctx, pool_id=pool_id, version=input.version, changes=changes)
         return UpdatePoolSuccess(pool=Pool.of(changed))
 
-    @mutation(refusals=[StaleVersion, codes.PoolArchived, codes.PoolHasStock])
+    @mutation(refusals=[_SAFE, StaleVersion, codes.PoolArchived, codes.PoolHasStock])
     async def archive_pool(
         self, info: Info, tx: Tx, input: Annotated[ArchivePoolInput, strawberry.argument(description="Which one.")]
     ) -> ArchivePoolSuccess:
@@ -197,7 +222,7 @@ class Mutation:
         )
         return ArchivePoolSuccess(pool=Pool.of(changed))
 
-    @mutation(refusals=[_SAFE, codes.ReasonTooShort, codes.CodesInWrongState])
+    @mutation(refusals=[_SAFE, codes.ReasonTooShort, codes.ReasonTooLong, codes.CodesInWrongState])
     async def quarantine_codes(
         self, info: Info, tx: Tx, input: Annotated[QuarantineCodesInput, strawberry.argument(description="Which ones.")]
     ) -> QuarantineCodesSuccess:
@@ -205,7 +230,7 @@ class Mutation:
         rows = await codes.quarantine_codes(tx, info.context.ctx, code_ids=_code_ids(input.ids), reason=input.reason)
         return QuarantineCodesSuccess(codes=[Code.of(row) for row in rows])
 
-    @mutation(refusals=[_SAFE, codes.ReasonTooShort, codes.CodesInWrongState])
+    @mutation(refusals=[_SAFE, codes.ReasonTooShort, codes.ReasonTooLong, codes.CodesInWrongState])
     async def release_codes(
         self, info: Info, tx: Tx, input: Annotated[ReleaseCodesInput, strawberry.argument(description="Which ones.")]
     ) -> ReleaseCodesSuccess:
@@ -213,7 +238,7 @@ class Mutation:
         rows = await codes.release_quarantined(tx, info.context.ctx, code_ids=_code_ids(input.ids), reason=input.reason)
         return ReleaseCodesSuccess(codes=[Code.of(row) for row in rows])
 
-    @mutation(refusals=[_SAFE, codes.ReasonTooShort, codes.CodesInWrongState])
+    @mutation(refusals=[_SAFE, codes.ReasonTooShort, codes.ReasonTooLong, codes.CodesInWrongState])
     async def void_codes(
         self, info: Info, tx: Tx, input: Annotated[VoidCodesInput, strawberry.argument(description="Which ones.")]
     ) -> VoidCodesSuccess:
@@ -229,7 +254,7 @@ class Mutation:
         rows = await codes.find_codes(tx, info.context.ctx, text=Secret(input.text))
         return FindCodesSuccess(codes=[Code.of(row) for row in rows])
 
-    @mutation(refusals=[_SAFE, codes.ReasonTooShort], replays=False)
+    @mutation(refusals=[_SAFE, codes.ReasonTooShort, codes.ReasonTooLong], replays=False)
     async def reveal_own_code(
         self, info: Info, tx: Tx, input: Annotated[RevealOwnCodeInput, strawberry.argument(description="Which one.")]
     ) -> RevealOwnCodeSuccess:

@@ -9,6 +9,7 @@ from uuid import UUID
 import strawberry
 
 from fondaco_api.graphql.code_batches import CodeBatch
+from fondaco_api.graphql.code_mapping import ImportMappingInput
 from fondaco_api.graphql.codes import Pool
 from fondaco_api.graphql.context import Context, Info
 from fondaco_api.graphql.enums import described
@@ -60,6 +61,9 @@ class ImportCodesInput:
         "imported in the background, follow `importProgress`.",
     )
     format: ImportFormat = strawberry.field(default=ImportFormat.TXT, description="How it is written.")
+    mapping: ImportMappingInput | None = strawberry.field(
+        default=None, description="Its encoding, separator and columns; null to find out."
+    )
     origin: str = strawberry.field(default="", description="Where the codes came from: a supplier, an invoice.")
     unit_cost: MoneyInput = strawberry.field(description="What each of the codes cost.")
     expires_at: datetime | None = strawberry.field(
@@ -142,7 +146,13 @@ class Mutation:
     """Filling pools."""
 
     @mutation(
-        refusals=[tenancy.TenantNotActive, codes.TooManyLines, codes.PoolArchived, codes.UploadNotReady],
+        refusals=[
+            tenancy.TenantNotActive,
+            codes.TooManyLines,
+            codes.PoolArchived,
+            codes.UploadNotReady,
+            codes.WrongFormat,
+        ],
         opens=codes.sealing,
     )
     async def import_codes(
@@ -161,16 +171,17 @@ class Mutation:
                 path=("text",),
             )
         cost = input.unit_cost.read(path=("unit_cost",))
+        mapping = None if input.mapping is None else input.mapping.read()
         if input.upload_id is not None:
             batch = await codes.request_import(
                 tx, info.context.ctx, pool_id=pool_id, upload_id=_upload_id(input.upload_id), unit_cost=cost,
-                origin=input.origin, expires_at=input.expires_at, format=input.format,
+                origin=input.origin, expires_at=input.expires_at, format=input.format, mapping=mapping,
             )  # fmt: skip
             return ImportCodesSuccess(batch=CodeBatch.of(batch))
         text = input.text if input.text is not None else "\n".join(input.lines or [])
         batch = await codes.import_codes(
             tx, info.context.ctx, pool_id=pool_id, text=Secret(text), unit_cost=cost,
-            origin=input.origin, expires_at=input.expires_at, format=input.format,
+            origin=input.origin, expires_at=input.expires_at, format=input.format, mapping=mapping,
         )  # fmt: skip
         return ImportCodesSuccess(batch=CodeBatch.of(batch))
 

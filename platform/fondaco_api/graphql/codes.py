@@ -1,21 +1,25 @@
 """The vault in the schema: pools and codes. Masked everywhere; plaintext is only in the result of a reveal."""
 
+from dataclasses import replace
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from uuid import UUID
 
 import strawberry
 
 from fondaco_api.graphql.catalog import Entitlement
-from fondaco_api.graphql.code_batches import CodeBatch, Imports, ends, load_imports
+from fondaco_api.graphql.code_batches import CodeBatch, Imports, ends, load_batches, load_imports
 from fondaco_api.graphql.context import Context, Info
 from fondaco_api.graphql.enums import described
 from fondaco_api.graphql.node import Node, key_of
 from fondaco_api.graphql.paging import After, Before, Connection, First, Last, connect, read_page
+from fondaco_api.graphql.scalars import Money
 from fondaco_core import limits
+from fondaco_core.crypto import mask_code
+from fondaco_core.errors import Invalid
 from fondaco_core.ids import BatchId, CodeId, EntitlementId, PoolId
 from fondaco_tenants import codes
-from fondaco_tenants.codes import CodeState
+from fondaco_tenants.codes import CodeState, StockBand
 
 described(
     CodeState,
@@ -65,6 +69,38 @@ class PoolStock:
     more: bool = strawberry.field(description="Whether there are more than were counted.")
 
 
+described(
+    StockBand,
+    "How much of a pool there is to sell.",
+    ENOUGH="More than its alarm for low stock.",
+    LOW="So little that its merchant wants to know.",
+    OUT="Nothing.",
+)
+
+
+class Within(NamedTuple):
+    """A pool and a number of days."""
+
+    pool_id: PoolId
+    days: int
+
+
+async def load_expiring(context: Context, asked: list[Within]) -> list[int]:
+    """How many units of each pool expire within so many days, counted up to a bound."""
+    async with context.reading() as tx:
+        found = await codes.expiring_units(
+            tx, context.ctx, asked=[(each.pool_id, each.days) for each in asked], up_to=limits.STOCK_COUNTED_MAX + 1
+        )
+    return [found.get((each.pool_id, each.days), 0) for each in asked]
+
+
+def checked_days(days: int, most: int, field: str) -> int:
+    """A number of days that makes sense; Invalid otherwise."""
+    if not 0 < days <= most:
+        raise Invalid(f"This is a number of days from 1 to {most}.", zh=f"天数须为 1 至 {most}。", path=(field,))
+    return days
+
+
 @strawberry.type(description="A merchant's stock of codes for one entitlement.")
 class Pool(Node):
     """A pool; for the merchant only."""
@@ -96,6 +132,44 @@ class Pool(Node):
     async def stock(self, info: Info) -> PoolStock:
         """The stock."""
         counted = await info.context.loaders.load(load_stock, self.row.id)
+        return PoolStock(available=min(counted, limits.STOCK_COUNTED_MAX), more=counted > limits.STOCK_COUNTED_MAX)
+
+    @strawberry.field(
+        description="Codes that expire within so many days are not sold, nor counted as stock; 0 sells until the last moment."
+    )
+    def stop_sale_before_expiry_days(self) -> int:
+        """When selling stops."""
+        return self.row.stop_sale_days
+
+    @strawberry.field(
+        description="So many units or fewer are low stock; null when you are told only when there are none."
+    )
+    def low_stock_at(self) -> int | None:
+        """The alarm."""
+        return self.row.low_stock_at
+
+    @strawberry.field(description="How many days before their expiry you are told of codes, once for each import.")
+    def expiry_alarm_days(self) -> list[int]:
+        """The alarms."""
+        return list(self.row.expiry_alarm_days)
+
+    @strawberry.field(description="Whether there is enough, little or nothing of it now.")
+    async def low_stock_band(self, info: Info) -> StockBand:
+        """The band."""
+        counted = await info.context.loaders.load(load_stock, self.row.id)
+        return codes.band_after(None, counted, self.row.low_stock_at)
+
+    @strawberry.field(description="How many of its codes in stock expire within so many days from now.")
+    async def expiring_units(
+        self,
+        info: Info,
+        within_days: Annotated[
+            int, strawberry.argument(description=f"How many days, 1 to {limits.EXPIRY_DAYS_MAX}.")
+        ] = 30,
+    ) -> PoolStock:
+        """What is near its expiry."""
+        days = checked_days(within_days, limits.EXPIRY_DAYS_MAX, "within_days")
+        counted = await info.context.loaders.load(load_expiring, Within(self.row.id, days))
         return PoolStock(available=min(counted, limits.STOCK_COUNTED_MAX), more=counted > limits.STOCK_COUNTED_MAX)
 
     @strawberry.field(description="Its imports, newest first.")
@@ -196,6 +270,24 @@ class Code(Node):
     def expires_at(self) -> datetime | None:
         """The expiry."""
         return ends(self.row.expires_at)
+
+    @strawberry.field(
+        description="The number that is printed on it or that its supplier knows it by, with most of it hidden for who may not "
+        "change codes; null when it has none."
+    )
+    def serial(self, info: Info) -> str | None:
+        """The serial."""
+        serial = self.row.serial
+        return serial if serial is None or info.context.ctx.has("codes.edit") else mask_code(serial)
+
+    @strawberry.field(description="What it cost; null for who may not see what imports cost.")
+    async def cost(self, info: Info) -> Money | None:
+        """The cost: its own, or that of its import."""
+        batch = await info.context.loaders.load(load_batches, self.row.batch_id)
+        if batch is None:
+            return None
+        own = self.row.unit_cost_minor
+        return Money.of(batch.unit_cost if own is None else replace(batch.unit_cost, amount_minor=own))
 
     @strawberry.field(description="Why it was quarantined, released or voided; null for other codes.")
     def reason(self) -> str | None:
