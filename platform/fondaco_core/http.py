@@ -202,14 +202,54 @@ class _Checked(httpcore2.AsyncNetworkBackend):
         failure: Exception = httpcore2.ConnectError()
         for address in await self._client._reachable(host, self._reach, plain=self._plain):  # noqa: SLF001
             try:
-                return await self._network.connect_tcp(str(address), port, limits.HTTP_CONNECT_S, None, socket_options)
+                stream = await self._network.connect_tcp(
+                    str(address), port, limits.HTTP_CONNECT_S, None, socket_options
+                )
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
+            else:
+                return _Stream(stream)
         raise failure
 
     async def sleep(self, seconds: float) -> None:
         """Waits."""
         await asyncio.sleep(seconds)
+
+
+class _Stream(httpcore2.AsyncNetworkStream):
+    """A connection that is closed when TLS does not come about, also because time is over."""
+
+    def __init__(self, inner: httpcore2.AsyncNetworkStream) -> None:
+        self._inner = inner
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore2's interface
+        """What has arrived."""
+        return await self._inner.read(max_bytes, timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as above
+        """Sends."""
+        await self._inner.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        """Closes."""
+        await self._inner.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - as above
+    ) -> httpcore2.AsyncNetworkStream:
+        """Goes on under TLS."""
+        try:
+            return await self._inner.start_tls(ssl_context, server_hostname, timeout)
+        except BaseException:
+            await self._inner.aclose()
+            raise
+
+    def get_extra_info(self, info: str) -> Any:
+        """What is known of the connection."""
+        return self._inner.get_extra_info(info)
 
 
 class _Progress:
@@ -229,7 +269,14 @@ def parse_url(url: str) -> httpx2.URL:
         parsed = httpx2.URL(url) if len(url) <= limits.URL_CHARS_MAX else None
     except (httpx2.InvalidURL, UnicodeError, ValueError):
         parsed = None
-    if parsed is None or parsed.scheme not in {"http", "https"} or not parsed.raw_host or parsed.userinfo:
+    ports = range(1, 65_536)
+    if (
+        parsed is None
+        or parsed.scheme not in {"http", "https"}
+        or not parsed.raw_host
+        or parsed.userinfo
+        or (parsed.port is not None and parsed.port not in ports)
+    ):
         raise ForbiddenAddress(
             "This is no URL that requests are sent to: https://, a host, no user or password in it.",
             zh="该网址不可用：须以 https:// 开头，包含主机名，且不得包含用户名或密码。",
