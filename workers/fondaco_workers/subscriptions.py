@@ -15,7 +15,7 @@ from fondaco_core.tenancy import TenantResumed
 from fondaco_tenants.codes import CodesCollided, CodesRevealed, CodesWithdrawn, ImportRequested
 from fondaco_tenants.customers import CustomerProofMade
 from fondaco_tenants.delivery import DeliveryDue
-from fondaco_tenants.orders import OrderFulfilled
+from fondaco_tenants.orders import LookUpAsked, OrderFulfilled
 from fondaco_tenants.payments import (
     PaymentCaptured,
     PaymentNotified,
@@ -39,6 +39,7 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Actor[...], ...]] = {
     DeliveryDue: (delivery.send,),
     ImportRequested: (codes.import_batch,),
     KeyChangeBegun: (keys.carry_on,),
+    LookUpAsked: (orders.send_look_up,),
     OrderFulfilled: (delivery.plan,),
     PaymentCaptured: (payments.settle,),
     PaymentNotified: (payments.look,),

@@ -7,7 +7,7 @@ Stands on routing, codes, catalog, customers, ledger.
 """
 
 from fondaco_core.ledger import InsufficientFunds
-from fondaco_tenants.orders.errands import mend_waiting
+from fondaco_tenants.orders.errands import look_up_order, mend_waiting, send_look_up
 from fondaco_tenants.orders.errors import (
     CodeAlreadyRevealed,
     GiftOpened,
@@ -18,6 +18,7 @@ from fondaco_tenants.orders.errors import (
     HoldExpired,
     InvalidOrder,
     LimitExceeded,
+    NoLetters,
     OrderNotOpen,
     OutOfStock,
     PriceChanged,
@@ -47,6 +48,7 @@ from fondaco_tenants.orders.service.change import (
     refund_order,
 )
 from fondaco_tenants.orders.service.gifts import Gift, find_gifts, recipient_of, require_opener, take_back_gift
+from fondaco_tenants.orders.service.look_up import OrderSearch, search_orders
 from fondaco_tenants.orders.service.place import Placed, place_order, place_orders
 from fondaco_tenants.orders.service.quote import NewGift, OrderRequest, PayBy
 from fondaco_tenants.orders.service.read import (
@@ -87,13 +89,16 @@ __all__ = [
     "InvalidOrder",
     "LimitExceeded",
     "LineView",
+    "LookUpAsked",
     "NewGift",
+    "NoLetters",
     "OrderClosed",
     "OrderFulfilled",
     "OrderNotOpen",
     "OrderPlaced",
     "OrderRefunded",
     "OrderRequest",
+    "OrderSearch",
     "OrderState",
     "OrderView",
     "OutOfStock",
@@ -108,9 +113,9 @@ __all__ = [
     "TimelineEntry",
     "UnitFailed",
     "UnitReplaced",
+    "allocations_of_code",
     "cancel_order",
     "expire_overdue",
-    "allocations_of_code",
     "find_allocations",
     "find_gifts",
     "find_orders",
@@ -122,6 +127,7 @@ __all__ = [
     "lines_of",
     "list_allocations",
     "list_orders",
+    "look_up_order",
     "mark_revealed",
     "mend_waiting",
     "pay_order",
@@ -131,6 +137,8 @@ __all__ = [
     "refund_order",
     "replace_unit",
     "require_opener",
+    "search_orders",
+    "send_look_up",
     "set_hold_budgets",
     "settle_payment",
     "simulate_order",

@@ -1,9 +1,14 @@
-"""What takes more than one transaction: mending units that wait for a code, each in a transaction of its own."""
+"""What takes more than one transaction: mending units that wait for a code, and writing to guests who look for an order."""
 
-from fondaco_core import clock, limits
+from fondaco_core import clock, identity, limits, mail, tenancy
 from fondaco_core.context import Ctx
-from fondaco_core.db import governing, trading
-from fondaco_tenants.orders.service import change, swap
+from fondaco_core.db import governing, reading, trading, transaction
+from fondaco_core.errors import NotFound
+from fondaco_core.ids import OrderId
+from fondaco_core.mail import Mail
+from fondaco_tenants import customers
+from fondaco_tenants.orders.errors import NoLetters
+from fondaco_tenants.orders.service import change, look_up, swap
 
 # What the buyer reads of a unit whose code failed while nobody had another.
 _NO_STOCK = "The code failed, and no other came in time. 卡密失效，且未能及时补货。"
@@ -34,3 +39,61 @@ async def mend_waiting(ctx: Ctx) -> tuple[int, int]:
             break
         after = (found[-1].wait_until, found[-1].allocation_id)
     return served, refunded
+
+
+_SUBJECT = "Your order {code} at {store}"
+_TEXT = """Somebody asked for your order {code} at {store}.
+
+This link opens it, and whoever has the link has its codes:
+{url}
+
+If it was not you, do nothing: nobody but you was told anything.
+"""
+_SUBJECT_ZH = "您在 {store} 的订单 {code}"
+_TEXT_ZH = """有人查询您在 {store} 的订单 {code}。
+
+点击以下链接打开订单，持有此链接者即可查看卡密：
+{url}
+
+若非您本人操作，请忽略本邮件；除您以外无人获知任何信息。
+"""
+
+
+async def look_up_order(stranger: Ctx, *, store_slug: str, order_code: str, contact: str) -> None:
+    """Has a link to a guest's order sent to the contact that it was placed with; whether there is one shows in nothing.
+
+    Raises NotFound for the store, BadContact, NoLetters where nothing is sent to such a contact, TooManyAttempts.
+    """
+    async with reading(Ctx()) as tx:
+        tenant_id = await tenancy.find_door(tx, tenancy.DoorKind.STORE, store_slug)
+    if tenant_id is None:
+        raise NotFound("store", path=("store",))
+    address = customers.normalised_contact(contact)
+    if "@" not in address or not mail.configured():
+        raise NoLetters
+    ctx = stranger.visiting(tenant_id)
+    await identity.count_attempt(ctx, account=f"order of {tenant_id} {address}")
+    async with transaction(ctx) as tx:
+        await look_up.ask_look_up(tx, ctx, order_code=order_code, contact=address)
+
+
+async def send_look_up(ctx: Ctx, *, order_id: OrderId, locale: str) -> None:
+    """Writes to a guest where their order is. Raises Undelivered; an address that takes no mail is left alone."""
+    ctx.require("system.run")
+    if not mail.configured():
+        return
+    async with reading(ctx) as tx:
+        found = await look_up.read_look_up(tx, ctx, order_id=order_id)
+    token = identity.new_order_token(tenant_id=ctx.tenant, order_id=order_id, version=found.token_version)
+    url = f"{identity.ways().public_url}/s/{found.store_slug}/o/{found.code}#{token.reveal()}"
+    subject, text = (_SUBJECT_ZH, _TEXT_ZH) if locale == "zh-CN" else (_SUBJECT, _TEXT)
+    words = {"code": found.code, "store": found.store_name}
+    minute = int(clock.now().timestamp()) // 60
+    letter = Mail(
+        to=found.contact, subject=subject.format(**words), text=text.format(**words, url=url),
+        message_id=mail.message_id_of("order", f"{order_id}.{minute}"), sender_name=found.store_name,
+    )  # fmt: skip
+    try:
+        await mail.send_mail(letter)
+    except mail.Refused:
+        return

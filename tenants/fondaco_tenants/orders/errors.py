@@ -12,6 +12,7 @@ Refusal
     ├── GuestsNotServed      the store sells to registered buyers only
     ├── OrderNotOpen         the order is in a state that does not allow this
     ├── HoldExpired          the order was not paid in time; its stock is free again
+    ├── NoLetters            nothing can be sent to this contact from here
     ├── GiftSealed           the codes of a gift are its recipient's to see
     ├── GiftOpened           the recipient has seen the codes: it cannot be taken back
     ├── GiftTakenBack        the buyer took the gift back
@@ -165,6 +166,19 @@ class HoldExpired(Conflict):
         )
         self.order_id = order_id
         self.expired_at = expired_at
+
+
+class NoLetters(Conflict):
+    """Nothing can be sent to this contact from here; whether there is such an order is another matter."""
+
+    code = "NO_LETTERS"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Orders are found again by e-mail, and from here none is sent to this contact; ask the merchant.",
+            zh="订单查询结果通过电子邮件发送，目前无法向该联系方式发送；请联系商户。",
+            path=("contact",),
+        )
 
 
 class GiftSealed(Conflict):

@@ -33,6 +33,15 @@ class OrderClosed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class LookUpAsked(Event):
+    """A guest asked to be written of an order; `order_id` is None when there is none that fits, and nobody is written to."""
+
+    name: ClassVar[str] = "order.look_up_asked"
+    order_id: str | None
+    locale: str
+
+
+@dataclass(frozen=True, slots=True)
 class GiftReturned(Event):
     """A buyer took a gift back that nobody had opened; what was sent to its recipient opens no more."""
 

@@ -1,5 +1,7 @@
 """Every SQL statement of orders. The statements of placing are set-based: one of each, however many orders there are."""
 
+from functools import lru_cache
+
 from fondaco_core.db import Write
 
 # One round trip over what catalogue, storefront, tenancy, routing and customers say of the listings and the buyer: the hot
@@ -308,3 +310,35 @@ SELECT order_id, contact_masked, name, message, locale, opened_at, taken_back_at
 LOCK_GIFT = "SELECT opened_at, taken_back_at FROM gift WHERE order_id = $1 FOR NO KEY UPDATE"
 TAKE_BACK_GIFT = "UPDATE gift SET taken_back_at = $2 WHERE order_id = $1"
 OPEN_GIFT = "UPDATE gift SET opened_at = $2 WHERE order_id = $1"
+
+FIND_FOR_GUEST = """
+SELECT o.id FROM "order" o JOIN customer c ON c.id = o.customer_id AND c.kind = 'GUEST' AND c.contact_lookup = $2 WHERE o.code = $1
+"""
+LOOK_UP = """
+SELECT o.code, o.customer_id, o.token_version, s.slug, s.name FROM "order" o JOIN store s ON s.id = o.store_id WHERE o.id = $1
+"""
+
+# What orders are looked for by, each with the index that serves it: one statement for each combination, since a condition
+# that may be absent is one that no index serves.
+_SOUGHT = {
+    "code": "o.code = {}",
+    "contact": "o.customer_id IN (SELECT c.id FROM customer c WHERE c.tenant_id = $1 AND c.contact_lookup = {})",
+    "listing": "EXISTS (SELECT 1 FROM order_line l WHERE l.order_id = o.id AND l.listing_id = {})",
+    "reference": "o.reference = {}",
+    "settled": "o.state = ANY({}::text[])",
+    "unfinished": "o.state <> 'FULFILLED' AND o.state = ANY({}::text[])",
+    "since": "o.id >= {}",
+    "until": "o.id < {}",
+    "before": "o.id < {}",
+    "after": "o.id > {}",
+}
+
+
+@lru_cache(maxsize=256)
+def search(given: frozenset[str], *, backwards: bool) -> tuple[str, tuple[str, ...]]:
+    """The statement for what is given, and the names of its parameters from `$3` on; `$1` is the tenant, `$2` how many."""
+    names = tuple(name for name in _SOUGHT if name in given)
+    conditions = [_SOUGHT[name].format(f"${place}") for place, name in enumerate(names, start=3)]
+    where = " AND ".join(["o.tenant_id = $1", *conditions])
+    order = "ASC" if backwards else "DESC"
+    return f'SELECT {ORDER_COLUMNS} FROM "order" o WHERE {where} ORDER BY o.id {order} LIMIT $2', names

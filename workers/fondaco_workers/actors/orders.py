@@ -5,7 +5,7 @@ from uuid import UUID
 from fondaco_core import limits
 from fondaco_core.context import Ctx
 from fondaco_core.db import trading
-from fondaco_core.ids import CodeId
+from fondaco_core.ids import CodeId, OrderId
 from fondaco_core.logs import get_logger
 from fondaco_tenants import orders
 from fondaco_workers.actor import actor
@@ -43,3 +43,10 @@ async def mend_waiting(ctx: Ctx) -> None:
     served, refunded = await orders.mend_waiting(ctx)
     if served or refunded:
         log.info("orders.mended", served=served, refunded=refunded)
+
+
+@actor(name="orders.send_look_up", permissions={"system.run"})
+async def send_look_up(ctx: Ctx, *, order_id: UUID | None, locale: str) -> None:
+    """Writes to a guest where the order is that was looked for, if there is one."""
+    if order_id is not None:
+        await orders.send_look_up(ctx, order_id=OrderId(order_id), locale=locale)
