@@ -34,9 +34,9 @@ async def register(settings: Settings) -> None:
         if known is None:
             await payments.add_gateway(tx, ctx, key=GATEWAY_KEY, kind="SANDBOX", details=details, secret=secret)
         else:
-            await payments.set_gateway_secret(tx, ctx, gateway_id=known.shown.id, secret=secret)
+            await payments.set_gateway_secret(tx, ctx, key=GATEWAY_KEY, secret=secret)
             await payments.update_gateway(
-                tx, ctx, gateway_id=known.shown.id, version=known.shown.version + 1, details=details,
+                tx, ctx, key=GATEWAY_KEY, version=known.shown.version + 1, details=details,
                 enabled=known.shown.enabled,
             )  # fmt: skip
     note_registered(settings)
