@@ -18,6 +18,8 @@ COMMANDS = (
     ("admin", "fondaco_ops.admin", "let one of the platform's own people in"),
     ("rotate-keys", "fondaco_ops.rotate", "new master or merchants' keys, while the system runs"),
     ("doctor", "fondaco_ops.doctor", "check every promise about the data"),
+    ("backup", "fondaco_ops.backup", "write all data of a running `up` into one file"),
+    ("restore", "fondaco_ops.restore", "bring a backup back into an empty folder"),
     ("audit", "fondaco_ops.audit", "verify the audit log, or check an evidence file offline"),
     ("schema", "fondaco_ops.schema", "print the GraphQL schema, or compare schema.graphql with the code"),
     ("bench", "fondaco_ops.bench", "measure this machine: orders a second and the rest"),
