@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from fondaco_api.graphql.budget import Budgets
+from fondaco_api.graphql.code_batches import batch_key
 from fondaco_api.graphql.code_imports import Upload
 from fondaco_api.graphql.context import Context
 from fondaco_api.graphql.documents import Documents, Persisted
@@ -19,7 +20,7 @@ from fondaco_api.graphql.node import global_id
 from fondaco_api.graphql.schema import schema
 from fondaco_api.graphql.socket import SocketEndpoint
 from fondaco_api.graphql.view import GraphQLEndpoint
-from fondaco_api.http import graphiql, links, metrics, oauth, uploads
+from fondaco_api.http import graphiql, import_lines, inbound, links, metrics, oauth, uploads
 from fondaco_api.http.health import Check, Readiness, check_database, check_keys, healthz
 from fondaco_api.http.middleware import Authenticator, Edge
 from fondaco_core import identity, logs, mail, traces
@@ -37,9 +38,11 @@ if TYPE_CHECKING:
 # Routes of the other files of http/ (links, oauth, sessions, uploads, inbound), each a list named `routes`.
 ROUTES: list[BaseRoute] = [
     *graphiql.routes,
+    *inbound.routes,
     *links.routes,
     *oauth.routes,
     *uploads.routes(lambda key: global_id(Upload, key)),
+    *import_lines.routes(batch_key),
 ]
 
 

@@ -12,6 +12,7 @@ from fondaco_api.graphql.node import Node, key_of, load_named
 from fondaco_api.graphql.paging import After, Before, Connection, First, Last, connect, read_page
 from fondaco_api.graphql.scalars import BigInt, Money
 from fondaco_core import limits
+from fondaco_core.errors import Invalid, NotFound
 from fondaco_core.ids import BatchId, PoolId
 from fondaco_tenants import codes
 from fondaco_tenants.codes import BatchState, ImportFormat, ImportOutcome, LineReason
@@ -262,6 +263,14 @@ class CodeBatch(Node):
     def viewer_can_undo(self, info: Info) -> bool:
         """Whether one may undo."""
         return self.row.state is BatchState.READY and info.context.ctx.has("codes.import")
+
+
+def batch_key(text: str) -> UUID | None:
+    """The key of the import that an opaque id names, or None when it names none."""
+    try:
+        return key_of(text, CodeBatch)
+    except (Invalid, NotFound):
+        return None
 
 
 def _line(row: codes.ReportLine) -> ImportLine:

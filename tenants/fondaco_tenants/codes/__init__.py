@@ -61,6 +61,7 @@ from fondaco_tenants.codes.rules import (
     StockBand,
     UploadState,
     band_after,
+    csv_line,
 )
 from fondaco_tenants.codes.service.batches import (
     Batch,
@@ -177,6 +178,7 @@ __all__ = [
     "codes_by_ids",
     "condemn_codes",
     "create_pool",
+    "csv_line",
     "deliver_codes",
     "expire_codes",
     "expiring_units",
