@@ -43,6 +43,12 @@ from fondaco_core.identity.errands.passkeys import (
     sign_in_with_passkey,
     verify_with_passkey,
 )
+from fondaco_core.identity.errands.providers import (
+    CALLBACK,
+    begin_with_provider,
+    offered_providers,
+    sign_in_with_provider,
+)
 from fondaco_core.identity.errands.sign_in import (
     accept_invitation,
     change_password,
@@ -148,6 +154,7 @@ from fondaco_core.identity.service.people import (
     members_by_ids,
     remove_member,
 )
+from fondaco_core.identity.service.providers import Provider, add_provider, list_providers, remove_provider
 from fondaco_core.identity.service.sessions import (
     Session,
     Started,
@@ -164,6 +171,7 @@ from fondaco_core.identity.ways import open_identity, ways
 __all__ = [
     "BUYER_PERMISSIONS",
     "BUYER_SCOPES",
+    "CALLBACK",
     "GUEST_PERMISSIONS",
     "MERCHANT_PERMISSIONS",
     "PERMISSIONS",
@@ -205,6 +213,7 @@ __all__ = [
     "PasswordResetMade",
     "PendingFactor",
     "PlatformRole",
+    "Provider",
     "ProviderRefused",
     "ResetInvalid",
     "RoleTooHigh",
@@ -224,6 +233,7 @@ __all__ = [
     "accept_invitation",
     "actor_names",
     "add_passkey",
+    "add_provider",
     "address_of",
     "announce_endings",
     "approve_client",
@@ -233,6 +243,7 @@ __all__ = [
     "begin_passkey",
     "begin_passkey_sign_in",
     "begin_second_factor",
+    "begin_with_provider",
     "break_glass",
     "change_member_role",
     "change_password",
@@ -266,6 +277,7 @@ __all__ = [
     "list_members",
     "list_own_clients",
     "list_passkeys",
+    "list_providers",
     "list_sessions",
     "mail_elsewhere",
     "mail_factor_changed",
@@ -274,12 +286,14 @@ __all__ = [
     "members_by_ids",
     "new_order_token",
     "normalised_email",
+    "offered_providers",
     "open_identity",
     "own_factors",
     "permissions_in_state",
     "read_derived",
     "remove_member",
     "remove_passkey",
+    "remove_provider",
     "remove_second_factor",
     "rename_passkey",
     "renew_recovery_codes",
@@ -292,6 +306,7 @@ __all__ = [
     "rotate_secret",
     "sign_in",
     "sign_in_with_passkey",
+    "sign_in_with_provider",
     "sign_out",
     "start_access",
     "start_session",

@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 from fondaco_core import limits
-from fondaco_core.identity.errors import BadEmail, BadNetwork, UnknownScope, WeakPassword
+from fondaco_core.identity.errors import BadEmail, BadNetwork, BadProvider, UnknownScope, WeakPassword
 
 # name → what it lets one do, in words that a merchant who hands out a role understands
 PERMISSIONS = {
@@ -33,8 +34,10 @@ PERMISSIONS = {
     "orders.read": "See the orders of the merchant's stores.",
     "orders.refund": "Refund orders.",
     "orders.cancel": "Cancel unpaid orders of buyers.",
+    "orders.export": "Have files of orders written, contacts masked.",
     "orders.replace": "Give units of orders another code when theirs is bad.",
     "customers.read": "See buyers, contacts masked.",
+    "customers.contacts": "See buyers' contacts in clear, in files of orders.",
     "customers.edit": "Make, block and unblock buyers.",
     "wallets.read": "See wallets and statements.",
     "wallets.top_up": "Pay money into the merchant's own wallet.",
@@ -96,7 +99,7 @@ ROLE_PERMISSIONS: dict[MemberRole, frozenset[str]] = {
     MemberRole.OPERATOR: frozenset(
         {"merchant.read", "catalog.read", "catalog.edit", "codes.read", "codes.import", "codes.edit", "orders.read"}
     ),
-    MemberRole.FINANCE: frozenset({"merchant.read", "orders.read", "customers.read", "wallets.read", "wallets.top_up", "wallets.credit"}),
+    MemberRole.FINANCE: frozenset({"merchant.read", "orders.read", "orders.export", "customers.read", "wallets.read", "wallets.top_up", "wallets.credit"}),
     MemberRole.SUPPORT: frozenset(
         {
             "merchant.read", "catalog.read", "codes.read", "orders.read", "orders.refund", "orders.cancel", "orders.replace",
@@ -194,6 +197,28 @@ def check_password(text: str) -> None:
     """Refuses with WeakPassword what is too short to keep anybody out."""
     if len(text) < limits.PASSWORD_CHARS_MIN or not text.strip():
         raise WeakPassword
+
+
+def checked_issuer(text: str, *, strict: bool) -> str:
+    """An issuer's address without a slash at its end; BadProvider when it is none, or not over TLS where it must be."""
+    issuer = text.strip().rstrip("/")
+    parts = urlsplit(issuer)
+    plain = parts.scheme == "http" and not strict
+    if not (parts.scheme == "https" or plain) or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise BadProvider("issuer", "An issuer is an https address.", "签发者须为 https 地址。")
+    return issuer
+
+
+def checked_domains(texts: Iterable[str]) -> tuple[str, ...]:
+    """Domains of e-mail addresses as they are compared, once each; BadProvider when there is none or one is none."""
+    found = {text.strip().lower().lstrip("@"): None for text in texts}
+    fine = all(_EMAIL.fullmatch(f"x@{domain}") is not None for domain in found)
+    if not fine or not 0 < len(found) <= limits.PROVIDER_DOMAINS_MAX:
+        most = limits.PROVIDER_DOMAINS_MAX
+        raise BadProvider(
+            "domains", f"Name 1 to {most} domains, as example.com.", f"请填写 1 至 {most} 个域名，例如 example.com。"
+        )
+    return tuple(found)
 
 
 def checked_networks(texts: Iterable[str]) -> tuple[str, ...]:

@@ -105,6 +105,7 @@ ADD_RECOVERY = (
 )
 REMOVE_RECOVERY = "DELETE FROM recovery_code WHERE user_id = $1"
 USE_RECOVERY = "UPDATE recovery_code SET used_at = $3 WHERE code_hash = $1 AND user_id = $2 AND used_at IS NULL"
+VERIFIED_AT = "SELECT verified_at FROM session WHERE id = $1"
 VERIFY_SESSION = "UPDATE session SET verified_at = $2 WHERE id = $1 AND revoked_at IS NULL"
 
 ADD_CHALLENGE = """
@@ -159,6 +160,31 @@ SELECT u.email, u.locale, s.created_at, s.ip, s.user_agent FROM session s JOIN u
 WHERE s.id = $1 AND s.expires_at > $2 AND u.disabled_at IS NULL
 """
 PERSON_TO_MAIL = "SELECT email, locale FROM user_account WHERE id = $1 AND disabled_at IS NULL AND created_at < $2"
+
+# Providers; a tenant sees its own, the platform's people the platform's, and who signs in is read as the platform.
+
+_PROVIDER = "id, tenant_id, title, issuer, client_id, domains, join_role, enabled, created_at"
+PROVIDER = f"SELECT {_PROVIDER} FROM identity_provider WHERE id = $1"
+PROVIDERS = f"SELECT {_PROVIDER} FROM identity_provider WHERE tenant_id IS NOT DISTINCT FROM $1 ORDER BY id"
+PROVIDERS_OFFERED = f"""
+SELECT {_PROVIDER} FROM identity_provider WHERE enabled AND (tenant_id IS NULL OR tenant_id = $1) ORDER BY id
+"""
+PROVIDER_TO_USE = f"SELECT {_PROVIDER}, client_secret_sealed FROM identity_provider WHERE id = $1 AND enabled"
+ADD_PROVIDER = """
+INSERT INTO identity_provider (id, tenant_id, title, issuer, client_id, client_secret_sealed, domains, join_role, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING
+"""
+REMOVE_PROVIDER = "DELETE FROM identity_provider WHERE id = $1 AND tenant_id IS NOT DISTINCT FROM $2"
+USER_BY_SUBJECT = """
+SELECT u.id, u.platform_role, u.disabled_at FROM external_identity e JOIN user_account u ON u.id = e.user_id
+WHERE e.provider_id = $1 AND e.subject = $2
+"""
+ADD_SUBJECT = """
+INSERT INTO external_identity (provider_id, subject, user_id, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
+"""
+SEAT_OF = """
+SELECT id FROM member WHERE tenant_id = $1 AND user_id = $2 AND accepted_at IS NOT NULL AND disabled_at IS NULL
+"""
 
 # Break glass
 

@@ -14,7 +14,7 @@ from fondaco_core import audit, clock, limits, outbox
 from fondaco_core.context import ActorKind, Ctx
 from fondaco_core.crypto import bound_to, keyed_hash, verify_password
 from fondaco_core.db import Tx, governing
-from fondaco_core.errors import Unauthenticated
+from fondaco_core.errors import SecondFactorNeeded, Unauthenticated
 from fondaco_core.identity import store
 from fondaco_core.identity.derived import read_derived
 from fondaco_core.identity.errands.attempts import count_attempt
@@ -22,7 +22,7 @@ from fondaco_core.identity.errands.authenticate import forget_session
 from fondaco_core.identity.errands.begin import SignedIn, begin_for_member, begin_for_platform, factors_of, seat_at
 from fondaco_core.identity.errors import ChallengeInvalid, SecondFactorExists, WrongCode, WrongCredentials
 from fondaco_core.identity.events import FactorChanged
-from fondaco_core.identity.rules import PlatformRole
+from fondaco_core.identity.rules import STEP_UP, PlatformRole, guarded_permissions
 from fondaco_core.ids import TenantId, UserId
 from fondaco_core.keyring import keyring
 from fondaco_core.secret import Secret
@@ -173,19 +173,28 @@ async def complete_sign_in(stranger: Ctx, *, challenge: Secret[str], code: str) 
 
 async def prove_again(ctx: Ctx, user_id: UserId, password: Secret[str] | None) -> Any:
     """The account's row, for who gave its password and holds no factor that was not shown lately."""
-    if ctx.guarded and not ctx.enrol:
-        # The same refusal as everywhere, by the one place that asks.
-        ctx.require(min(ctx.guarded))
+    await require_fresh(ctx, user_id)
     attempt = await count_attempt(ctx, account=f"user {user_id}")
     async with governing(ctx) as tx:
         user = await tx.fetchrow(store.USER_BY_ID, user_id)
     assert user is not None
-    if user["password_hash"] is not None and not await verify_password(
-        user["password_hash"], password if password is not None else Secret("")
-    ):
+    # Whom only a provider vouches for has none yet, and chooses one by mail first: what the account is bound to opens it
+    # everywhere, and a provider is one tenant's.
+    if not await verify_password(user["password_hash"], password if password is not None else Secret("")):
         raise WrongCredentials
     await attempt.forgive()
     return user
+
+
+async def require_fresh(ctx: Ctx, user_id: UserId) -> None:
+    """Refuses with SecondFactorNeeded who has a second factor and did not show it in this session lately."""
+    async with governing(ctx) as tx:
+        has_factor = bool(await factors_of(tx, user_id))
+        verified_at = await tx.fetchval(store.VERIFIED_AT, ctx.session_id)
+    if has_factor and guarded_permissions(
+        STEP_UP, has_factor=True, required=False, verified_at=verified_at, now=clock.now()
+    ):
+        raise SecondFactorNeeded("account", enrol=False)
 
 
 async def take_code(ctx: Ctx, user_id: UserId, code: str) -> None:

@@ -31,7 +31,7 @@ from fondaco_core.identity.derived import derived_bytes, derived_token, read_der
 from fondaco_core.identity.errands.attempts import count_attempt
 from fondaco_core.identity.errands.authenticate import forget_session
 from fondaco_core.identity.errands.begin import SignedIn, begin
-from fondaco_core.identity.errands.factors import ISSUER, mark_verified, person, prove_again
+from fondaco_core.identity.errands.factors import ISSUER, mark_verified, person, prove_again, require_fresh
 from fondaco_core.identity.errors import ChallengeInvalid, LimitReached, PasskeyInvalid
 from fondaco_core.identity.events import FactorChanged
 from fondaco_core.identity.ways import ways
@@ -135,8 +135,7 @@ async def rename_passkey(ctx: Ctx, *, passkey_id: UUID, name: str) -> Passkey:
 async def remove_passkey(ctx: Ctx, *, passkey_id: UUID) -> None:
     """Takes one of one's own passkeys away; who has a second factor has shown it lately. Raises NotFound, SecondFactorNeeded."""
     user_id = person(ctx)
-    if ctx.guarded and not ctx.enrol:
-        ctx.require(min(ctx.guarded))
+    await require_fresh(ctx, user_id)
     async with governing(ctx) as tx:
         if await tx.execute(store.REMOVE_PASSKEY, passkey_id, user_id) == 0:
             raise NotFound("passkey")

@@ -110,7 +110,7 @@ async def rotate_secret(
     tx: Tx, ctx: Ctx, *, api_client_id: ApiClientId, overlap_hours: int
 ) -> tuple[ApiClient, Secret[str]]:
     """Gives a machine another secret, shown once; the one before still counts for so many hours. Raises NotFound, BadMoment."""
-    client = await _for_change(tx, ctx, api_client_id)
+    client = await _require_keeper(tx, ctx, api_client_id)
     if not 0 <= overlap_hours <= limits.SECRET_OVERLAP_MAX_HOURS:
         most = limits.SECRET_OVERLAP_MAX_HOURS
         raise BadMoment(
@@ -132,7 +132,7 @@ async def restrict_client(
     tx: Tx, ctx: Ctx, *, api_client_id: ApiClientId, networks: Sequence[str], expires_at: datetime | None
 ) -> ApiClient:
     """Says anew where a machine may ask from and until when. Raises NotFound, BadNetwork, BadMoment."""
-    client = await _for_change(tx, ctx, api_client_id)
+    client = await _require_keeper(tx, ctx, api_client_id)
     if client.revoked_at is not None:
         raise NotFound("client")
     found = checked_networks(networks)
@@ -148,7 +148,7 @@ async def restrict_client(
 
 async def revoke_api_client(tx: Tx, ctx: Ctx, *, api_client_id: ApiClientId) -> ApiClient:
     """Ends a machine's credentials and every access token that came of them; doing it twice changes nothing."""
-    client = await _for_change(tx, ctx, api_client_id)
+    client = await _require_keeper(tx, ctx, api_client_id)
     if await tx.execute(store.REVOKE_CLIENT, api_client_id, clock.now()) == 0:
         return client
     await tenancy.remove_door(tx, tenancy.DoorKind.API_CLIENT, client.client_id, ctx.tenant)
@@ -245,7 +245,7 @@ def _check_end(expires_at: datetime | None) -> None:
         raise BadMoment("expires_at", "An end lies in the future.", "到期时间须晚于当前时间。")
 
 
-async def _for_change(tx: Tx, ctx: Ctx, api_client_id: ApiClientId) -> ApiClient:
+async def _require_keeper(tx: Tx, ctx: Ctx, api_client_id: ApiClientId) -> ApiClient:
     """The client, for its merchant's people and for the buyer whom it acts for."""
     if ctx.is_customer:
         return await get_own_client(tx, ctx, api_client_id)
