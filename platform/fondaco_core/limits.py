@@ -498,3 +498,24 @@ PLACES_KNOWN_DAYS = 90
 PLACES_SEEN_MAX = 2_000
 # How often a sender that waits for answers looks for more to send, in seconds, if nothing tells it sooner.
 WEBHOOK_LOOK_S = 1.0
+# The most codes of one's own making in one request: a worker makes as many in some seconds, and more are another request.
+CODES_MADE_MAX = 100_000
+# The most batches of own codes whose forms are looked at to tell a slip from an unknown code; their forms are few.
+CODE_FORMS_MAX = 20
+# How long a till may keep a code to itself before it redeems it, in seconds, unless it says otherwise, and the longest.
+REDEMPTION_LOCK_S = 120
+REDEMPTION_LOCK_MAX_S = 15 * 60
+# How long after it a redemption can be taken back, in hours: a weekend and a day.
+REDEMPTION_REVERSAL_HOURS = 72
+# Codes that do not exist: how many one client may show, and how many may come from one address, within so many seconds. Slips
+# are told apart by the check symbols and do not count; who meets these bounds guesses.
+REDEMPTION_MISSES_MAX = 20
+REDEMPTION_MISSES_ADDRESS_MAX = 60
+REDEMPTION_MISSES_S = 15 * 60
+# The most codes of one export of unsold stock, how long its file can be fetched, in hours, and how often: a cut line is no reason
+# to lose it. It is encrypted to its owner's key all the while.
+EXPORT_CODES_MAX = 100_000
+EXPORT_HOURS = 24
+EXPORT_DOWNLOADS_MAX = 3
+# How many codes of an export are opened at a time.
+EXPORT_PAGE = 500

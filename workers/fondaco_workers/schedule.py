@@ -13,7 +13,18 @@ from fondaco_core.db import governing
 from fondaco_core.logs import get_logger
 from fondaco_core.outbox import Job
 from fondaco_workers.actor import Actor
-from fondaco_workers.actors import audit, codes, delivery, keys, ledger, orders, payments, reconciliation, system, webhooks
+from fondaco_workers.actors import (
+    audit,
+    codes,
+    delivery,
+    keys,
+    ledger,
+    orders,
+    payments,
+    reconciliation,
+    system,
+    webhooks,
+)
 from fondaco_workers.process import Round, run_rounds
 
 log = get_logger(__name__)
@@ -32,6 +43,7 @@ SCHEDULE: tuple[tuple[Actor[...], float], ...] = (
     (ledger.roll_up, 30.0),
     (codes.expire, MINUTE),
     (keys.look_after, 2 * MINUTE),
+    (codes.forget_misses, HOUR),
     (codes.watch_stock, MINUTE),
     (codes.watch_expiry, HOUR),
     (codes.forget_uploads, HOUR),

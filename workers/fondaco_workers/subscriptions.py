@@ -8,11 +8,11 @@ from an oversight.
 from collections.abc import Mapping
 from dataclasses import fields
 
-from fondaco_core.identity import FactorChanged, InvitationMade, PasswordResetMade, SignedInElsewhere
 from fondaco_core.custody import KeyChangeBegun
+from fondaco_core.identity import FactorChanged, InvitationMade, PasswordResetMade, SignedInElsewhere
 from fondaco_core.outbox import Event, ForListeners, event_name
 from fondaco_core.tenancy import TenantResumed
-from fondaco_tenants.codes import CodesCollided, CodesRevealed, CodesWithdrawn, ImportRequested
+from fondaco_tenants.codes import CodesCollided, CodesRequested, CodesRevealed, CodesWithdrawn, ImportRequested
 from fondaco_tenants.customers import CustomerProofMade
 from fondaco_tenants.delivery import DeliveryDue
 from fondaco_tenants.orders import LookUpAsked, OrderFulfilled
@@ -38,6 +38,7 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Actor[...], ...]] = {
     CodesRevealed: (delivery.look_at_reveals,),
     DeliveryDue: (delivery.send,),
     ImportRequested: (codes.import_batch,),
+    CodesRequested: (codes.make,),
     KeyChangeBegun: (keys.carry_on,),
     LookUpAsked: (orders.send_look_up,),
     OrderFulfilled: (delivery.plan,),
@@ -75,6 +76,10 @@ UNHEARD: Mapping[str, str] = {
     "delivery.requested": _FOR_THE_RECORD,
     "delivery.sent": _FOR_INTEGRATORS,
     "entitlement.changed": _FOR_THE_RECORD,
+    "code.redeemed": _FOR_INTEGRATORS,
+    "redemption.alarm": _FOR_INTEGRATORS,
+    "redemption.reversed": _FOR_INTEGRATORS,
+    "stock.exported": _FOR_INTEGRATORS,
     "keys.destroyed": _FOR_THE_RECORD,
     "keys.rotated": _FOR_THE_RECORD,
     "gift.taken_back": "for the record: what was sent to the recipient is refused from then on, in the same transaction",

@@ -119,3 +119,56 @@ class BatchExpiring(Event):
     days: int
     codes: int
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CodesRequested(Event):
+    """Codes of a merchant's own making are to be made: the worker's cue."""
+
+    name: ClassVar[str] = "codes.requested"
+
+    batch_id: UUID
+    pool_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRedeemed(Event):
+    """A code of a merchant's own making was redeemed."""
+
+    name: ClassVar[str] = "code.redeemed"
+
+    redemption_id: UUID
+    code_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class RedemptionReversed(Event):
+    """A redemption was taken back: the code can be redeemed again."""
+
+    name: ClassVar[str] = "redemption.reversed"
+
+    redemption_id: UUID
+    code_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class RedemptionAlarm(Event):
+    """Somebody shows codes that do not exist, one after the other, and was shut out for a while."""
+
+    name: ClassVar[str] = "redemption.alarm"
+
+    actor_kind: str
+    actor_id: UUID | None
+    misses: int
+    window_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class StockExported(Event):
+    """Unsold codes were taken out of sale and given to their owner, encrypted."""
+
+    name: ClassVar[str] = "stock.exported"
+
+    export_id: UUID
+    pool_id: UUID
+    codes: int

@@ -27,6 +27,24 @@ INVARIANTS = {
         WHERE u.state = 'DROPPED'
            OR EXISTS (SELECT 1 FROM code_batch b WHERE b.upload_id = k.upload_id AND b.state <> 'IMPORTING')
     """,
+    "a code is REDEEMED when a redemption of it stands, and only then": """
+        SELECT c.id FROM code c LEFT JOIN code_redemption r ON r.code_id = c.id AND r.state = 'REDEEMED'
+        WHERE (c.state = 'REDEEMED') <> (r.id IS NOT NULL)
+        UNION ALL
+        SELECT r.id FROM code_redemption r LEFT JOIN code c ON c.id = r.code_id AND c.tenant_id = r.tenant_id WHERE c.id IS NULL
+    """,
+    "codes that were made are as many as were asked for, and of one's own pool": """
+        SELECT b.id FROM code_making m JOIN code_batch b ON b.id = m.batch_id
+        WHERE b.tenant_id <> m.tenant_id OR b.accepted > m.wanted OR (b.state = 'READY' AND b.accepted <> m.wanted)
+    """,
+    "a code that was exported is never sold here": """
+        SELECT x.code_id AS id FROM stock_export_code x LEFT JOIN code c ON c.id = x.code_id AND c.tenant_id = x.tenant_id
+        WHERE c.id IS NULL OR c.state <> 'VOID' OR NOT c.original
+    """,
+    "an export has the codes that it says": """
+        SELECT e.id FROM stock_export e LEFT JOIN stock_export_code x ON x.export_id = e.id
+        GROUP BY e.id, e.codes HAVING count(x.code_id) <> e.codes
+    """,
     "a code that was undone or voided unsold is not for sale": """
         SELECT id FROM code WHERE NOT original AND state NOT IN ('VOID', 'QUARANTINED')
     """,

@@ -69,3 +69,16 @@ async def watch_expiry(ctx: Ctx) -> None:
     announced = await codes.watch_expiry(ctx)
     if announced:
         log.info("expiry.announced", count=announced)
+
+
+@actor(name="codes.make", permissions={"codes.import", "codes.read"}, deadline_s=600, slow=True)
+async def make(ctx: Ctx, *, batch_id: BatchId) -> None:
+    """Makes codes of a merchant's own that were asked for."""
+    await codes.make_codes(ctx, batch_id=batch_id)
+
+
+@actor(name="codes.forget_misses", permissions={"system.run"})
+async def forget_misses(ctx: Ctx) -> None:
+    """Forgets who showed codes that do not exist, once it does not count any more."""
+    async with governing(ctx) as tx:
+        await codes.forget_misses(tx, ctx)

@@ -29,7 +29,8 @@ NEXT_STATES: dict[CodeState, frozenset[CodeState]] = {
     CodeState.HELD: frozenset({CodeState.AVAILABLE, CodeState.DELIVERED, CodeState.EXPIRED, CodeState.QUARANTINED}),
     CodeState.DELIVERED: frozenset({CodeState.AVAILABLE, CodeState.REDEEMED, CodeState.EXPIRED, CodeState.QUARANTINED}),
     CodeState.QUARANTINED: frozenset({CodeState.AVAILABLE, CodeState.EXPIRED, CodeState.VOID}),
-    CodeState.REDEEMED: frozenset(),
+    # Taken back within a bound: a till credited the wrong account.
+    CodeState.REDEEMED: frozenset({CodeState.DELIVERED}),
     CodeState.VOID: frozenset(),
     CodeState.EXPIRED: frozenset(),
 }
