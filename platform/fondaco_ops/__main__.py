@@ -19,6 +19,7 @@ COMMANDS = (
     ("rotate-keys", "fondaco_ops.rotate", "new master or merchants' keys, while the system runs"),
     ("doctor", "fondaco_ops.doctor", "check every promise about the data"),
     ("backup", "fondaco_ops.backup", "write all data of a running `up` into one file"),
+    ("export-tenant", "fondaco_ops.export", "write all data of one merchant into a file that it can take along"),
     ("restore", "fondaco_ops.restore", "bring a backup back into an empty folder"),
     ("audit", "fondaco_ops.audit", "verify the audit log, or check an evidence file offline"),
     ("schema", "fondaco_ops.schema", "print the GraphQL schema, or compare schema.graphql with the code"),
