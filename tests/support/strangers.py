@@ -20,9 +20,11 @@ from tests.support.world import World, make_worlds, node_id
 TABLES = {
     "Allocation": "allocation",
     "ApiClient": "api_client",
+    "BreakGlass": "break_glass",
     "Code": "code",
     "CodeBatch": "code_batch",
     "Customer": "customer",
+    "Delivery": "delivery",
     "DeliveryLink": "delivery_link",
     "Entitlement": "entitlement",
     "Listing": "listing",
@@ -39,7 +41,12 @@ TABLES = {
 }
 # What a field is asked with when its argument is an id: the type that it is of.
 ID_ARGUMENTS = {
+    ("Merchant", "clientKey", "apiClientId"): "ApiClient",
     ("Merchant", "customerWallets", "customerId"): "Customer",
+    ("Merchant", "deliveryTemplate", "listingId"): "Listing",
+    ("Merchant", "deliveryTemplate", "storeId"): "Store",
+    ("Merchant", "previewDeliveryTemplate", "listingId"): "Listing",
+    ("Merchant", "previewDeliveryTemplate", "storeId"): "Store",
     ("Merchant", "listings", "storeId"): "Store",
     ("Merchant", "pool", "id"): "Pool",
     ("Merchant", "pools", "entitlementId"): "Entitlement",
@@ -55,12 +62,20 @@ ID_ARGUMENTS = {
 PUBLIC_NODES = {"Entitlement", "Listing", "Store"}
 PUBLIC_QUERIES = ("Query.store", "Query.listing", "Query.entitlements", "Query.webhookEventTypes")
 # The nodes that a buyer may see when they are the buyer's own, and the merchant.
-NODES_OF_BUYERS = {"Allocation", "Customer", "DeliveryLink", "Order", "Session", "Tenant"}
+NODES_OF_BUYERS = {"Allocation", "ApiClient", "Customer", "Delivery", "DeliveryLink", "Order", "Session", "Tenant"}
 # The rows of a merchant that its own buyers may see beside their own.
 SHOWN_TO_BUYERS = {"tenant", "merchant_profile", "store", "listing"}
 # What the people of two worlds have in common without a row that says so: the name of made up members, masked addresses,
 # the names of an audit entry's details.
-COINCIDENCES = {"Some person", "192.0.*.*", "2001:0db8:0000:***", "currency", "customer_id", "total_minor", "event_types"}
+COINCIDENCES = {
+    "Some person",
+    "192.0.*.*",
+    "2001:0db8:0000:***",
+    "currency",
+    "customer_id",
+    "total_minor",
+    "event_types",
+}
 # A mark that is shorter may stand in any answer by chance.
 MARK_CHARS = 8
 # Moments, amounts and lists of permissions are alike everywhere.
@@ -111,7 +126,11 @@ class Known:
         mine = {str(ctx.customer_id or ctx.order_id)}
         if ctx.order_id is not None:
             mine |= {row["customer_id"] for table, row in self.rows if table == "order" and row["id"] in mine}
-        for tables in (("order", "ledger_account"), ("order_line", "allocation", "delivery_link"), ("code",)):
+        for tables in (
+            ("order", "ledger_account"),
+            ("order_line", "allocation", "delivery", "delivery_link"),
+            ("code",),
+        ):
             found = [row for table, row in self.rows if table in tables and not mine.isdisjoint(texts_in(row))]
             mine |= {row["id"] for row in found} | {row["code_id"] for row in found if row.get("code_id")}
         return [

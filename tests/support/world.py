@@ -1,19 +1,25 @@
 """One merchant's whole world: rows in every table, everybody who may ask, and everything that a stranger must not learn."""
 
 import base64
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
-from fondaco_core import identity, outbox
+from joserfc.jwk import ECKey
+
+from fondaco_core import identity, mail, outbox
+from fondaco_core.config import Settings
+from fondaco_core.config import Settings
 from fondaco_core.context import Ctx, system_ctx
 from fondaco_core.db import governing, transaction
-from fondaco_core.identity import MERCHANT_PERMISSIONS, MemberRole
+from fondaco_core.identity import MERCHANT_PERMISSIONS, MemberRole, PlatformRole
 from fondaco_core.ids import OrderId, TenantId, UploadId
 from fondaco_core.secret import Secret
-from fondaco_tenants import codes, customers
+from fondaco_tenants import codes, customers, delivery
+from fondaco_workers.actors.delivery import plan, send
 from fondaco_workers.subscriptions import subscriptions
 from tests.support.door import Door
 from tests.support.factories.catalog import make_entitlement, make_listing
@@ -99,6 +105,7 @@ async def _make_world(door: Door) -> World:
     machine = await shop.make_machine(None)
     buyer_machine = await shop.make_machine(buyer)
     await shop.invite(owner_email)
+    await shop.be_looked_at(buyer)
     await shop.listen()
     upload_id = await shop.leave_work_behind()
     return World(
@@ -226,7 +233,29 @@ class _Shop:
         cancelled = (await self.place(buyer, 1, payBy="LATER"))["order"]
         await self.do("cancelOrder", {"orderId": cancelled["id"], "reason": f"cancel {self.tag}"}, ctx=buyer)
         await self.place(buyer, 1, payBy="LATER")
+        await self.deliver(key_of(placed["id"]))
         return _Sold(OrderId(key_of(placed["id"])), placed["code"], link, secret)
+
+    async def deliver(self, order_id: UUID) -> None:
+        """What is mailed of an order, in the merchant's own words, and an alarm; there is no way out, which is a way, too."""
+        store = key_of(
+            (await self.door.ask("{ merchant { stores(first: 1) { nodes { id } } } }", ctx=self.owner))["merchant"][
+                "stores"
+            ]["nodes"][0]["id"]
+        )
+        words = {"subject": f"Mail {self.tag}", "text": "{{ link.url }}", "html": "<a href='{{ link.url }}'>open</a>"}
+        await self.do("saveDeliveryTemplate", {"storeId": node_id("Store", store), "words": words, "version": 0})
+        await self.do("updateDeliverySettings", {"version": 0, "linkOpensMax": 4})
+        delivery.open_ways(Settings())
+        await plan.perform(self.owner.tenant, {"order_id": str(order_id)})
+        async with transaction(self.owner) as tx:
+            due = await tx.fetchval("SELECT id FROM delivery WHERE order_id = $1 AND channel = 'EMAIL'", order_id)
+            await tx.execute(
+                "INSERT INTO reveal_alarm (id, tenant_id, rule, subject, window_at, count, raised_at)"
+                " VALUES ($1, $2, 'STAFF_BURST', $3, now(), 21, now())",
+                uuid4(), self.owner.tenant, str(self.owner.actor_id),
+            )  # fmt: skip
+        await send.perform(self.owner.tenant, {"delivery_id": str(due)})
 
     async def sell_to_another(self, other: Ctx) -> None:
         """An order of another buyer of the same store."""
@@ -257,6 +286,9 @@ class _Shop:
             await self.do("approveApiClient", {"apiClientId": made["apiClient"]["id"]}, ctx=buyer)
         client = await identity.find_api_client(made["apiClient"]["clientId"])
         assert client is not None
+        if buyer is None:
+            jwk = ECKey.generate_key("P-256").as_dict(private=False)
+            await self.do("registerClientKey", {"apiClientId": node_id("ApiClient", client.id), "jwk": json.dumps(jwk)})
         stranger = Ctx(request_id=uuid4().hex, ip="2001:db8::7")
         started = await identity.start_access(stranger, client, scopes=client.scopes)
         whose = "merchant" if buyer is None else "buyer"
@@ -271,7 +303,28 @@ class _Shop:
         admin = admin_ctx()
         async with governing(admin) as tx:
             _, reset = await identity.issue_password_reset(tx, admin, email=owner_email)
+        assert reset is not None
         self.secrets["reset"] = reset.reveal()
+
+    async def be_looked_at(self, buyer: Ctx) -> None:
+        """One of the platform's people looks, a provider is set up, and a buyer was asked whose the address is."""
+        admin = replace(admin_ctx(), actor_id=await make_user(platform_role=PlatformRole.ADMIN))
+        async with governing(admin) as tx:
+            _, started = await identity.break_glass(
+                tx, admin, tenant_id=self.owner.tenant, reason=f"look {self.tag}", minutes=30
+            )
+        self.secrets["glass"] = started.token.reveal()
+        self.secrets["provider"] = uuid4().hex
+        given = {
+            "title": f"Provider {self.tag}", "issuer": f"https://{self.tag}.example", "clientId": f"client {self.tag}",
+            "clientSecret": self.secrets["provider"], "domains": [f"{self.tag}.example"],
+        }  # fmt: skip
+        await self.do("addIdentityProvider", given)
+        mail.open_mail(Settings(mail_url=Secret("smtp://127.0.0.1:9"), mail_from="shop@example.com"))
+        try:
+            await customers.ask_for_verification(buyer)
+        finally:
+            mail.close_mail()
 
     async def listen(self) -> None:
         """An endpoint of the merchant's own system, with a message that did not arrive."""

@@ -9,6 +9,7 @@ from fondaco_api.graphql.listings import Listing
 from fondaco_api.graphql.node import key_of
 from fondaco_api.graphql.scalars import MoneyInput
 from fondaco_core import limits
+from fondaco_core.context import ActorKind
 from fondaco_core.ids import ListingId
 from fondaco_tenants import orders
 from fondaco_tenants.orders import OrderRequest, PayBy
@@ -102,6 +103,8 @@ def request_of(given: PlaceOrderInput, context: Context, *prefix: str) -> OrderR
     return OrderRequest(
         lines=_lines_of(given.lines, *prefix),
         pay_by=given.pay_by,
+        # A machine's orders are fetched by the machine; people are written to.
+        channel="API" if context.ctx.actor is ActorKind.API_CLIENT else "WEB",
         agreed=None if agreed is None else agreed.read(path=(*prefix, "expected_total")),
         reference=given.reference,
         device=given.device_id or _device_of(context),

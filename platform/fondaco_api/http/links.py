@@ -24,7 +24,7 @@ from fondaco_core import limits, tenancy
 from fondaco_core.context import Ctx
 from fondaco_core.db import reading, transaction
 from fondaco_core.errors import Conflict, Invalid, NotAllowed, NotFound, Refusal, Unauthenticated
-from fondaco_core.ids import AllocationId, LinkId
+from fondaco_core.ids import AllocationId, DeliveryId, LinkId, OrderId
 from fondaco_core.logs import get_logger
 from fondaco_core.money import Money
 from fondaco_core.secret import Secret
@@ -57,10 +57,10 @@ async def _at_store(request: Request, ctx: Ctx) -> Ctx:
     return ctx.for_tenant(tenant_id)
 
 
-async def _store_name(request: Request, ctx: Ctx) -> str:
+async def _store_face(request: Request, ctx: Ctx) -> delivery.StoreFace:
     at = replace(await _at_store(request, ctx), permissions=frozenset({"buyer.open"}))
     async with reading(at) as tx:
-        return await delivery.get_store_name(tx, at, store_slug=request.path_params["slug"])
+        return await delivery.get_store_face(tx, at, store_slug=request.path_params["slug"])
 
 
 def _page(title: str, script: str) -> Handler:
@@ -68,10 +68,10 @@ def _page(title: str, script: str) -> Handler:
         """A sealed page: the same for every link and every order, known or not."""
         ctx = stranger(request)
         try:
-            store = await _store_name(request, ctx)
+            store = await _store_face(request, ctx)
         except NotFound:
             return pages.nothing_here(ctx.locale)
-        return pages.page(ctx.locale, title=title, script=script, store=store)
+        return pages.page(ctx.locale, title=title, script=script, store=store.name, support=store.support)
 
     return show
 
@@ -91,6 +91,8 @@ def _json(answer: Callable[[Request], Awaitable[dict[str, Any]]]) -> Handler:
             return _answered({"error": {"code": "NOT_FOUND", "message": _told(NotFound("order"), ctx)}}, status=404)
         except Refusal as refusal:
             body = {"error": {"code": refusal.code, "message": _told(refusal, ctx)}}
+            if isinstance(refusal, delivery.LinkClosed) and refusal.order_code is not None:
+                body["error"]["orderCode"] = refusal.order_code
             return _answered(body, status=_status(refusal))
 
     return respond
@@ -109,13 +111,13 @@ def _told(refusal: Refusal, ctx: Ctx) -> str:
 
 def _status(refusal: Refusal) -> int:
     match refusal:
-        case _Throttled():
+        case _Throttled() | delivery.TooManyResends():
             return 429
         case NotFound():
             return 404
         case NotAllowed():
             return 403
-        case delivery.NotDelivered():
+        case delivery.NotDelivered() | delivery.NotResendable():
             return 409
         case Conflict():
             return 410
@@ -175,6 +177,8 @@ async def show_order(request: Request) -> dict[str, Any]:
     at = await _buyer(request)
     async with reading(at) as tx:
         found = await _order_page(tx, at, request)
+        sent = (await delivery.list_deliveries(tx, at, [found.order.id]))[found.order.id]
+        gift = (await orders.find_gifts(tx, at, [found.order.id])).get(found.order.id)
     order = found.order
     titles = {line.id: line.title for line in found.lines}
     return {
@@ -187,6 +191,15 @@ async def show_order(request: Request) -> dict[str, Any]:
         "paidAt": order.paid_at,
         "fulfilledAt": order.fulfilled_at,
         "closedAt": order.closed_at,
+        "gift": None
+        if gift is None
+        else {
+            "contact": gift.contact_masked,
+            "opened": gift.opened_at is not None,
+            "takenBack": gift.taken_back_at is not None,
+        },
+        "deliveries": _deliveries(sent),
+        "passphrase": _passphrase(order.id, sent, ctx=at),
         "lines": [
             {
                 "title": line.title,
@@ -222,6 +235,43 @@ async def reveal(request: Request) -> dict[str, Any]:
     return {"units": _units(units)}
 
 
+def _deliveries(sent: Sequence[delivery.Delivery]) -> list[dict[str, Any]]:
+    """What went to a contact, newest first; the newest may be sent again."""
+    out = [each for each in sent if each.form is not delivery.Form.PAGE]
+    return [
+        {
+            "id": str(each.id),
+            "contact": each.contact_masked,
+            "toRecipient": each.addressee == "RECIPIENT",
+            "state": each.state.value,
+            "failure": each.failure,
+            "sentAt": each.sent_at,
+            "canResend": each is out[0],
+        }
+        for each in out
+    ]
+
+
+def _passphrase(order_id: OrderId, sent: Sequence[delivery.Delivery], *, ctx: Ctx) -> str | None:
+    """What opens the mailed file: for who may see the codes anyhow, and for who gives them away."""
+    enclosed = any(each.form in {delivery.Form.ZIP, delivery.Form.PDF} for each in sent)
+    return delivery.passphrase_of(order_id).reveal() if enclosed and ctx.has("buyer.reveal") else None
+
+
+async def resend(request: Request) -> dict[str, Any]:
+    """Sends the order once more to the contact it went to."""
+    wanted = (await _body(request)).get("deliveryId")
+    at = await _buyer(request)
+    async with transaction(at) as tx:
+        order_id = (await _order_page(tx, at, request)).order.id
+        delivery_id = DeliveryId(_uuid(wanted))
+        found = (await delivery.find_deliveries(tx, at, [delivery_id])).get(delivery_id)
+        if found is None or found.order_id != order_id:
+            raise NotFound("delivery")
+        made = await delivery.resend_delivery(tx, at, delivery_id=delivery_id)
+    return {"id": str(made.id)}
+
+
 async def _buyer(request: Request) -> Ctx:
     """Who asks, when it is a buyer of the store in the address; NotFound for everybody else."""
     ctx: Ctx = await request.app.state.process.authenticate(request)
@@ -248,12 +298,13 @@ def _unit(unit: delivery.RevealedUnit, *, drawn: bool) -> dict[str, Any]:
         "kind": unit.kind,
         "code": code,
         "pin": unit.pin.reveal() if unit.pin is not None else None,
+        "jwe": unit.jwe,
         "masked": unit.masked,
         "redemption": {"en": unit.redemption, "zh-CN": unit.redemption_zh},
         "restrictions": {"en": unit.restrictions, "zh-CN": unit.restrictions_zh or unit.restrictions}
         if unit.restrictions
         else None,
-        "qr": qr_image(code) if drawn else None,
+        "qr": qr_image(code) if drawn and unit.jwe is None else None,
     }
 
 
@@ -283,4 +334,5 @@ routes: list[BaseRoute] = [
     Route("/s/{slug}/o/{code}", _page("orderTitle", "order.js"), methods=["GET"]),
     Route("/s/{slug}/o/{code}/state", _json(show_order), methods=["GET"]),
     Route("/s/{slug}/o/{code}/reveal", _json(reveal), methods=["POST"]),
+    Route("/s/{slug}/o/{code}/resend", _json(resend), methods=["POST"]),
 ]

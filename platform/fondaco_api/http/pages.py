@@ -39,23 +39,24 @@ PAGE_HEADERS: Final = {
 }
 
 
-def page(locale: str, *, title: str, script: str, store: str) -> Response:
+def page(locale: str, *, title: str, script: str, store: str, support: str | None = None) -> Response:
     """One of our pages, in the reader's language; `title` names a text, `script` one of our scripts."""
-    return _render(locale, title=title, script=script, store=store, status=200)
+    return _render(locale, title=title, script=script, store=store, support=support or "", status=200)
 
 
 def nothing_here(locale: str) -> Response:
     """The page for an address that leads nowhere."""
-    return _render(locale, title="notFoundTitle", script="", store="", status=404)
+    return _render(locale, title="notFoundTitle", script="", store="", support="", status=404)
 
 
-def _render(locale: str, *, title: str, script: str, store: str, status: int) -> Response:
+def _render(locale: str, *, title: str, script: str, store: str, support: str, status: int) -> Response:
     html = _TEMPLATE.render(
         locale=locale if locale in TEXTS else "en",
         texts=TEXTS,
         title=title,
         script=script,
         store=store,
+        support=support,
         assets=f"/assets/{VERSION}",
     )
     return HTMLResponse(html, status_code=status, headers=dict(PAGE_HEADERS))

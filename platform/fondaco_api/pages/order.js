@@ -1,6 +1,6 @@
 // The page of one order, for whoever has its token. It follows the order by itself and shows a code only at a press.
 
-import { announce, ask, h, money, revealed, show, t, trouble, when } from "./page.js";
+import { announce, ask, h, has, help, money, revealed, secret, show, t, trouble, when } from "./page.js";
 
 const token = decodeURIComponent(location.hash.slice(1));
 const MOVING = ["PENDING_PAYMENT", "PAID", "HELD_FOR_REVIEW"];
@@ -29,6 +29,40 @@ function unitRow(unit) {
         : h("span", { class: "soft" }, t(state))));
 }
 
+let sent = null;
+
+function deliveryRow(delivery) {
+  const to = delivery.contact.replaceAll("*", "•");
+  const key = `delivery.${delivery.state}`;
+  return h("li", { class: "row", "data-delivery": delivery.state },
+    h("div", {}, h("span", {}, t(delivery.toRecipient ? "sentToRecipient" : "sentTo", { to })),
+      h("div", { class: "soft" }, t(has(`${key}.${delivery.failure}`) ? `${key}.${delivery.failure}` : key),
+        delivery.sentAt ? ` · ${when(delivery.sentAt)}` : "")),
+    delivery.canResend ? h("button", { type: "button", class: "button small", onclick: (event) => resend(event.target, delivery.id) }, t("resend")) : null);
+}
+
+function deliveriesCard() {
+  if (order.deliveries.length === 0 && !order.gift) return null;
+  return h("section", { class: "card", "data-role": "deliveries" }, h("h2", {}, t("deliveries")),
+    order.gift ? h("p", { class: "note" }, t(order.gift.takenBack ? "giftTakenBack" : order.gift.opened ? "giftOpened" : "gift", { to: order.gift.contact.replaceAll("*", "•") })) : null,
+    h("ul", { class: "rows" }, order.deliveries.map(deliveryRow)),
+    order.passphrase ? h("div", {}, secret(t("passphrase"), t("copyPassphrase"), order.passphrase, "passphrase"), h("p", { class: "soft" }, t("passphraseText"))) : null,
+    sent ? h("p", { class: "note", role: "status" }, sent) : null);
+}
+
+async function resend(button, deliveryId) {
+  button.disabled = true;
+  try {
+    await ask(`${location.pathname}/resend`, { body: { deliveryId }, token });
+    sent = t("resent");
+    announce(sent);
+    await follow();
+  } catch (error) {
+    sent = has(`error.${error.code}`) ? t(`error.${error.code}`) : error.message ?? t("error.INTERNAL");
+  }
+  show(page);
+}
+
 function page() {
   const steps = [["placed", order.placedAt], ["paid", order.paidAt], ["delivered", order.fulfilledAt], ["closed", order.closedAt]].filter(([, at]) => at);
   const sealed = order.units.filter((unit) => unit.state === "FULFILLED" && unit.masked && !open.has(unit.id));
@@ -46,6 +80,7 @@ function page() {
           sealed.length > 1 ? h("button", { type: "button", class: "button second", onclick: (event) => reveal(event.target, null) }, t("showAll")) : null,
           open.size > 0 ? h("p", { class: "soft" }, t("private")) : null)
       : null,
+    deliveriesCard(),
     h("section", { class: "card" }, h("h2", {}, t("lines")),
       h("ul", { class: "rows" }, order.lines.map((line) => h("li", { class: "row" },
         h("span", {}, `${line.title} `, h("span", { class: "soft" }, t("quantity", { count: line.quantity }))),
@@ -54,6 +89,7 @@ function page() {
       order.refunded ? h("p", { class: "row" }, h("span", {}, t("refunded")), h("span", { class: "sum" }, money(order.refunded))) : null),
     h("section", { class: "card" }, h("h2", {}, t("timeline")),
       h("ol", { class: "steps" }, steps.map(([name, at]) => h("li", {}, t(name), h("time", { datetime: at }, when(at)))))),
+    help(order.code),
   ];
 }
 

@@ -21,6 +21,13 @@ export const either = (both) => (both ? both[language] || both.en : "");
 /** The shop's name as the page shows it. */
 export const store = document.querySelector(".store").textContent;
 
+/** Where the shop helps, as its merchant says; empty when it says nothing. */
+export const support = document.body.dataset.support;
+
+/** A line that says where to find help, and what to name there. */
+export const help = (code) => h("p", { class: "soft", "data-role": "help" },
+  support ? t("helpAt", { store, support }) : t("help", { store }), code ? ` ${t("helpOrder", { code })}` : "");
+
 /** An element; `on…` are listeners, other properties attributes, children elements or texts, null for none. */
 export function h(name, properties = {}, ...children) {
   const made = document.createElement(name);
@@ -72,7 +79,7 @@ export async function ask(address, { method = "POST", body, token } = {}) {
     // An answer that is not ours (a proxy's) is told by its status.
   }
   if (answer.ok && read) return read;
-  throw { code: read?.error?.code ?? (answer.status === 429 ? "THROTTLED" : "INTERNAL"), message: read?.error?.message };
+  throw { code: read?.error?.code ?? (answer.status === 429 ? "THROTTLED" : "INTERNAL"), message: read?.error?.message, orderCode: read?.error?.orderCode };
 }
 
 /** A card that says what is wrong and what to do. */
@@ -83,7 +90,7 @@ export function trouble(error, retry) {
     h("h1", { tabindex: "-1" }, t(known ? `error.${error.code}` : "error.INTERNAL")),
     h("p", {}, known ? t(`error.${error.code}.text`) : error.message ?? t("error.INTERNAL.text")),
     retry ? h("button", { type: "button", class: "button", onclick: retry }, t("retry")) : null,
-    h("p", { class: "soft" }, t("help", { store })));
+    help(error.orderCode));
 }
 
 async function copy(text, button, code) {
@@ -104,7 +111,7 @@ async function copy(text, button, code) {
   setTimeout(() => { button.textContent = t("copy"); }, 2000);
 }
 
-function secret(label, copyLabel, text, role) {
+export function secret(label, copyLabel, text, role) {
   const code = h("code", { "data-role": role, translate: "no", class: text.length > 24 ? "long" : null }, text);
   const button = h("button", { type: "button", class: "button small", "aria-label": copyLabel }, t("copy"));
   button.addEventListener("click", () => copy(text, button, code));

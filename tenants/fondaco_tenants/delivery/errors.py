@@ -4,9 +4,10 @@ Refusal
 ├── NotFound
 │   └── LinkUnknown     no such link here, or not its secret: which of these is not told
 └── Conflict
-    ├── LinkExpired     told only to who holds the secret, as the next two
-    ├── LinkSpent
-    ├── LinkRevoked
+    ├── LinkClosed      told only to who holds the secret
+    │   ├── LinkExpired
+    │   ├── LinkSpent
+    │   └── LinkRevoked
     ├── NotDelivered    there is no code to show (yet, or any more)
     ├── TooManyLinks    the order has as many open links as it may have
     ├── TooManyResends  the order was sent again as often as it may be within an hour
@@ -35,7 +36,13 @@ class LinkUnknown(NotFound):
         self.message_zh = "此链接无效。请确认链接已完整复制，包括末尾的每一个字符。"
 
 
-class LinkExpired(Conflict):
+class LinkClosed(Conflict):
+    """The link is right and does not open; its holder may know which order to name when asking for help."""
+
+    order_code: str | None = None
+
+
+class LinkExpired(LinkClosed):
     """The link was open for a limited time, which is over."""
 
     code = "LINK_EXPIRED"
@@ -48,7 +55,7 @@ class LinkExpired(Conflict):
         self.expired_at = expired_at
 
 
-class LinkSpent(Conflict):
+class LinkSpent(LinkClosed):
     """The link was opened as often as it may be."""
 
     code = "LINK_SPENT"
@@ -61,7 +68,7 @@ class LinkSpent(Conflict):
         self.opens_max = opens_max
 
 
-class LinkRevoked(Conflict):
+class LinkRevoked(LinkClosed):
     """Who made the link has withdrawn it."""
 
     code = "LINK_REVOKED"

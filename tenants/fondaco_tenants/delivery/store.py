@@ -63,7 +63,9 @@ SELECT id, order_id, allocation_id, via, actor_kind, ip, link_id, revealed_at FR
 ) AS numbered WHERE place <= $2 ORDER BY id DESC
 """
 
-STORE_NAME = "SELECT name FROM store WHERE slug = $1"
+STORE_FACE = """
+SELECT s.name, p.support_contact FROM store s LEFT JOIN merchant_profile p ON p.tenant_id = s.tenant_id WHERE s.slug = $1
+"""
 
 LINK_ADDRESS = """
 SELECT s.slug, k.secret_hash FROM delivery_link k JOIN "order" o ON o.id = k.order_id JOIN store s ON s.id = o.store_id

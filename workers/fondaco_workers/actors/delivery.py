@@ -12,7 +12,7 @@ from fondaco_workers.actor import actor
 log = get_logger(__name__)
 
 
-@actor(name="delivery.plan", permissions={"system.run"})
+@actor(name="delivery.plan", permissions={"system.run", "orders.read"})
 async def plan(ctx: Ctx, *, order_id: OrderId) -> None:
     """Decides by which ways a fulfilled order goes out to its buyer, or to whom it was given."""
     async with transaction(ctx) as tx:

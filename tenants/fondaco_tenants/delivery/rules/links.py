@@ -7,9 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from fondaco_core import limits
-from fondaco_core.errors import Conflict, Invalid
+from fondaco_core.errors import Invalid
 from fondaco_core.ids import AllocationId, LinkId, OrderId
-from fondaco_tenants.delivery.errors import LinkExpired, LinkRevoked, LinkSpent
+from fondaco_tenants.delivery.errors import LinkClosed, LinkExpired, LinkRevoked, LinkSpent
 
 
 class LinkState(StrEnum):
@@ -44,7 +44,7 @@ class Link:
         return LinkState.OPEN if moment < self.expires_at else LinkState.EXPIRED
 
 
-def why_closed(link: Link, moment: datetime) -> Conflict:
+def why_closed(link: Link, moment: datetime) -> LinkClosed:
     """The refusal for a link that did not open, for somebody who holds its secret."""
     match link.state_at(moment):
         case LinkState.REVOKED:

@@ -156,7 +156,7 @@ def _check_part(part: str, source: str, *, most: int) -> None:
     try:
         tree = _PLAIN.parse(source)
     except jinja2.TemplateSyntaxError as error:
-        raise TemplateInvalid(part, error.lineno, "it does not read as a template", "模板语法错误") from None
+        raise TemplateInvalid(part, error.lineno or 1, "it does not read as a template", "模板语法错误") from None
     except RecursionError:
         raise TemplateInvalid(part, 1, "it is nested too deep", "嵌套过深") from None
     found = list(_walk(tree))
@@ -179,35 +179,46 @@ def _walk(
 
 
 def _check_node(part: str, node: nodes.Node, *, items: frozenset[str], looping: bool) -> None:
-    def wrong(why: str, zh: str) -> TemplateInvalid:
-        return TemplateInvalid(part, node.lineno, why, zh)
-
     if not isinstance(node, _ALLOWED):
         kind = type(node).__name__.lower()
-        raise wrong(f"'{kind}' is not part of the language of templates", f"模板不支持“{kind}”")
-    match node:
-        case nodes.For():
-            if not (
-                isinstance(node.iter, nodes.Name) and node.iter.name == "items" and isinstance(node.target, nodes.Name)
-            ):
-                raise wrong("a loop goes over items, and nothing else", "循环只能遍历 items")
-            if looping or node.recursive or node.test is not None or node.target.name in VOCABULARY:
-                raise wrong("one simple loop at a time", "循环不能嵌套或带条件")
-        case nodes.Name(name=name):
-            if name not in VOCABULARY and name not in items:
-                raise wrong(f"there is no '{name}'", f"没有名为“{name}”的内容")
-            if part == "subject" and name == "link":
-                raise wrong("a subject does not hold the link", "主题中不能包含链接")
-        case nodes.Getattr(attr=attribute):
-            base = node.node.name if isinstance(node.node, nodes.Name) else ""
-            known = ITEM if base in items else VOCABULARY.get(base, frozenset())
-            if attribute not in known:
-                raise wrong(f"'{base}' has no '{attribute}'", f"“{base}”没有“{attribute}”")
-        case nodes.Filter(name=name):
-            if name not in FILTERS:
-                raise wrong(f"there is no filter '{name}'", f"没有名为“{name}”的过滤器")
-        case _:
-            pass
+        wrong = (f"'{kind}' is not part of the language of templates", f"模板不支持“{kind}”")
+    else:
+        match node:
+            case nodes.For():
+                wrong = _wrong_loop(node, looping=looping)
+            case nodes.Name():
+                wrong = _wrong_name(part, node.name, items)
+            case nodes.Getattr():
+                wrong = _wrong_attribute(node, items)
+            case nodes.Filter(name=name) if name not in FILTERS:
+                wrong = (f"there is no filter '{name}'", f"没有名为“{name}”的过滤器")
+            case _:
+                wrong = None
+    if wrong is not None:
+        raise TemplateInvalid(part, node.lineno or 1, *wrong)
+
+
+def _wrong_loop(node: nodes.For, *, looping: bool) -> tuple[str, str] | None:
+    over_items = isinstance(node.iter, nodes.Name) and node.iter.name == "items"
+    if not over_items or not isinstance(node.target, nodes.Name):
+        return "a loop goes over items, and nothing else", "循环只能遍历 items"
+    if looping or node.recursive or node.test is not None or node.target.name in VOCABULARY:
+        return "one simple loop at a time", "循环不能嵌套或带条件"
+    return None
+
+
+def _wrong_name(part: str, name: str, items: frozenset[str]) -> tuple[str, str] | None:
+    if name not in VOCABULARY and name not in items:
+        return f"there is no '{name}'", f"没有名为“{name}”的内容"
+    if part == "subject" and name == "link":
+        return "a subject does not hold the link", "主题中不能包含链接"
+    return None
+
+
+def _wrong_attribute(node: nodes.Getattr, items: frozenset[str]) -> tuple[str, str] | None:
+    base = node.node.name if isinstance(node.node, nodes.Name) else ""
+    known = ITEM if base in items else VOCABULARY.get(base, frozenset())
+    return None if node.attr in known else (f"'{base}' has no '{node.attr}'", f"“{base}”没有“{node.attr}”")
 
 
 SAMPLE: Final = Facts(

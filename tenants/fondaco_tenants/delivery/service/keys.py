@@ -80,7 +80,7 @@ async def seal_units(tx: Tx, ctx: Ctx, units: Sequence[RevealedUnit]) -> list[Re
         replace(
             unit, code=Secret(""), pin=None,
             jwe=sealed_to(
-                orjson.loads(key["jwk"]), key["thumbprint"], allocation_id=unit.allocation_id, code=unit.code, pin=unit.pin
+                key["jwk"], key["thumbprint"], allocation_id=unit.allocation_id, code=unit.code, pin=unit.pin
             ),
         )
         for unit in units

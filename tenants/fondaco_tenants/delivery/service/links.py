@@ -55,6 +55,14 @@ class Reveal:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreFace:
+    """What strangers see of a store on its pages: its name, and where it helps."""
+
+    name: str
+    support: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class OrderPage:
     """An order as its buyer's page shows it: no code, and nothing of the supply behind it. `units` are the last attempts."""
 
@@ -189,7 +197,10 @@ async def open_link(tx: Tx, ctx: Ctx, *, store_slug: str, link_id: LinkId, secre
         raise LinkUnknown
     burnt = await tx.fetchrow(store.BURN_LINK, link_id, proof, clock.now())
     if burnt is None:
-        raise why_closed(Link(**(await tx.fetch(store.FIND_LINKS, [link_id]))[0]), clock.now())
+        closed = why_closed(Link(**(await tx.fetch(store.FIND_LINKS, [link_id]))[0]), clock.now())
+        # Who holds the secret may know which order to name when asking for help.
+        closed.order_code = place["order_code"]
+        raise closed
 
     link = Link(**burnt)
     by_recipient = link.created_by_kind == ActorKind.SYSTEM.value
@@ -271,13 +282,13 @@ async def get_order_page(tx: Tx, ctx: Ctx, *, store_slug: str, order_code: str) 
     return OrderPage(order, sorted(lines, key=lambda line: line.number), units)
 
 
-async def get_store_name(tx: Tx, ctx: Ctx, *, store_slug: str) -> str:
-    """The name over a sealed page; NotFound when there is no such store. A closed store's buyers still get their codes."""
+async def get_store_face(tx: Tx, ctx: Ctx, *, store_slug: str) -> StoreFace:
+    """What a sealed page shows of its store; NotFound when there is none. A closed store's buyers still get their codes."""
     ctx.require("buyer.open")
-    name: str | None = await tx.fetchval(store.STORE_NAME, store_slug)
-    if name is None:
+    row = await tx.fetchrow(store.STORE_FACE, store_slug)
+    if row is None:
         raise NotFound("store")
-    return name
+    return StoreFace(row["name"], row["support_contact"])
 
 
 async def show_units(

@@ -92,17 +92,18 @@ async def plan_deliveries(tx: Tx, ctx: Ctx, *, order_id: OrderId) -> list[Delive
     facts = await tx.fetchrow(store.PLAN, order_id)
     if facts is None or facts["state"] not in _HAS_CODES:
         return []
-    gift = await _recipient_of(tx, order_id)
+    recipient = await orders.recipient_of(tx, order_id)
+    gift = (await orders.find_gifts(tx, ctx, [order_id])).get(order_id)
     own = Channel.API if facts["channel"] == "API" else Channel.ACCOUNT
     made = [(own.value, DeliveryState.SENT.value, Form.PAGE.value, "BUYER", facts["contact_masked"])]
-    if gift is not None:
-        masked = customers.masked_contact(gift.reveal())
-        made.append(_sent_to(masked, "RECIPIENT", facts["form"]))
+    if recipient is not None:
+        made.append(_sent_to(customers.masked_contact(recipient.reveal()), "RECIPIENT", facts["form"]))
     elif own is Channel.ACCOUNT:
         made.append(_sent_to(facts["contact_masked"], "BUYER", facts["form"]))
     ids = [new_id() for _ in made]
+    locale = facts["locale"] if gift is None else gift.locale
     columns = [list(column) for column in zip(*made, strict=True)]
-    added = await tx.fetch(store.ADD_FIRST, ctx.tenant, order_id, facts["locale"], clock.now(), ids, *columns)
+    added = await tx.fetch(store.ADD_FIRST, ctx.tenant, order_id, locale, clock.now(), ids, *columns)
     due = [DeliveryId(row["id"]) for row in added if row["state"] == DeliveryState.QUEUED]
     await outbox.announce(tx, *((ctx.tenant, DeliveryDue(each)) for each in due))
     return due
@@ -143,21 +144,23 @@ async def begin_attempt(tx: Tx, ctx: Ctx, *, delivery_id: DeliveryId, public_url
     if order.state not in _HAS_CODES:
         await tx.execute(store.GIVE_UP, delivery_id, DeliveryState.FAILED.value, _NOTHING_TO_SEND)
         return None
-    await tx.execute(store.ADD_ATTEMPT, ctx.tenant, delivery_id, row["attempts"], now)
     to = await _contact(tx, ctx, row, order)
+    if to is None:
+        await tx.execute(store.GIVE_UP, delivery_id, DeliveryState.FAILED.value, _NOTHING_TO_SEND)
+        return None
+    await tx.execute(store.ADD_ATTEMPT, ctx.tenant, delivery_id, row["attempts"], now)
     letter = await write_letter(tx, ctx, delivery=row, public_url=public_url)
     return Sending(delivery_id, row["attempts"], Channel(row["channel"]), to, letter)
 
 
-async def _contact(tx: Tx, ctx: Ctx, row: Mapping[str, Any], order: orders.OrderView) -> Secret[str]:
+async def _contact(tx: Tx, ctx: Ctx, row: Mapping[str, Any], order: orders.OrderView) -> Secret[str] | None:
+    """Where the delivery goes; None for a gift that was taken back."""
     match row["addressee"]:
         case "CORRECTED":
             opened = await keyring().open(row["contact_sealed"], aad=bound_to("contact", row["id"], ctx.tenant))
             return Secret(opened.reveal().decode())
         case "RECIPIENT":
-            recipient = await _recipient_of(tx, order.id)
-            assert recipient is not None, "an order keeps its recipient"
-            return recipient
+            return await orders.recipient_of(tx, order.id)
         case _:
             return await customers.open_contact(tx, ctx, order.customer_id)
 
@@ -296,8 +299,3 @@ def _require_resending(ctx: Ctx, *, corrected: bool) -> None:
     ctx.require("delivery.edit")
     if corrected:
         ctx.require("codes.reveal")
-
-
-async def _recipient_of(tx: Tx, order_id: OrderId) -> Secret[str] | None:
-    found: Any = getattr(orders, "recipient_of", None)
-    return None if found is None else await found(tx, order_id)

@@ -31,9 +31,9 @@ async def look_at_reveals(
         channels = [_PAGES[door]] if door in _PAGES else []
         await mark_delivered(tx, ctx, order_id=OrderId(order_id), link_id=link_id, channels=channels)
     if actor_id is not None and actor_kind in {"MEMBER", "API_CLIENT"}:
-        found += await _around_actor(tx, ctx, actor_id, actor_kind, since, usual)
+        found += await _around_actor(tx, ctx, actor_id=actor_id, actor_kind=actor_kind, since=since, usual=usual)
     if order_id is not None and door in {RevealVia.ACCOUNT, RevealVia.GUEST, RevealVia.LINK}:
-        found += await _around_order(tx, ctx, order_id, link_id, since, usual)
+        found += await _around_order(tx, ctx, order_id=order_id, link_id=link_id, since=since, usual=usual)
     for each in found:
         await _raise(tx, ctx, each)
     return found
@@ -45,7 +45,7 @@ async def _usual(tx: Tx, ctx: Ctx) -> Usual:
 
 
 async def _around_actor(
-    tx: Tx, ctx: Ctx, actor_id: UUID, actor_kind: str, since: datetime, usual: Usual
+    tx: Tx, ctx: Ctx, *, actor_id: UUID, actor_kind: str, since: datetime, usual: Usual
 ) -> list[Unusual]:
     shown = await tx.fetchval(store.SHOWN_TO, ctx.tenant, actor_id, actor_kind, since)
     if actor_kind == "API_CLIENT":
@@ -61,7 +61,7 @@ async def _around_actor(
 
 
 async def _around_order(
-    tx: Tx, ctx: Ctx, order_id: UUID, link_id: UUID | None, since: datetime, usual: Usual
+    tx: Tx, ctx: Ctx, *, order_id: UUID, link_id: UUID | None, since: datetime, usual: Usual
 ) -> list[Unusual]:
     found: list[Unusual] = []
     for row in await tx.fetch(store.ACCOUNTS_AT_PLACES, ctx.tenant, order_id, since):
