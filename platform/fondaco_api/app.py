@@ -20,7 +20,7 @@ from fondaco_api.graphql.node import global_id
 from fondaco_api.graphql.schema import schema
 from fondaco_api.graphql.socket import SocketEndpoint
 from fondaco_api.graphql.view import GraphQLEndpoint
-from fondaco_api.http import account, graphiql, import_lines, inbound, links, metrics, oauth, uploads
+from fondaco_api.http import account, exports, graphiql, import_lines, inbound, links, metrics, oauth, uploads
 from fondaco_api.http.health import Check, Readiness, check_database, check_keys, healthz
 from fondaco_api.http.middleware import Authenticator, Edge
 from fondaco_core import identity, logs, mail, traces
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 # Routes of the other files of http/ (links, oauth, sessions, uploads, inbound), each a list named `routes`.
 ROUTES: list[BaseRoute] = [
+    *exports.routes,
     *graphiql.routes,
     *account.routes,
     *inbound.routes,

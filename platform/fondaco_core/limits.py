@@ -31,6 +31,13 @@ UNIT_REPLACEMENTS_MAX = 3
 ORDER_REPLACEMENTS_MAX = 20
 # How long a paid unit waits for stock when its code failed and there is no other, in seconds; then it is refunded.
 UNIT_WAIT_S = 24 * 60 * 60
+# Files of orders: how long a period, how many orders of it, how many read at once, how many files of one merchant, and how
+# long they are kept, in hours.
+EXPORT_DAYS_MAX = 366
+EXPORT_ORDERS_MAX = 200_000
+EXPORT_PAGE = 500
+EXPORTS_KEPT_MAX = 20
+EXPORT_KEPT_HOURS = 24
 # The longest message that goes with a gift: a card has room for it.
 GIFT_MESSAGE_MAX = 500
 # The longest name of a device, as its client says it.

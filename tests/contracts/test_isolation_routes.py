@@ -24,6 +24,7 @@ ROUTES = {
     "/s/{slug}/o/{code}/state": "here",
     "/s/{slug}/o/{code}/reveal": "here",
     "/uploads": "here",
+    "/exports/{export_id}": "tests/api/test_order_exports.py: of another merchant, it does not exist",
     "/oauth/token": "tests/api/test_oauth.py: it takes a secret and tells nothing else",
     "/": "the same for everybody",
     "/assets/{version}/{name}": "the same for everybody",

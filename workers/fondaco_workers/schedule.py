@@ -39,6 +39,7 @@ SCHEDULE: tuple[tuple[Actor[...], float], ...] = (
     (delivery.tell_due, 5.0),
     (orders.forget_guest_holds, MINUTE),
     (orders.mend_waiting, MINUTE),
+    (orders.forget_exports, HOUR),
     (webhooks.send_due, 5.0),
     (ledger.roll_up, 30.0),
     (codes.expire, MINUTE),

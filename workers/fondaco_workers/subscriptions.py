@@ -15,7 +15,7 @@ from fondaco_core.tenancy import TenantResumed
 from fondaco_tenants.codes import CodesCollided, CodesRequested, CodesRevealed, CodesWithdrawn, ImportRequested
 from fondaco_tenants.customers import CustomerProofMade
 from fondaco_tenants.delivery import DeliveryDue
-from fondaco_tenants.orders import LookUpAsked, OrderFulfilled
+from fondaco_tenants.orders import ExportRequested, LookUpAsked, OrderFulfilled
 from fondaco_tenants.payments import (
     PaymentCaptured,
     PaymentNotified,
@@ -40,6 +40,7 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Actor[...], ...]] = {
     ImportRequested: (codes.import_batch,),
     CodesRequested: (codes.make,),
     KeyChangeBegun: (keys.carry_on,),
+    ExportRequested: (orders.write_export,),
     LookUpAsked: (orders.send_look_up,),
     OrderFulfilled: (delivery.plan,),
     PaymentCaptured: (payments.settle,),

@@ -7,9 +7,10 @@ Stands on routing, codes, catalog, customers, ledger.
 """
 
 from fondaco_core.ledger import InsufficientFunds
-from fondaco_tenants.orders.errands import look_up_order, mend_waiting, send_look_up
+from fondaco_tenants.orders.errands import forget_exports, look_up_order, mend_waiting, send_look_up, write_export
 from fondaco_tenants.orders.errors import (
     CodeAlreadyRevealed,
+    ExportNotReady,
     GiftOpened,
     GiftSealed,
     GiftTakenBack,
@@ -23,8 +24,12 @@ from fondaco_tenants.orders.errors import (
     OutOfStock,
     PriceChanged,
     ReplacementLimit,
+    TooManyExports,
 )
 from fondaco_tenants.orders.events import (
+    ExportRequested,
+    GiftReturned,
+    LookUpAsked,
     OrderClosed,
     OrderFulfilled,
     OrderPlaced,
@@ -46,6 +51,15 @@ from fondaco_tenants.orders.service.change import (
     mark_revealed,
     pay_order,
     refund_order,
+)
+from fondaco_tenants.orders.service.exports import (
+    Export,
+    ExportFormat,
+    ExportState,
+    fetch_export,
+    list_exports,
+    read_export_piece,
+    request_export,
 )
 from fondaco_tenants.orders.service.gifts import Gift, find_gifts, recipient_of, require_opener, take_back_gift
 from fondaco_tenants.orders.service.look_up import OrderSearch, search_orders
@@ -76,6 +90,11 @@ __all__ = [
     "Budget",
     "BudgetsView",
     "CodeAlreadyRevealed",
+    "Export",
+    "ExportFormat",
+    "ExportNotReady",
+    "ExportRequested",
+    "ExportState",
     "Gift",
     "GiftOpened",
     "GiftReturned",
@@ -111,21 +130,25 @@ __all__ = [
     "Simulated",
     "SimulatedLine",
     "TimelineEntry",
+    "TooManyExports",
     "UnitFailed",
     "UnitReplaced",
     "allocations_of_code",
     "cancel_order",
     "expire_overdue",
+    "fetch_export",
     "find_allocations",
     "find_gifts",
     "find_orders",
     "find_payments",
+    "forget_exports",
     "forget_guest_holds",
     "get_hold_budgets",
     "get_order",
     "get_order_by_code",
     "lines_of",
     "list_allocations",
+    "list_exports",
     "list_orders",
     "look_up_order",
     "mark_revealed",
@@ -133,9 +156,11 @@ __all__ = [
     "pay_order",
     "place_order",
     "place_orders",
+    "read_export_piece",
     "recipient_of",
     "refund_order",
     "replace_unit",
+    "request_export",
     "require_opener",
     "search_orders",
     "send_look_up",
@@ -146,4 +171,5 @@ __all__ = [
     "swap_withdrawn",
     "take_back_gift",
     "timeline_of",
+    "write_export",
 ]

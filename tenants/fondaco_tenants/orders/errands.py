@@ -1,4 +1,9 @@
-"""What takes more than one transaction: mending units that wait for a code, and writing to guests who look for an order."""
+"""What takes more than one transaction: mending units that wait for a code, writing to guests, writing files."""
+
+import asyncio
+import tempfile
+from dataclasses import replace
+from uuid import UUID
 
 from fondaco_core import clock, identity, limits, mail, tenancy
 from fondaco_core.context import Ctx
@@ -8,7 +13,8 @@ from fondaco_core.ids import OrderId
 from fondaco_core.mail import Mail
 from fondaco_tenants import customers
 from fondaco_tenants.orders.errors import NoLetters
-from fondaco_tenants.orders.service import change, look_up, swap
+from fondaco_tenants.orders.service import change, exports, look_up, swap
+from fondaco_tenants.orders.service.sheets import Sheet
 
 # What the buyer reads of a unit whose code failed while nobody had another.
 _NO_STOCK = "The code failed, and no other came in time. 卡密失效，且未能及时补货。"
@@ -97,3 +103,41 @@ async def send_look_up(ctx: Ctx, *, order_id: OrderId, locale: str) -> None:
         await mail.send_mail(letter)
     except mail.Refused:
         return
+
+
+async def write_export(ctx: Ctx, *, export_id: UUID) -> None:
+    """Writes a file of orders that was asked for, page by page, each read in a transaction of its own; once."""
+    ctx.require("system.run")
+    async with reading(ctx) as tx:
+        export = await exports.find_export(tx, ctx, export_id=export_id)
+    if export is None:
+        return
+    rows, after = 0, None
+    # Nothing of it has a name on the disk, and only so much of it is in memory as fits a page.
+    with tempfile.TemporaryFile() as file:
+        sheet = Sheet(file, export.format)
+        sheet.add(exports.COLUMNS)
+        while True:
+            async with reading(ctx) as tx:
+                cells, after = await exports.read_rows(tx, ctx, export=export, after=after)
+            if after is None:
+                break
+            rows += len(cells)
+            await asyncio.to_thread(sheet.add_all, cells)
+        size = await asyncio.to_thread(sheet.close)
+        async with transaction(ctx) as tx:
+            if await exports.finish_export(tx, ctx, export_id=export_id, rows=rows, size=size):
+                for number, data in enumerate(iter(lambda: file.read(limits.UPLOAD_CHUNK_BYTES), b"")):
+                    await exports.store_piece(tx, ctx, export_id=export_id, number=number, data=data)
+
+
+async def forget_exports(ctx: Ctx) -> int:
+    """Deletes files of all tenants whose time is over, and says how many."""
+    ctx.require("system.run")
+    async with governing(ctx) as tx:
+        stale = await exports.stale_exports(tx, ctx, count=limits.CLEAN_UP_ROWS)
+    for tenant_id, export_id in stale:
+        acting = replace(ctx, tenant_id=tenant_id)
+        async with transaction(acting) as tx:
+            await exports.drop_export(tx, acting, export_id=export_id)
+    return len(stale)

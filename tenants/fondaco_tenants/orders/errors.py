@@ -12,6 +12,8 @@ Refusal
     ├── GuestsNotServed      the store sells to registered buyers only
     ├── OrderNotOpen         the order is in a state that does not allow this
     ├── HoldExpired          the order was not paid in time; its stock is free again
+    ├── TooManyExports       as many files are kept as may be
+    ├── ExportNotReady       a file is not written yet, or deleted by now
     ├── NoLetters            nothing can be sent to this contact from here
     ├── GiftSealed           the codes of a gift are its recipient's to see
     ├── GiftOpened           the recipient has seen the codes: it cannot be taken back
@@ -166,6 +168,31 @@ class HoldExpired(Conflict):
         )
         self.order_id = order_id
         self.expired_at = expired_at
+
+
+class TooManyExports(Conflict):
+    """As many files are kept as may be."""
+
+    code = "TOO_MANY_EXPORTS"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"{most} files are kept already; fetch them, and wait until the oldest is deleted.",
+            zh=f"已保留 {most} 个导出文件；请下载后等待最早的文件过期。",
+        )
+
+
+class ExportNotReady(Conflict):
+    """The file is not written yet, or deleted by now."""
+
+    code = "EXPORT_NOT_READY"
+
+    def __init__(self, state: str) -> None:
+        super().__init__(
+            f"The file is {state}: it is written within minutes, and kept for a while.",
+            zh="文件尚未生成或已过期。",
+        )
+        self.state = state
 
 
 class NoLetters(Conflict):

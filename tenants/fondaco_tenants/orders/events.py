@@ -42,6 +42,14 @@ class LookUpAsked(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ExportRequested(Event):
+    """A file of orders is to be written: the worker's cue."""
+
+    name: ClassVar[str] = "order_export.requested"
+    export_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class GiftReturned(Event):
     """A buyer took a gift back that nobody had opened; what was sent to its recipient opens no more."""
 

@@ -50,3 +50,15 @@ async def send_look_up(ctx: Ctx, *, order_id: UUID | None, locale: str) -> None:
     """Writes to a guest where the order is that was looked for, if there is one."""
     if order_id is not None:
         await orders.send_look_up(ctx, order_id=OrderId(order_id), locale=locale)
+
+
+@actor(name="orders.write_export", permissions={"system.run"}, deadline_s=1_800, slow=True)
+async def write_export(ctx: Ctx, *, export_id: UUID) -> None:
+    """Writes a file of orders that was asked for."""
+    await orders.write_export(ctx, export_id=export_id)
+
+
+@actor(name="orders.forget_exports", permissions={"system.run"}, deadline_s=600)
+async def forget_exports(ctx: Ctx) -> None:
+    """Deletes files whose time is over."""
+    await orders.forget_exports(ctx)
