@@ -58,24 +58,13 @@ _FOR_THE_PLATFORM = "for the platform's own people, who see it on a list; alarms
 _FOR_THE_RECORD = "for statistics and caches to come; what has to happen at once happens in the same transaction"
 
 UNHEARD: Mapping[str, str] = {
-    "batch.expiring": _FOR_INTEGRATORS,
-    "stock.back": _FOR_INTEGRATORS,
-    "stock.low": _FOR_INTEGRATORS,
-    "stock.out": _FOR_INTEGRATORS,
     "payment_refund.ended": _FOR_INTEGRATORS,
     "payment_refund.alarm": _FOR_INTEGRATORS,
-    "payment.settled": _FOR_INTEGRATORS,
-    "payment.ended": _FOR_INTEGRATORS,
     "payment.alarm": _FOR_INTEGRATORS,
     "client.created": _FOR_THE_RECORD,
     "client.revoked": _FOR_THE_RECORD,
-    "break_glass.ended": _FOR_INTEGRATORS,
-    "break_glass.opened": _FOR_INTEGRATORS,
-    "client.ends_soon": _FOR_INTEGRATORS,
     "client.rotated": _FOR_THE_RECORD,
-    "delivery.failed": _FOR_INTEGRATORS,
     "delivery.requested": _FOR_THE_RECORD,
-    "delivery.sent": _FOR_INTEGRATORS,
     "entitlement.changed": _FOR_THE_RECORD,
     "code.redeemed": _FOR_INTEGRATORS,
     "redemption.alarm": _FOR_INTEGRATORS,
@@ -95,14 +84,11 @@ UNHEARD: Mapping[str, str] = {
     "merchant.profile_changed": _FOR_THE_RECORD,
     "payment.reconciled": _FOR_THE_RECORD,
     "reconciliation.difference": _FOR_THE_PLATFORM,
-    "reveal.unusual": _FOR_INTEGRATORS,
     "store.changed": _FOR_THE_RECORD,
     "tenant.applied": _FOR_THE_RECORD,
     "tenant.approved": _FOR_THE_RECORD,
     "tenant.closed": _FOR_THE_RECORD,
     "tenant.suspended": _FOR_THE_RECORD,
-    "unit.failed": _FOR_INTEGRATORS,
-    "unit.replaced": _FOR_INTEGRATORS,
 }
 
 

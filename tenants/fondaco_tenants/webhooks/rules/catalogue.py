@@ -66,7 +66,7 @@ class Field:
         """A value as it may be told."""
         number = UUID("0199aa10-7c4e-7d5a-9b1c-2f6f3c1d4e5a")
         return {
-            Kind.ID: opaque_id(self.node, number),
+            Kind.ID: opaque_id(self.node or "Node", number),
             Kind.STATE: self.words[0] if self.words else "SOME_STATE",
             Kind.COUNT: 3,
             Kind.CURRENCY: "CNY",
@@ -172,6 +172,11 @@ _BATCH: Final = _of("batchId", "batch_id", "CodeBatch", "The import.")
 _POOL: Final = _of("poolId", "pool_id", "Pool", "The pool.")
 _CUSTOMER: Final = _of("customerId", "customer_id", "Customer", "The buyer.")
 _LINK: Final = _of("linkId", "link_id", "DeliveryLink", "The link.")
+_UNIT: Final = _of("allocationId", "allocation_id", "Allocation", "The unit.")
+_DELIVERY: Final = _of("deliveryId", "delivery_id", "Delivery", "The delivery.")
+_PAYMENT: Final = _of("paymentId", "payment_id", "Payment", "The payment.")
+_PAID_ORDER: Final = _of("orderId", "order_id", "Order", "The order; null when it was for a wallet.", optional=True)
+_BREAK_GLASS: Final = _of("breakGlassId", "break_glass_id", "BreakGlass", "The access, with its reason.")
 _CURRENCY_FIELD: Final = Field("currency", "currency", Kind.CURRENCY, "The currency of the amount.")
 
 CATALOGUE: Final[tuple[PublicType, ...]] = (
@@ -219,6 +224,64 @@ CATALOGUE: Final[tuple[PublicType, ...]] = (
             _of("customerId", "customer_id", "Customer", "The buyer; null for the merchant's own.", optional=True),
             _many("amountMinor", "The amount in minor units.", source="amount_minor"), _CURRENCY_FIELD,
         ),
+    ),
+    PublicType(
+        "payment.captured", "payment.captured", "A gateway says that the money is there.", "支付网关已确认收款。",
+        (_PAYMENT, _PAID_ORDER),
+    ),
+    PublicType(
+        "payment.settled", "payment.settled", "Money that was paid has done what it came for, or is on its way back.",
+        "款项已入账或正在退回。", (_PAYMENT, _PAID_ORDER, _in_state("Which of these.", name="outcome", source="outcome")),
+    ),
+    PublicType(
+        "payment.ended", "payment.ended", "A payment ended without money.", "支付已关闭或失败。",
+        (_PAYMENT, _in_state("How it ended.")),
+    ),
+    PublicType(
+        "unit.replaced", "unit.replaced", "A unit whose code was bad has another one.", "问题卡密已更换。",
+        (_ORDER, _UNIT, Field("seen", "seen", Kind.FLAG, "Whether its buyer had seen the bad one.")),
+    ),
+    PublicType(
+        "unit.failed", "unit.failed", "A unit's code is bad, and support should look.", "卡密有问题，需要客服处理。",
+        (_ORDER, _UNIT, _in_state("What became of the unit.", name="became", source="became")),
+    ),
+    PublicType("delivery.sent", "delivery.sent", "A mail or message server has taken a delivery.", "提货通知已发出。",
+               (_DELIVERY, _ORDER)),
+    PublicType("delivery.failed", "delivery.failed", "A delivery was given up: somebody has to look.", "提货通知发送失败。",
+               (_DELIVERY, _ORDER)),
+    PublicType(
+        "reveal.unusual", "reveal.unusual", "Codes were shown in an unusual way.", "卡密查看行为异常。",
+        (_in_state("Which rule.", name="rule", source="rule"), _many("count", "How many within the window.")),
+    ),
+    PublicType(
+        "stock.low", "stock.low", "A pool has little left.", "库存不足。",
+        (
+            _POOL, _many("available", "How many are for sale."),
+            _many("lowStockAt", "The number below which you are told.", source="low_stock_at"),
+        ),
+    ),
+    PublicType("stock.out", "stock.out", "A pool has nothing left to sell.", "库存已售罄。", (_POOL,)),
+    PublicType(
+        "stock.back", "stock.back", "A pool has something, or enough, again.", "库存已恢复。",
+        (_POOL, _in_state("How much.", "ENOUGH", "LOW", name="band", source="band")),
+    ),
+    PublicType(
+        "batch.expiring", "batch.expiring", "Codes in stock expire soon; once for each number of days.", "卡密即将过期。",
+        (
+            _BATCH, _POOL, _many("days", "Within how many days."), _many("codes", "How many codes."),
+            Field("expiresAt", "expires_at", Kind.MOMENT, "When the first of them expires."),
+        ),
+    ),
+    PublicType(
+        "client.expiring", "client.ends_soon", "The credentials of a machine end soon.", "API 凭证即将到期。",
+        (_of("apiClientId", "api_client_id", "ApiClient", "The API client."),),
+    ),
+    PublicType(
+        "break_glass.opened", "break_glass.opened", "One of the platform's people looks at your side.",
+        "平台人员已开启紧急访问。", (_BREAK_GLASS,),
+    ),
+    PublicType(
+        "break_glass.ended", "break_glass.ended", "The platform's people look no more.", "平台紧急访问已结束。", (_BREAK_GLASS,)
     ),
     PublicType(
         "webhook.disabled", "webhook_endpoint.disabled", "An endpoint gets no more messages until somebody enables it.",
