@@ -24,6 +24,9 @@ from tests.support.world import World, make_worlds
 Owner = Any
 Opens = Callable[[Ctx], AbstractAsyncContextManager[Tx]]
 
+# What proves who people are is the platform's alone; no merchant's transaction has a right to any of it.
+PEOPLES = ("user_account.", "recovery_code.", "second_factor.", "passkey.", "identity_provider.")
+PROOFS = ("second_factor", "recovery_code", "passkey", "sign_in_challenge", "external_identity")
 # What stands in the schema and is no table of ours: the version that it is at.
 FOREIGN_TABLES = {"alembic_version"}
 # Rows of others that a condition of a table shows on purpose (isolation.also), and how many of the world's they are.
@@ -156,6 +159,45 @@ async def test_a_stranger_writes_no_row_in_anothers_name(
     assert written == []
 
 
+@pytest.mark.parametrize("opens", [transaction, trading])
+async def test_no_merchants_transaction_reads_what_proves_people(opens: Opens, worlds: tuple[World, World]) -> None:
+    ctx = worlds[0].owner
+    attempts = [f"SELECT 1 FROM {table}" for table in PROOFS]  # noqa: S608 - names of our own tables
+    attempts += [
+        "SELECT password_hash FROM user_account",
+        "SELECT platform_role FROM user_account",
+        "UPDATE user_account SET password_hash = 'x'",
+        "UPDATE user_account SET email = 'x@example.com'",
+        "UPDATE session SET user_id = user_id",
+        "UPDATE session SET token_hash = token_hash",
+        "DELETE FROM session",
+    ]
+
+    assert [sql for sql in attempts if not await refused(opens, ctx, sql)] == []
+
+
+async def test_a_merchants_transaction_meets_its_own_people_and_sessions_alone(
+    worlds: tuple[World, World], owner: Owner
+) -> None:
+    a, b = worlds
+    theirs = await owner.fetchval(
+        "SELECT u.email FROM user_account u JOIN member m ON m.user_id = u.id WHERE m.tenant_id = $1 LIMIT 1", a.tenant_id
+    )
+
+    async with transaction(b.owner) as tx:
+        people = await tx.fetch("SELECT id FROM user_account")
+        own = await tx.fetchval("SELECT count(DISTINCT user_id) FROM member")
+        sessions = await tx.fetch("SELECT tenant_id FROM session")
+        unnamed = await tx.fetchval("SELECT count(*) FROM user_account WHERE email = $1", theirs)
+        await tx.fetchval("SELECT set_config('app.email', $1, true)", theirs)
+        named = await tx.fetch("SELECT id FROM user_account WHERE email = $1", theirs)
+
+    assert len(people) == own
+    assert {row["tenant_id"] for row in sessions} == {b.tenant_id}
+    # Who invites names an address, and finds the account of that one.
+    assert (unnamed, len(named)) == (0, 1)
+
+
 async def test_a_row_cannot_be_given_away(worlds: tuple[World, World], owner: Owner) -> None:
     a, b = worlds
     given: list[str] = []
@@ -203,8 +245,21 @@ async def test_every_secret_column_is_hidden_from_the_platform() -> None:
         if column.name.endswith(("sealed", "_hash", "secret")) and column.name not in isolation_of(table).hidden
     }
 
-    # The hash of a request, not of a secret; people are the platform's own to let in.
-    assert named == {"idempotency_record.input_hash", "user_account.password_hash"}
+    # People are the platform's own to let in, and so is what proves them; its own keys and gateways are sealed.
+    assert {name for name in named if name.startswith(PEOPLES)} == {
+        "user_account.password_hash",
+        "recovery_code.code_hash",
+        "second_factor.secret_sealed",
+        "identity_provider.client_secret_sealed",
+    }
+    assert {name for name in named if not name.startswith(PEOPLES)} == {
+        "idempotency_record.input_hash",
+        "order.address_hash",
+        "order.device_hash",
+        "gateway.secret",
+        "audit_checkpoint.root_hash",
+        "audit_key.private_key_sealed",
+    }
 
 
 @pytest.mark.usefixtures("worlds")
@@ -217,7 +272,8 @@ async def test_every_table_is_known_and_guarded_as_it_says(owner: Owner) -> None
     guarded = {name for name, row in tables.items() if row["relrowsecurity"] and row["relforcerowsecurity"]}
 
     assert set(tables) == set(metadata().tables) | FOREIGN_TABLES
-    assert guarded == {table.name for table in private_tables()}
+    persons = {table.name for table in metadata().sorted_tables if isolation_of(table).kind == "person"}
+    assert guarded == {table.name for table in private_tables()} | persons
     assert {row["owner"] for row in rows} == {"fondaco_owner"}
     assert [row["relname"] for row in rows if row["relkind"] in "vmf"] == [], "a view would show what its owner sees"
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
-from fondaco_core.db import Base, TenantOwned, guarded
+from fondaco_core.db import Base, TenantOwned, guarded, sealed_as
 
 _PERSONS = guarded(
     kind="global",
@@ -27,7 +27,7 @@ class SecondFactor(Base):
     __table_args__ = ({"info": _PERSONS},)
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("user_account.id"), primary_key=True)
-    secret_sealed: Mapped[bytes]
+    secret_sealed: Mapped[bytes] = mapped_column(info=sealed_as("second_factor", row="user_id", platform=True))
     created_at: Mapped[datetime]
     confirmed_at: Mapped[datetime | None]
     # The time step of the last code that was taken: none of it or before it is taken again.
@@ -107,7 +107,7 @@ class IdentityProvider(Base):
     title: Mapped[str]
     issuer: Mapped[str]
     client_id: Mapped[str]
-    client_secret_sealed: Mapped[bytes]
+    client_secret_sealed: Mapped[bytes] = mapped_column(info=sealed_as("identity_provider", platform=True))
     # Whose addresses it is believed about.
     domains: Mapped[list[str]]
     # What somebody becomes whom it vouches for and nobody invited; null lets in only who was.
