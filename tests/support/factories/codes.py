@@ -81,13 +81,23 @@ async def make_upload(ctx: Ctx, data: bytes) -> UploadId:
 
 
 async def make_requested_import(
-    pool: MadePool, data: bytes, *, form: codes.ImportFormat = codes.ImportFormat.TXT
+    pool: MadePool,
+    data: bytes,
+    *,
+    form: codes.ImportFormat = codes.ImportFormat.TXT,
+    mapping: codes.Mapping | None = None,
 ) -> codes.Batch:
     """An upload whose import was asked for, and which no worker has begun."""
     upload_id = await make_upload(pool.ctx, data)
     async with transaction(pool.ctx) as tx:
         return await codes.request_import(
-            tx, pool.ctx, pool_id=pool.id, upload_id=upload_id, unit_cost=Money(3_000, "CNY"), format=form
+            tx,
+            pool.ctx,
+            pool_id=pool.id,
+            upload_id=upload_id,
+            unit_cost=Money(3_000, "CNY"),
+            format=form,
+            mapping=mapping,
         )
 
 

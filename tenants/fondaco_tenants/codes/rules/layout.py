@@ -224,7 +224,10 @@ def read_columns(first: str) -> Columns:
 def _delimiter_of(sample: Sequence[str]) -> str:
     if sample:
         for delimiter in DELIMITERS:
-            if columns_of_header(split_cells(sample[0], delimiter) or (), delimiter) is not None:
+            cells = split_cells(sample[0], delimiter) or ()
+            named = columns_of_header(cells, delimiter)
+            # A sentence may hold the name of a column; a header in words is made of nothing else.
+            if named is not None and (delimiter != SPACES or len(named.roles()) == len(cells)):
                 return delimiter
     for delimiter in DELIMITERS:
         counts = [len(split_cells(line, delimiter) or ()) for line in sample]

@@ -3,7 +3,7 @@
 from fondaco_core import limits
 
 _BATCH = """
-id, pool_id, state, origin, unit_cost_minor, currency, expires_at, upload_id, format, mapping, digest, bytes_total, bytes_done,
+id, pool_id, state, origin, unit_cost_minor, currency, expires_at, upload_id, format, mapping::text AS mapping, digest, bytes_total, bytes_done,
 last_line, lines, accepted, duplicates, rejected, imported_by, created_at, moved_at, finished_at, failure, lines_kept_until
 """
 
