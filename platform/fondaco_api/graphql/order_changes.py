@@ -13,6 +13,7 @@ from fondaco_api.graphql.transaction import mutation
 from fondaco_core.db import Tx, trading
 from fondaco_core.ids import AllocationId, OrderId
 from fondaco_tenants import orders
+from fondaco_tenants.payments import BackTo
 
 
 @strawberry.type(description="The order is paid and fulfilled.")
@@ -30,14 +31,18 @@ class CancelOrderSuccess:
 
 
 @strawberry.type(
-    description="The units are refunded: their codes are back in stock, the money is back in the buyer's wallet."
+    description="The units are refunded: their codes are back in stock, the money is in the buyer's wallet or on its way back to its "
+    "source."
 )
 class RefundOrderSuccess:
     """A refund."""
 
     order: Order = strawberry.field(description="The order as it is now.")
     units: int = strawberry.field(description="How many units were refunded.")
-    amount: Money = strawberry.field(description="What the buyer got back.")
+    amount: Money = strawberry.field(description="What the buyer gets back.")
+    to: BackTo = strawberry.field(
+        description="Where the money goes; on its way to its SOURCE it is followed in `Order.payments`."
+    )
 
 
 @strawberry.input(description="Which order to pay.")
@@ -63,6 +68,11 @@ class RefundOrderInput:
     reason: str = strawberry.field(description="Why, for the record and the buyer.")
     allocation_ids: list[strawberry.ID] | None = strawberry.field(
         default=None, description="Which units; leave it out for all that were neither refunded nor seen."
+    )
+    to: BackTo | None = strawberry.field(
+        default=None,
+        description="Where the money goes. Left out, it goes to where it came from; a guest's always does, and what was paid out of "
+        "a wallet comes into the wallet.",
     )
 
 
@@ -92,7 +102,7 @@ class Mutation:
     async def refund_order(
         self, info: Info, tx: Tx, input: Annotated[RefundOrderInput, strawberry.argument(description="What to refund.")]
     ) -> RefundOrderSuccess:
-        """Refunds units whose codes nobody has seen: the codes go back to stock, the money to the buyer's wallet, at once."""
+        """Refunds units whose codes nobody has seen: the codes go back to stock, the money to its source or to the wallet."""
         ctx = info.context.ctx
         order_id = OrderId(key_of(input.order_id, Order, path=("order_id",)))
         chosen = (
@@ -100,6 +110,8 @@ class Mutation:
             if input.allocation_ids is None
             else [AllocationId(key) for key in keys_of(input.allocation_ids, Allocation, path=("allocation_ids",))]
         )
-        done = await orders.refund_order(tx, ctx, order_id=order_id, reason=input.reason, allocation_ids=chosen)
+        done = await orders.refund_order(
+            tx, ctx, order_id=order_id, reason=input.reason, allocation_ids=chosen, to=input.to
+        )
         order = await orders.get_order(tx, ctx, order_id)
-        return RefundOrderSuccess(order=Order.of(order), units=done.units, amount=Money.of(done.amount))
+        return RefundOrderSuccess(order=Order.of(order), units=done.units, amount=Money.of(done.amount), to=done.to)

@@ -134,6 +134,7 @@ PLACE_REFUSALS: tuple[type[Refusal], ...] = (
 PAY_REFUSALS: tuple[type[Refusal], ...] = (
     orders.OrderNotOpen, orders.HoldExpired, orders.InsufficientFunds, CustomerBlocked,
 )  # fmt: skip
+START_REFUSALS: tuple[type[Refusal], ...] = (orders.OrderNotOpen, orders.HoldExpired, CustomerBlocked)
 CANCEL_REFUSALS: tuple[type[Refusal], ...] = (orders.OrderNotOpen,)
 REFUND_REFUSALS: tuple[type[Refusal], ...] = (orders.OrderNotOpen, orders.CodeAlreadyRevealed)
 

@@ -17,6 +17,7 @@ from fondaco_api.graphql.errors import ApiError
 from fondaco_api.graphql.node import Node, key_of, load_named
 from fondaco_api.graphql.order_gift import OrderGift
 from fondaco_api.graphql.paging import After, Before, Connection, First, Last, connect, read_page
+from fondaco_api.graphql.payments import OrderPayments
 from fondaco_api.graphql.scalars import Money
 from fondaco_core import clock, limits
 from fondaco_core.context import ActorKind
@@ -175,7 +176,7 @@ class TimelineEntry:
 
 
 @strawberry.type(description="A customer's purchase in a store.")
-class Order(Node, OrderDelivery, OrderGift):
+class Order(Node, OrderDelivery, OrderPayments, OrderGift):
     """A purchase."""
 
     code: str = strawberry.field(description="The order's number for people, unguessable: `FD-7K2M-9QXA-4TBC`.")

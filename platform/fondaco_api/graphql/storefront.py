@@ -13,6 +13,7 @@ from fondaco_api.graphql.enums import described
 from fondaco_api.graphql.listings import Listing
 from fondaco_api.graphql.node import Node, key_of
 from fondaco_api.graphql.paging import After, Before, Connection, First, Last, connect, read_page
+from fondaco_api.graphql.payments import StorePayments
 from fondaco_api.graphql.scalars import CurrencyCode
 from fondaco_api.graphql.transaction import mutation
 from fondaco_core import limits, tenancy
@@ -85,7 +86,7 @@ _doors = Doors()
 
 
 @strawberry.type(description="A merchant's sales front.")
-class Store(Node):
+class Store(Node, StorePayments):
     """A store; its fields are read when they are asked for."""
 
     row: strawberry.Private[storefront.Store]

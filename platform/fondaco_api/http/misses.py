@@ -19,13 +19,16 @@ log = get_logger(__name__)
 class Misses:
     """Who guessed how often, lately."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, what: str = "link", *, most: int = limits.LINK_MISSES_MAX, most_all: int = limits.LINK_MISSES_ADDRESS_MAX
+    ) -> None:
+        self._what, self._most, self._most_all = what, most, most_all
         # key → how many, and when they are forgotten (monotonic seconds)
         self._own: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     async def too_many(self, valkey: "Redis | None", *, ip: str | None, link: str) -> bool:
         """Whether this address has guessed so often that it has to wait, also with the right secret."""
-        keys = _keys(ip, link)
+        keys = self._keys(ip, link)
         counts = [self._count_own(key) for key in keys]
         if valkey is not None:
             try:
@@ -34,11 +37,11 @@ class Misses:
             except (redis.exceptions.RedisError, OSError) as error:
                 log.warning("links.valkey_away", error=type(error).__name__)
         at_link, at_all = counts
-        return at_link >= limits.LINK_MISSES_MAX or at_all >= limits.LINK_MISSES_ADDRESS_MAX
+        return at_link >= self._most or at_all >= self._most_all
 
     async def count(self, valkey: "Redis | None", *, ip: str | None, link: str) -> None:
         """Counts one wrong secret."""
-        keys = _keys(ip, link)
+        keys = self._keys(ip, link)
         if valkey is not None:
             try:
                 async with valkey.pipeline(transaction=False) as pipe:
@@ -66,7 +69,6 @@ class Misses:
         while len(self._own) > limits.BUCKETS_MAX:
             self._own.popitem(last=False)
 
-
-def _keys(ip: str | None, link: str) -> list[str]:
-    who = household(ip)
-    return [f"fondaco:link-misses:{who}:{link}", f"fondaco:link-misses:{who}"]
+    def _keys(self, ip: str | None, link: str) -> list[str]:
+        who = household(ip)
+        return [f"fondaco:{self._what}-misses:{who}:{link}", f"fondaco:{self._what}-misses:{who}"]
