@@ -13,7 +13,7 @@ from fondaco_core.db import governing
 from fondaco_core.logs import get_logger
 from fondaco_core.outbox import Job
 from fondaco_workers.actor import Actor
-from fondaco_workers.actors import (, webhooks
+from fondaco_workers.actors import (
     audit,
     codes,
     delivery,
