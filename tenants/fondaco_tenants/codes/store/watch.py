@@ -35,10 +35,10 @@ FROM code_pool p
 CROSS JOIN LATERAL (SELECT max(d) AS furthest FROM unnest(p.expiry_alarm_days) AS d) alarm
 CROSS JOIN LATERAL (
   SELECT x.batch_id, x.expires_at,
-    (SELECT min(d) FROM unnest(p.expiry_alarm_days) AS d WHERE x.expires_at <= $2 + d * interval '24 hours') AS days
+    (SELECT min(d) FROM unnest(p.expiry_alarm_days) AS d WHERE x.expires_at <= $2::timestamptz + d * interval '24 hours') AS days
   FROM code x
-  WHERE x.pool_id = p.id AND x.state = 'AVAILABLE' AND x.expires_at > $2
-    AND x.expires_at <= $2 + alarm.furthest * interval '24 hours'
+  WHERE x.pool_id = p.id AND x.state = 'AVAILABLE' AND x.expires_at > $2::timestamptz
+    AND x.expires_at <= $2::timestamptz + alarm.furthest * interval '24 hours'
   ORDER BY x.expires_at, x.position LIMIT $3
 ) c
 WHERE p.id = ANY($1::uuid[])
@@ -60,7 +60,7 @@ SELECT w.pool_id, w.days, (
   SELECT count(*) FROM (
     SELECT FROM code c
     WHERE c.pool_id = p.id AND c.state = 'AVAILABLE' AND c.expires_at > $3
-      AND c.expires_at <= $3 + w.days * interval '24 hours' LIMIT $4
+      AND c.expires_at <= $3::timestamptz + w.days * interval '24 hours' LIMIT $4
   ) counted
 ) AS codes
 FROM unnest($1::uuid[], $2::int[]) AS w(pool_id, days) JOIN code_pool p ON p.id = w.pool_id
@@ -71,7 +71,7 @@ SELECT c.day, p.id AS pool_id, count(*) AS codes
 FROM (SELECT id FROM code_pool WHERE archived_at IS NULL ORDER BY id DESC LIMIT $5) p
 CROSS JOIN LATERAL (
   SELECT ((x.expires_at - interval '1 microsecond') AT TIME ZONE 'UTC')::date AS day FROM code x
-  WHERE x.pool_id = p.id AND x.state = 'AVAILABLE' AND x.expires_at > $1 AND x.expires_at <= $1 + $2 * interval '24 hours'
+  WHERE x.pool_id = p.id AND x.state = 'AVAILABLE' AND x.expires_at > $1 AND x.expires_at <= $1::timestamptz + $2 * interval '24 hours'
   ORDER BY x.expires_at, x.position LIMIT $3
 ) c
 GROUP BY c.day, p.id ORDER BY c.day, p.id LIMIT $4
