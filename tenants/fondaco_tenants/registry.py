@@ -2,12 +2,13 @@
 
 import importlib
 import importlib.util
+from collections.abc import Iterator
 
 from sqlalchemy import MetaData
 
 from fondaco_core.audit import tables as audit
 from fondaco_core.custody import tables as custody
-from fondaco_core.db import Base, Invariant, idempotency
+from fondaco_core.db import Base, Figure, Invariant, idempotency
 from fondaco_core.identity import tables as identity
 from fondaco_core.keyring import tables as keyring
 from fondaco_core.ledger import tables as ledger
@@ -38,10 +39,18 @@ def metadata() -> MetaData:
 
 def invariants() -> tuple[Invariant, ...]:
     """Every invariant of every module; a module's `invariants.py` counts by being there."""
-    found: list[Invariant] = []
+    return tuple(Invariant(module, promise, sql) for module, promise, sql in _listed("invariants", "INVARIANTS"))
+
+
+def figures() -> tuple[Figure, ...]:
+    """What an operator watches of every module; a module's `figures.py` counts by being there."""
+    return tuple(Figure(module, name, sql) for module, name, sql in _listed("figures", "FIGURES"))
+
+
+def _listed(file: str, name: str) -> Iterator[tuple[str, str, str]]:
     for tables in TABLES:
         package = tables.__name__.rpartition(".")[0]
-        if tables is not idempotency and importlib.util.find_spec(f"{package}.invariants") is not None:
-            listed: dict[str, str] = importlib.import_module(f"{package}.invariants").INVARIANTS
-            found += [Invariant(package.rpartition(".")[2], promise, sql) for promise, sql in listed.items()]
-    return tuple(found)
+        if tables is not idempotency and importlib.util.find_spec(f"{package}.{file}") is not None:
+            listed: dict[str, str] = getattr(importlib.import_module(f"{package}.{file}"), name)
+            for words, sql in listed.items():
+                yield package.rpartition(".")[2], words, sql

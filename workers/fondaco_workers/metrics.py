@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make
 from prometheus_client.process_collector import ProcessCollector
 
 from fondaco_core.config import Settings
+from fondaco_core.db import Figure
 from fondaco_core.errors import SettingError
 from fondaco_core.outbox import Backlog
 
@@ -27,6 +28,12 @@ WAITING = Gauge(
 )
 OLDEST = Gauge(
     "fondaco_outbox_oldest_seconds", "How long the oldest event or task has waited.", ["what"], registry=REGISTRY
+)
+FIGURES = Gauge(
+    "fondaco_figure",
+    "What a module counts over all merchants; a name ending in _seconds is the age of the oldest.",
+    ["module", "name"],
+    registry=REGISTRY,
 )
 INVARIANTS = Gauge(
     "fondaco_invariants", "Invariants at the last look, by whether they held.", ["held"], registry=REGISTRY
@@ -82,6 +89,12 @@ def observe_backlog(waiting: Backlog) -> None:
         WAITING.labels(what).set(count)
     for what, seconds in (("event", waiting.event_s), ("task", waiting.task_s)):
         OLDEST.labels(what).set(seconds)
+
+
+def observe_figures(figures: Iterable[tuple[Figure, float]]) -> None:
+    """Says what modules count."""
+    for figure, value in figures:
+        FIGURES.labels(figure.module, figure.name).set(value)
 
 
 def observe_invariants(*, held: int, broken: int) -> None:

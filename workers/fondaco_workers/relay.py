@@ -14,11 +14,12 @@ from dramatiq import Broker
 from fondaco_core import limits, outbox
 from fondaco_core.config import Settings
 from fondaco_core.context import system_ctx
-from fondaco_core.db import governing
+from fondaco_core.db import governing, read_figures
 from fondaco_core.logs import get_logger
 from fondaco_core.outbox import Note
+from fondaco_tenants import registry
 from fondaco_workers.broker import make_broker, send
-from fondaco_workers.metrics import observe_backlog
+from fondaco_workers.metrics import observe_backlog, observe_figures
 from fondaco_workers.process import Round, run_rounds
 from fondaco_workers.subscriptions import subscriptions
 
@@ -68,7 +69,9 @@ class Relay:
         self._lag_told = now
         async with governing(CTX) as tx:
             waiting = await outbox.measure_backlog(tx)
+            figures = await read_figures(tx, registry.figures())
         observe_backlog(waiting)
+        observe_figures(figures)
         log.info(
             "relay.lag", events=waiting.events, event_s=round(waiting.event_s, 3),
             tasks=waiting.tasks, task_s=round(waiting.task_s, 3), parked=waiting.parked,

@@ -2,6 +2,7 @@
 
 from fondaco_core.db.base import Base, TenantOwned
 from fondaco_core.db.engine import Database, Role, close_database, database, open_database
+from fondaco_core.db.figures import Figure, read_figures
 from fondaco_core.db.invariants import Breach, Invariant, find_breaches
 from fondaco_core.db.isolation import guarded
 from fondaco_core.db.sealed import SealedColumn, sealed_as, sealed_columns
@@ -11,6 +12,7 @@ __all__ = [
     "Base",
     "Breach",
     "Database",
+    "Figure",
     "Invariant",
     "Role",
     "SealedColumn",
@@ -23,6 +25,7 @@ __all__ = [
     "governing",
     "guarded",
     "open_database",
+    "read_figures",
     "reading",
     "sealed_as",
     "sealed_columns",
