@@ -3,6 +3,7 @@
 import base64
 import json
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,15 +11,14 @@ from uuid import UUID, uuid4
 
 from joserfc.jwk import ECKey
 
-from fondaco_core import identity, mail, outbox
-from fondaco_core.config import Settings
+from fondaco_core import clock, identity, mail, outbox
 from fondaco_core.config import Settings
 from fondaco_core.context import Ctx, system_ctx
 from fondaco_core.db import governing, transaction
 from fondaco_core.identity import MERCHANT_PERMISSIONS, MemberRole, PlatformRole
 from fondaco_core.ids import OrderId, TenantId, UploadId
 from fondaco_core.secret import Secret
-from fondaco_tenants import codes, customers, delivery
+from fondaco_tenants import codes, customers, delivery, payments
 from fondaco_workers.actors.delivery import plan, send
 from fondaco_workers.subscriptions import subscriptions
 from tests.support.door import Door
@@ -26,6 +26,7 @@ from tests.support.factories.catalog import make_entitlement, make_listing
 from tests.support.factories.codes import MadePool, make_pool, make_requested_import, make_upload, some_codes
 from tests.support.factories.identity import admin_ctx, make_member, make_member_ctx, make_user
 from tests.support.factories.orders import fund
+from tests.support.factories.payments import fake_gateways, look_and_settle, make_gateway, send_refunds, start_payment
 from tests.support.factories.routing import make_source
 from tests.support.factories.storefront import make_store
 from tests.support.factories.tenancy import make_tenant
@@ -100,6 +101,7 @@ async def _make_world(door: Door) -> World:
     buyer, contact = await shop.register("buyer")
     other, _ = await shop.register("other")
     sold = await shop.sell(buyer)
+    await shop.sell_through_a_gateway(buyer)
     await shop.sell_to_another(other)
     guest = await shop.sell_to_a_guest()
     machine = await shop.make_machine(None)
@@ -257,6 +259,18 @@ class _Shop:
             )  # fmt: skip
         await send.perform(self.owner.tenant, {"delivery_id": str(due)})
 
+    async def sell_through_a_gateway(self, buyer: Ctx) -> None:
+        """An order that is paid from outside, with its notification, and refunded to its source."""
+        async with fake_gateways():
+            gateway = await make_gateway()
+            placed = (await self.place(buyer, 1, payBy="LATER"))["order"]
+            payment_id = await start_payment(gateway, buyer, OrderId(key_of(placed["id"])))
+            gateway.pay(payment_id)
+            await payments.receive_notification(gateway.key, gateway.notification(payment_id), ip="198.51.100.7")
+            await look_and_settle(payment_id)
+            await self.do("refundOrder", {"orderId": placed["id"], "reason": f"back {self.tag}"})
+            await send_refunds(payment_id)
+
     async def sell_to_another(self, other: Ctx) -> None:
         """An order of another buyer of the same store."""
         placed = (await self.place(other, 1, payBy="WALLET"))["order"]
@@ -333,8 +347,22 @@ class _Shop:
         self.secrets["webhook secret"] = secret.reveal()
         await make_attempted_message(self.owner, endpoint)
 
+    async def be_watched(self) -> None:
+        """Codes near their expiry, announced, and what the pool has."""
+        (text,) = some_codes(1)
+        self.secrets["code near its expiry"] = text
+        soon = (clock.now() + timedelta(days=5)).isoformat()
+        given = {
+            "poolId": node_id("Pool", self.pool.id), "format": "CSV",
+            "lines": ["code,serial,note", f"{text},serial {self.tag},note {self.tag}"], "origin": f"origin {self.tag}", "unitCost": {"amount": "30.00", "currency": "CNY"}, "expiresAt": soon,
+        }  # fmt: skip
+        await self.do("importCodes", given)
+        await codes.watch_stock(_RELAY)
+        await codes.watch_expiry(_RELAY)
+
     async def leave_work_behind(self) -> UploadId:
         """An import that was asked for, and an upload that nobody imported."""
+        await self.be_watched()
         lines = some_codes(2)
         self.secrets |= {f"upload {place}": text for place, text in enumerate(lines)}
         await make_requested_import(self.pool, "\n".join(lines).encode())

@@ -43,6 +43,20 @@ class RemoveMemberInput:
     member_id: strawberry.ID = strawberry.field(description="The member's id.")
 
 
+@strawberry.input(description="Whether the merchant's people need a second factor.")
+class RequireSecondFactorInput:
+    """What requireSecondFactor takes."""
+
+    required: bool = strawberry.field(description="Whether they do nothing here before they have one.")
+
+
+@strawberry.type(description="It holds from now on, for everybody who works here.")
+class RequireSecondFactorSuccess:
+    """What requireSecondFactor answers."""
+
+    required: bool = strawberry.field(description="Whether the merchant's people need a second factor.")
+
+
 @strawberry.input(description="One of the platform's own people.")
 class InvitePlatformUserInput:
     """What invitePlatformUser takes."""
@@ -135,6 +149,14 @@ class Mutation:
         id_ = MemberId(key_of(input.member_id, Member, path=("member_id",)))
         await identity.remove_member(tx, info.context.ctx, member_id=id_)
         return RemoveMemberSuccess(removed_member_id=input.member_id)
+
+    @mutation()
+    async def require_second_factor(
+        self, info: Info, tx: Tx, input: RequireSecondFactorInput
+    ) -> RequireSecondFactorSuccess:
+        """Says whether everybody who works for the merchant needs a second factor. Needs `members.edit`."""
+        await identity.require_second_factor(tx, info.context.ctx, required=input.required)
+        return RequireSecondFactorSuccess(required=input.required)
 
     @mutation(refusals=[identity.BadEmail, identity.EmailTaken], opens=governing)
     async def invite_platform_user(

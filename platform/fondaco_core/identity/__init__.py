@@ -153,6 +153,7 @@ from fondaco_core.identity.service.people import (
     list_members,
     members_by_ids,
     remove_member,
+    require_second_factor,
 )
 from fondaco_core.identity.service.providers import Provider, add_provider, list_providers, remove_provider
 from fondaco_core.identity.service.sessions import (
@@ -297,6 +298,7 @@ __all__ = [
     "remove_second_factor",
     "rename_passkey",
     "renew_recovery_codes",
+    "require_second_factor",
     "reset_password",
     "restrict_client",
     "resume_clients",

@@ -83,6 +83,9 @@ SELECT EXISTS (SELECT 1 FROM second_factor WHERE user_id = $1 AND confirmed_at I
        EXISTS (SELECT 1 FROM passkey WHERE user_id = $1) AS passkey,
        (SELECT count(*) FROM recovery_code WHERE user_id = $1 AND used_at IS NULL) AS codes_left
 """
+REQUIRE_FACTOR = """
+UPDATE tenant SET second_factor_required = $2, version = version + 1 WHERE id = $1 AND second_factor_required <> $2
+"""
 FACTOR_REQUIRED = "SELECT second_factor_required FROM tenant WHERE id = $1"
 # Whether somebody was signed in with this browser or program lately, or never before anywhere.
 KNOWN_PLACE = """

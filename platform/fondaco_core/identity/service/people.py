@@ -178,6 +178,17 @@ async def remove_member(tx: Tx, ctx: Ctx, *, member_id: MemberId) -> None:
     await outbox.announce(tx, (ctx.tenant, MemberRemoved(member_id)))
 
 
+async def require_second_factor(tx: Tx, ctx: Ctx, *, required: bool) -> None:
+    """Says whether the tenant's people do nothing here before they have a second factor; also who says so.
+
+    Nobody is signed out: who has none sets one up, and finds everything else closed until then.
+    """
+    ctx.require("members.edit")
+    if await tx.execute(store.REQUIRE_FACTOR, ctx.tenant, required):
+        action = "tenant.second_factor_required" if required else "tenant.second_factor_optional"
+        await audit.record(tx, ctx, action, subject_kind="tenant", subject_id=ctx.tenant)
+
+
 async def get_member(tx: Tx, ctx: Ctx, member_id: MemberId) -> Member:
     """One member of the tenant. Raises NotFound."""
     if not ctx.has("members.edit"):
