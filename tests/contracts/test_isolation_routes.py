@@ -13,7 +13,7 @@ from fondaco_core.db import Database
 from tests.support.door import Door, open_door
 from tests.support.rows import as_owner, fingerprint
 from tests.support.strangers import STRANGERS, Known, leaked, meet
-from tests.support.world import ASKED_BY_SCRIPT
+from tests.support.world import ASKED_BY_SCRIPT, node_id
 
 # Every route, and where it is held against strangers.
 ROUTES = {
@@ -23,8 +23,11 @@ ROUTES = {
     "/s/{slug}/o/{code}": "here",
     "/s/{slug}/o/{code}/state": "here",
     "/s/{slug}/o/{code}/reveal": "here",
+    "/s/{slug}/o/{code}/resend": "here",
     "/uploads": "here",
+    "/imports/{batch_id}/lines": "here",
     "/exports/{export_id}": "tests/api/test_order_exports.py: of another merchant, it does not exist",
+    "/gateways/{key}/notify": "tests/api/test_payments.py: what is not signed by the gateway does nothing",
     "/oauth/token": "tests/api/test_oauth.py: it takes a secret and tells nothing else",
     "/account/{page}": "the same for everybody",
     "/account/oidc/callback": "tests/api/test_providers.py: what does not fit is refused as one",
@@ -83,12 +86,15 @@ async def test_a_stranger_opens_no_order_page(
             where = f"/s/{slug}/o/{code}"
             state = await door.send(f"{where}/state", ctx=stranger, headers=ASKED_BY_SCRIPT, method="GET")
             shown = await door.send(f"{where}/reveal", ctx=stranger, headers=ASKED_BY_SCRIPT, json={})
+            again = await door.send(
+                f"{where}/resend", ctx=stranger, headers=ASKED_BY_SCRIPT, json={"deliveryId": str(uuid4())}
+            )
             page = await door.send(where, ctx=stranger, method="GET")
-            answers.append([(each.status_code, each.text) for each in (state, shown, page)])
+            answers.append([(each.status_code, each.text) for each in (state, shown, again, page)])
 
         assert answers[0] == answers[1], "an order of another is as unknown as one that nobody placed"
         # Who is no buyer at all is told so, before anything is looked for.
-        assert {status for status, _ in answers[0][:2]} <= {403, 404}
+        assert {status for status, _ in answers[0][:3]} <= {403, 404}
         assert leaked([text for _, text in answers[0]], a.marks - a.may_know(stranger)) == []
     assert await fingerprint(owner, a.world.tenant_id) == before
 
@@ -153,4 +159,22 @@ async def test_who_may_not_import_uploads_nothing(
 
     elsewhere = stranger is not None and stranger.has("codes.import")
     assert answer.status_code == (201 if elsewhere else 401 if stranger is None else 403)
+    assert await fingerprint(owner, a.world.tenant_id) == before
+
+
+async def test_lines_of_anothers_import_are_handed_to_nobody(
+    door: Door, known: tuple[Known, Known], owner: Any, stranger: Ctx | None
+) -> None:
+    a, _ = known
+    before = await fingerprint(owner, a.world.tenant_id)
+    body = {"reason": "Let me see them."}
+
+    answers = [
+        await door.send(f"/imports/{each}/lines", ctx=stranger, json=body)
+        for each in (*a.ids("CodeBatch"), node_id("CodeBatch", uuid4()), "no-id")
+    ]
+
+    shows = stranger is not None and stranger.has("codes.reveal")
+    assert {answer.status_code for answer in answers} == ({404} if shows else {401 if stranger is None else 403})
+    assert len({answer.text for answer in answers}) == 1
     assert await fingerprint(owner, a.world.tenant_id) == before
