@@ -30,6 +30,7 @@ TABLES = {
     "Listing": "listing",
     "Member": "member",
     "Order": "order",
+    "Payment": "payment",
     "Pool": "code_pool",
     "Session": "session",
     "Source": "source",
@@ -57,12 +58,23 @@ ID_ARGUMENTS = {
     ("Query", "listing", "id"): "Listing",
     ("Subscription", "importProgress", "batchId"): "CodeBatch",
     ("Subscription", "orderChanged", "id"): "Order",
+    ("Subscription", "paymentChanged", "id"): "Payment",
 }
 # What a visitor of the store may see: the nodes that are public, and the questions by which they are found.
 PUBLIC_NODES = {"Entitlement", "Listing", "Store"}
 PUBLIC_QUERIES = ("Query.store", "Query.listing", "Query.entitlements", "Query.webhookEventTypes")
 # The nodes that a buyer may see when they are the buyer's own, and the merchant.
-NODES_OF_BUYERS = {"Allocation", "ApiClient", "Customer", "Delivery", "DeliveryLink", "Order", "Session", "Tenant"}
+NODES_OF_BUYERS = {
+    "Allocation",
+    "Payment",
+    "ApiClient",
+    "Customer",
+    "Delivery",
+    "DeliveryLink",
+    "Order",
+    "Session",
+    "Tenant",
+}
 # The rows of a merchant that its own buyers may see beside their own.
 SHOWN_TO_BUYERS = {"tenant", "merchant_profile", "store", "listing"}
 # What the people of two worlds have in common without a row that says so: the name of made up members, masked addresses,
@@ -107,6 +119,7 @@ class Known:
         if get_named_type(given.type).name == "ID":
             return self.ids(ID_ARGUMENTS[kind, field, argument])[0]
         named = {
+            ("Merchant", "gateways", "currency"): "CNY",
             ("Query", "store", "slug"): self.world.store_slug,
             ("Query", "order", "code"): self.world.order_code,
             ("Merchant", "customers", "contact"): self.world.contact,
