@@ -18,7 +18,7 @@ from fondaco_core.db import governing, transaction
 from fondaco_core.identity import MERCHANT_PERMISSIONS, MemberRole, PlatformRole
 from fondaco_core.ids import OrderId, TenantId, UploadId
 from fondaco_core.secret import Secret
-from fondaco_tenants import codes, customers, delivery, payments
+from fondaco_tenants import codes, customers, orders, delivery, payments
 from fondaco_workers.actors.delivery import plan, send
 from fondaco_workers.subscriptions import subscriptions
 from tests.support.door import Door
@@ -104,6 +104,8 @@ async def _make_world(door: Door) -> World:
     await shop.sell_through_a_gateway(buyer)
     await shop.sell_to_another(other)
     guest = await shop.sell_to_a_guest()
+    await shop.sell_a_gift(buyer)
+    await shop.count_and_write_down()
     machine = await shop.make_machine(None)
     buyer_machine = await shop.make_machine(buyer)
     await shop.invite(owner_email)
@@ -283,6 +285,22 @@ class _Shop:
         self.guest_order_code = placed["order"]["code"]
         self.secrets |= {"contact of guest": contact, "order token": placed["guestToken"]}
         return await identity.authenticate_bearer(Secret(placed["guestToken"]), Ctx(request_id=uuid4().hex))
+
+    async def sell_a_gift(self, buyer: Ctx) -> None:
+        """An order of a buyer for somebody else."""
+        recipient = f"recipient-{self.tag}@example.com"
+        gift = {"contact": recipient, "name": f"Recipient {self.tag}", "message": f"Best wishes {self.tag}"}
+        await self.place(buyer, 1, payBy="WALLET", giftTo=gift)
+        self.secrets["contact of recipient"] = recipient
+
+    async def count_and_write_down(self) -> None:
+        """Budgets of holds, and a file of orders."""
+        budgets = {f"{whose}{what}Max": 50 for whose in ("buyer", "guest", "device", "address") for what in ("Orders", "Units")}
+        await self.do("setHoldBudgets", {"version": 0, "guestSharePercent": 60, **budgets})
+        period = {"placedFrom": "2020-01-01T00:00:00Z", "placedTo": "2020-06-01T00:00:00Z"}
+        made = await self.do("exportOrders", period, "... on ExportOrdersSuccess { export { url } }")
+        writer = system_ctx("world", tenant_id=self.owner.tenant, permissions=frozenset({"system.run"}))
+        await orders.write_export(writer, export_id=UUID(made["export"]["url"].rpartition("/")[2]))
 
     async def make_machine(self, buyer: Ctx | None) -> Ctx:
         """A program with credentials and an access token, of the merchant or of one of its buyers."""
