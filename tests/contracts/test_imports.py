@@ -100,9 +100,11 @@ def own_sources() -> list[tuple[str, str]]:
 # A trading transaction sees every tenant's codes, holds, hops and money: these begin one, and hand it to orders alone.
 TRADERS = {
     "platform/fondaco_api/graphql/order_changes.py",
+    "platform/fondaco_api/graphql/order_mending.py",
     "platform/fondaco_api/graphql/order_placing.py",
     "platform/fondaco_core/db/__init__.py",
     "platform/fondaco_ops/seed/world.py",
+    "tenants/fondaco_tenants/orders/errands.py",
     "workers/fondaco_workers/actors/orders.py",
     "workers/fondaco_workers/actors/payments.py",
 }

@@ -10,7 +10,7 @@ The program is loaded once and forked for every line on the standard input, a pl
     {"at": 7, "after": 31}      the marked operation is the first run of a task with a higher number (worker)
     {"chunk_lines": 2}          how many lines an import stores at once
 
-Which operation is marked: a request with the header X-Marked, a task of an import, the relay's first round. Each line on the
+Which operation is marked: a request with the header X-Marked, a task of an import or a swap, the relay's first round. Each line on the
 standard output is a fact: {"ready": pid}, {"steps": [...]} of an operation that lived, {"dies": step}, {"ended": code}.
 """
 
@@ -32,7 +32,7 @@ from fondaco_core.db import database
 from fondaco_core.outbox import Note
 from fondaco_ops.leash import tie
 
-IMPORT = "codes.import_batch"
+TASKS = frozenset({"codes.import_batch", "orders.swap_withdrawn"})
 MARKED = b"x-marked"
 
 
@@ -142,7 +142,7 @@ def worker(plan: dict[str, Any]) -> int:
 
     async def performing(note: Note) -> None:
         nonlocal marked
-        if note.actor != IMPORT or note.task_id <= plan.get("after", 0) or marked:
+        if note.actor not in TASKS or note.task_id <= plan.get("after", 0) or marked:
             await perform(note)
             return
         marked = True

@@ -18,7 +18,7 @@ from fondaco_core.db import governing, transaction
 from fondaco_core.identity import MERCHANT_PERMISSIONS, MemberRole, PlatformRole
 from fondaco_core.ids import OrderId, TenantId, UploadId
 from fondaco_core.secret import Secret
-from fondaco_tenants import codes, customers, orders, delivery, payments
+from fondaco_tenants import codes, customers, delivery, orders, payments
 from fondaco_workers.actors.delivery import plan, send
 from fondaco_workers.subscriptions import subscriptions
 from tests.support.door import Door

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -24,8 +25,11 @@ from fondaco_tenants.orders import (
     Placed,
     PriceChanged,
 )
+from tests.support.factories.catalog import make_entitlement, make_listing
+from tests.support.factories.codes import make_codes, make_pool
 from tests.support.factories.identity import admin_ctx
 from tests.support.factories.orders import PRICE, Shop, balance, make_buyer, make_shop, place
+from tests.support.factories.routing import make_source
 from tests.support.invariants import assert_invariants
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -278,3 +282,104 @@ async def test_a_stranger_sees_no_order() -> None:
         listed = await orders.list_orders(tx, stranger)
 
     assert listed == []
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A shop with a second listing beside its first, and a buyer."""
+
+    shop: Shop
+    other_id: ListingId
+    buyer: Ctx
+
+    def request(self, one: int, other: int, *, pay_by: PayBy = PayBy.WALLET) -> OrderRequest:
+        """So many units of each."""
+        return OrderRequest(lines=((self.shop.listing_id, one), (self.other_id, other)), pay_by=pay_by)
+
+
+async def make_pair(*, stock: int = 5, other_stock: int = 5, customer_max: int | None = None) -> Pair:
+    shop = await make_shop(stock=stock)
+    entitlement = await make_entitlement()
+    listing = await make_listing(
+        shop.owner, store_id=shop.store_id, entitlement_id=entitlement.id, price=Money(900, "CNY"), customer_max=customer_max
+    )  # fmt: skip
+    pool = await make_pool(shop.owner, entitlement_id=entitlement.id, name="Other")
+    if other_stock:
+        await make_codes(pool, other_stock)
+    await make_source(shop.owner, listing_id=listing.id, pool_id=pool.id)
+    return Pair(shop, listing.id, await make_buyer(shop))
+
+
+async def test_an_order_of_several_lines_is_priced_bound_and_paid_line_by_line() -> None:
+    pair = await make_pair()
+
+    (placed,) = await place_many(pair.buyer, [pair.request(2, 3)])
+
+    assert isinstance(placed, Placed)
+    async with reading(pair.buyer) as tx:
+        lines = (await orders.lines_of(tx, pair.buyer, [placed.order_id]))[placed.order_id]
+        units = await orders.list_allocations(tx, pair.buyer, order_id=placed.order_id)
+    assert [(line.quantity, line.unit_price_minor) for line in lines] == [(2, PRICE), (3, 900)]
+    assert sorted((unit.line_id == lines[0].id, unit.unit) for unit in units) == [
+        (False, 1), (False, 2), (False, 3), (True, 1), (True, 2),
+    ]  # fmt: skip
+    assert placed.total.amount_minor == 2 * PRICE + 3 * 900
+    assert (
+        await balance(pair.shop.tenant_id, pair.buyer.customer_id, AccountKind.WALLET)
+        == 1_000_000 - placed.total.amount_minor
+    )
+    await assert_invariants()
+
+
+async def test_a_line_that_is_short_refuses_the_whole_order_by_its_number() -> None:
+    pair = await make_pair(other_stock=1)
+
+    (refusal,) = await place_many(pair.buyer, [pair.request(2, 2)])
+
+    assert isinstance(refusal, OutOfStock)
+    assert (refusal.listing_id, refusal.path, refusal.available) == (pair.other_id, ("lines", "1"), 1)
+    assert await codes_by_state(pair.shop) == {"AVAILABLE": 6}
+    await assert_invariants()
+
+
+async def test_a_limit_per_customer_holds_over_the_lines_of_all_orders_and_names_its_line() -> None:
+    pair = await make_pair(customer_max=3)
+    await place_many(pair.buyer, [pair.request(1, 2)])
+
+    (refusal,) = await place_many(pair.buyer, [pair.request(1, 2)])
+
+    assert isinstance(refusal, LimitExceeded)
+    assert (refusal.listing_id, refusal.remaining, refusal.path) == (pair.other_id, 1, ("lines", "1", "quantity"))
+    assert await codes_by_state(pair.shop) == {"AVAILABLE": 7, "DELIVERED": 3}
+
+
+async def test_orders_with_the_same_lines_the_other_way_round_at_once_neither_wait_crosswise_nor_pass_a_limit() -> None:
+    pair = await make_pair(stock=9, other_stock=9, customer_max=4)
+    requests = [pair.request(1, 1) for _ in range(8)]
+    turned = [replace(each, lines=each.lines[::-1]) if n % 2 else each for n, each in enumerate(requests)]
+
+    done = await asyncio.gather(*(place_many(pair.buyer, [request]) for request in turned))
+
+    refused = [each for (each,) in done if isinstance(each, Refusal)]
+    assert len(refused) == 4
+    assert all(isinstance(each, LimitExceeded) for each in refused)
+    await assert_invariants()
+
+
+async def test_units_of_one_line_are_refunded_and_the_others_stay() -> None:
+    pair = await make_pair()
+    (placed,) = await place_many(pair.buyer, [pair.request(2, 2)])
+    assert isinstance(placed, Placed)
+    async with reading(pair.buyer) as tx:
+        lines = (await orders.lines_of(tx, pair.buyer, [placed.order_id]))[placed.order_id]
+        units = await orders.list_allocations(tx, pair.buyer, order_id=placed.order_id)
+    chosen = [unit.id for unit in units if unit.line_id == lines[1].id]
+
+    async with trading(pair.shop.owner) as tx:
+        done = await orders.refund_order(
+            tx, pair.shop.owner, order_id=placed.order_id, reason="one line only", allocation_ids=chosen
+        )
+
+    assert done.amount.amount_minor == 2 * 900
+    assert await codes_by_state(pair.shop) == {"AVAILABLE": 8, "DELIVERED": 2}
+    await assert_invariants()
