@@ -45,7 +45,13 @@ class _NotForms(Invalid):
         )
 
 
-_STATUS: Mapping[type[Refusal], int] = {codes.UploadTooLarge: 413, NotAllowed: 403, _NotForms: 415, Invalid: 400}
+_STATUS: Mapping[type[Refusal], int] = {
+    codes.UploadTooLarge: 413,
+    codes.FileEmpty: 400,
+    NotAllowed: 403,
+    _NotForms: 415,
+    Invalid: 400,
+}
 
 
 class _Receiver:
