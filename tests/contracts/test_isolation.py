@@ -24,6 +24,7 @@ from tests.support.strangers import NODES, PUBLIC_NODES, STRANGERS, TABLES, Know
 NODE_PERMISSIONS = {
     "Allocation": "orders.read",
     "ApiClient": "clients.read",
+    "BreakGlass": "merchant.read",
     "Code": "codes.read",
     "CodeBatch": "codes.read",
     "Customer": "customers.read",
@@ -40,6 +41,8 @@ NODE_PERMISSIONS = {
 LIST_PERMISSIONS = {
     "accounts": "wallets.read",
     "apiClients": "clients.read",
+    "breakGlass": "merchant.read",
+    "identityProviders": "members.edit",
     "auditLog": "audit.read",
     "customerWallets": "wallets.read",
     "customers": "customers.read",
