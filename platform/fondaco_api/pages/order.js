@@ -38,7 +38,7 @@ function deliveryRow(delivery) {
     h("div", {}, h("span", {}, t(delivery.toRecipient ? "sentToRecipient" : "sentTo", { to })),
       h("div", { class: "soft" }, t(has(`${key}.${delivery.failure}`) ? `${key}.${delivery.failure}` : key),
         delivery.sentAt ? ` · ${when(delivery.sentAt)}` : "")),
-    delivery.canResend ? h("button", { type: "button", class: "button small", onclick: (event) => resend(event.target, delivery.id) }, t("resend")) : null);
+    delivery.canResend ? h("button", { type: "button", class: "button second small", onclick: (event) => resend(event.target, delivery.id) }, t("resend")) : null);
 }
 
 function deliveriesCard() {
