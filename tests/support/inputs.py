@@ -40,7 +40,6 @@ IDS = {
     ("ListingPriceInput", "listingId"): "Listing",
     ("OrderLineInput", "listingId"): "Listing",
     ("PauseListingInput", "id"): "Listing",
-    ("OrderSearchInput", "listingId"): "Listing",
     ("PayOrderInput", "orderId"): "Order",
     ("PreviewImportInput", "poolId"): "Pool",
     ("PreviewImportInput", "uploadId"): "Upload",

@@ -6,9 +6,10 @@ that wait to be paid come here; one that is paid at once costs nothing of it.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from fondaco_core import audit, clock, limits, tenancy
@@ -104,7 +105,7 @@ async def usage_of(tx: Tx, ctx: Ctx, *, customer_id: CustomerId | None, keys: It
 
 
 async def within_budgets(
-    tx: Tx, ctx: Ctx, customer_id: CustomerId, drafts: list[Draft], outcomes: dict[OrderId, Refusal | object]
+    tx: Tx, ctx: Ctx, customer_id: CustomerId, drafts: list[Draft], outcomes: MutableMapping[OrderId, Any]
 ) -> list[Draft]:
     """Keeps the orders that may be held unpaid beside what is held already, counting those of this request before them."""
     waiting = [draft for draft in drafts if not draft.fulfilled]
@@ -153,7 +154,7 @@ async def guests_left(tx: Tx, budgets: HoldBudgets, wants: Mapping[PoolId, int])
     return {pool: (rules.guests_share(held[pool], budgets, available=stock.get(pool, 0)), held[pool]) for pool in wants}
 
 
-async def within_share(tx: Tx, drafts: list[Draft], outcomes: dict[OrderId, Refusal | object]) -> list[Draft]:
+async def within_share(tx: Tx, drafts: list[Draft], outcomes: MutableMapping[OrderId, Any]) -> list[Draft]:
     """Keeps the guests' orders whose codes leave enough of each pool for those who pay; under the locks of `within_budgets`."""
     kept: list[Draft] = []
     for draft in drafts:

@@ -46,7 +46,7 @@ async def replace_unit(tx: Tx, ctx: Ctx, *, allocation_id: AllocationId, reason:
     ctx.require("orders.replace")
     why = tenancy.checked_reason(reason)
     order = await _locked_order(tx, ctx, allocation_id)
-    unit = await tx.fetchrow(store.LOCK_UNIT, allocation_id)
+    unit = await _locked_unit(tx, allocation_id)
     if order.state not in rules.SETTLED or unit["state"] != AllocationState.FULFILLED.value:
         raise OrderNotOpen(order.id, state=order.state.value, units=True)
     failed = await tx.fetchval(store.COUNT_FAILED, order.id)
@@ -67,6 +67,12 @@ async def _locked_order(tx: Tx, ctx: Ctx, allocation_id: AllocationId) -> OrderV
     return view
 
 
+async def _locked_unit(tx: Tx, allocation_id: AllocationId) -> Any:
+    row = await tx.fetchrow(store.LOCK_UNIT, allocation_id)
+    assert row is not None, "units are never deleted"
+    return row
+
+
 async def swap_withdrawn(tx: Tx, ctx: Ctx, *, code_ids: Sequence[CodeId]) -> int:
     """Swaps the units whose codes were withdrawn from the vault before their buyers saw them; says how many.
 
@@ -78,7 +84,7 @@ async def swap_withdrawn(tx: Tx, ctx: Ctx, *, code_ids: Sequence[CodeId]) -> int
     for order_id in sorted({row["order_id"] for row in units}):
         order = order_view(await tx.fetchrow(store.LOCK, order_id))
         for row in units:
-            unit = await tx.fetchrow(store.LOCK_UNIT, row["id"]) if row["order_id"] == order_id else None
+            unit = await _locked_unit(tx, row["id"]) if row["order_id"] == order_id else None
             if unit is None or unit["state"] not in {AllocationState.HELD.value, AllocationState.FULFILLED.value}:
                 continue
             if unit["revealed_at"] is None:
@@ -181,7 +187,7 @@ async def serve_waiting(tx: Tx, ctx: Ctx, *, waiting: Waiting) -> bool:
     """
     ctx.require("system.run")
     order = order_view(await tx.fetchrow(store.LOCK, waiting.order_id))
-    unit = await tx.fetchrow(store.LOCK_UNIT, waiting.allocation_id)
+    unit = await _locked_unit(tx, waiting.allocation_id)
     if unit["state"] != AllocationState.WAITING.value:
         return True
     picked = await _spare(tx, OrderLineId(unit["line_id"]))
