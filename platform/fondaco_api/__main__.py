@@ -59,6 +59,9 @@ def main() -> int:
         ws_max_size=limits.SOCKET_MESSAGE_BYTES_MAX,
         ws_ping_interval=20.0,
         access_log=False,
+        # A client that could say where it comes from would have as many addresses as it likes.
+        proxy_headers=True,
+        forwarded_allow_ips=[str(network) for network in settings.trusted_proxies] or "127.0.0.1",
         log_level="warning",
         server_header=False,
         date_header=True,

@@ -46,6 +46,8 @@ class Settings:
     traces_share: float = 1.0
     # Networks that requests to addresses of merchants may reach in addition to the public internet, there also without TLS.
     reachable_networks: tuple[Network, ...] = ()
+    # Whose word counts about where a request comes from (X-Forwarded-For); nobody else's. Empty trusts this machine alone.
+    trusted_proxies: tuple[Network, ...] = ()
     # How mail leaves, and the address it comes from (fondaco_core.mail). Without it nothing is mailed, and deliveries say so.
     mail_url: Secret[str] | None = None
     mail_from: str = ""
@@ -101,7 +103,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         sandbox_port=_integer(env, "FONDACO_SANDBOX_PORT", 0, least=1, most=65_535) or None,
         traces_url=_traces_url(env),
         traces_share=_share(env, "FONDACO_TRACES_SHARE", 1.0),
-        reachable_networks=_networks(env),
+        reachable_networks=_networks(env, "FONDACO_REACHABLE_NETWORKS"),
+        trusted_proxies=_networks(env, "FONDACO_TRUSTED_PROXIES"),
         mail_url=_url(env, "FONDACO_MAIL_URL", ("smtp", "smtps")),
         mail_from=env.get("FONDACO_MAIL_FROM", "").strip(),
         sms_url=_url(env, "FONDACO_SMS_URL", ("https", "http")),
@@ -139,12 +142,12 @@ def _url(env: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> Secret[
     return Secret(text)
 
 
-def _networks(env: Mapping[str, str]) -> tuple[Network, ...]:
-    named = env.get("FONDACO_REACHABLE_NETWORKS", "").split(",")
+def _networks(env: Mapping[str, str], name: str) -> tuple[Network, ...]:
+    named = env.get(name, "").split(",")
     try:
         return tuple(ipaddress.ip_network(text.strip()) for text in named if text.strip())
     except ValueError as failure:
-        msg = f"FONDACO_REACHABLE_NETWORKS must be networks with commas between them, such as 10.1.0.0/16 ({failure})."
+        msg = f"{name} must be networks with commas between them, such as 10.1.0.0/16 ({failure})."
         raise SettingError(msg) from failure
 
 

@@ -36,3 +36,9 @@ async def mail_factor_changed(ctx: Ctx, *, user_id: UUID) -> None:
 async def mail_proof(ctx: Ctx, *, proof_id: UUID) -> None:
     """Sends a buyer what they prove their contact with, or choose a new password."""
     await customers.mail_proof(ctx, proof_id=proof_id)
+
+
+@actor(name="identity.announce_endings", permissions={"system.run"}, deadline_s=300)
+async def announce_endings(ctx: Ctx) -> None:
+    """Announces which machines' credentials end soon."""
+    await identity.announce_endings(ctx)
