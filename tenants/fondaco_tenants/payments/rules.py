@@ -160,7 +160,9 @@ def next_step(state: PaymentState, found: PaymentFound, *, unwanted: bool, expir
         case PaymentFound.CLOSED:
             return Step.END
         case PaymentFound.PENDING:
-            return Step.STOP if over else Step.WAIT
+            # One that the gateway took and whose answer was lost is opened once more, which says where to pay.
+            opened = state is PaymentState.PENDING
+            return Step.STOP if over else Step.WAIT if opened else Step.OPEN
         case PaymentFound.MISSING:
             # Some gateways know of a payment only when somebody looks at it: it may still be paid until its time is over.
             if expires_at + timedelta(seconds=limits.PAYMENT_GRACE_S) <= now:
