@@ -526,3 +526,6 @@ EXPORT_HOURS = 24
 EXPORT_DOWNLOADS_MAX = 3
 # How many codes of an export are opened at a time.
 EXPORT_PAGE = 500
+
+# How long a redemption address that was made for one buyer may be followed, in hours after it was shown; showing it again renews it.
+PERSONAL_LINK_HOURS = 24

@@ -147,8 +147,7 @@ class Delivery(Node):
     @strawberry.field(description="Why the last attempt did not get through; null when it did, or there was none.")
     def failure(self) -> Outcome | None:
         """The last attempt's trouble."""
-        known = self.row.failure in Outcome.__members__
-        return Outcome(self.row.failure) if known else None
+        return None if self.row.failure is None else Outcome.__members__.get(self.row.failure)
 
     @strawberry.field(description="When it is tried again; null when nothing more is tried by itself.")
     def next_attempt_at(self) -> datetime | None:

@@ -17,6 +17,7 @@ from fondaco_core import limits
 from fondaco_core.db import Tx
 from fondaco_core.errors import StaleVersion
 from fondaco_core.ids import ApiClientId, DeliveryId, ListingId, StoreId
+from fondaco_core.secret import Secret
 from fondaco_tenants import customers, delivery
 from fondaco_tenants.delivery import Form
 
@@ -101,6 +102,27 @@ class RetireClientKeyInput:
 
     api_client_id: strawberry.ID = strawberry.field(description="The API client.")
     reason: str = strawberry.field(description="Why; kept in the audit log.")
+
+
+@strawberry.input(description="Why the key that signs redemption addresses is to be shown.")
+class ShowLinkKeyInput:
+    """A reason."""
+
+    reason: str = strawberry.field(description="Why; kept in the audit log.")
+
+
+@strawberry.type(description="The key that signs redemption addresses.")
+class ShowLinkKeySuccess:
+    """The key, for whoever checks signatures."""
+
+    shown: strawberry.Private[Secret[str]]
+
+    @strawberry.field(
+        description="The key, 256 bits in base64url: of HMAC-SHA256 over the address without its signature."
+    )
+    def key(self) -> str:
+        """The key in clear."""
+        return self.shown.reveal()
 
 
 @strawberry.type(description="It is on its way once more.")
@@ -226,3 +248,16 @@ class Mutation:
         key = ApiClientId(key_of(input.api_client_id, ApiClient, path=("api_client_id",)))
         await delivery.retire_client_key(tx, info.context.ctx, api_client_id=key, reason=input.reason)
         return RetireClientKeySuccess(retired=True)
+
+    @mutation(replays=False)
+    async def show_link_key(
+        self,
+        info: Info,
+        tx: Tx,
+        input: Annotated[ShowLinkKeyInput, strawberry.argument(description="Why.")],
+    ) -> ShowLinkKeySuccess:
+        """Shows the key that signs your redemption addresses, for the shop that checks them; who saw it and why is on record.
+
+        A code of the kind LINK may hold `{order}`, `{buyer}`, `{expires}` and `{signature}`, filled in whenever it is shown.
+        """
+        return ShowLinkKeySuccess(shown=await delivery.show_link_key(tx, info.context.ctx, reason=input.reason))

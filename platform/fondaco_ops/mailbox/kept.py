@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 import orjson
 
@@ -67,7 +67,7 @@ class Kept:
 
     def mail(self, name: str) -> EmailMessage:
         """One mail, read."""
-        return cast("EmailMessage", email.message_from_bytes(self.raw(name), policy=email.policy.default))
+        return email.message_from_bytes(self.raw(name), policy=email.policy.default)
 
     def message(self, name: str) -> dict[str, str]:
         """One text message."""

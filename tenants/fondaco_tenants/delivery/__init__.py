@@ -64,6 +64,7 @@ from fondaco_tenants.delivery.service import (
     revoke_link,
     save_template,
     secret_of,
+    show_link_key,
     tell_due,
     update_settings,
 )
@@ -132,6 +133,7 @@ __all__ = [
     "save_template",
     "secret_of",
     "send_delivery",
+    "show_link_key",
     "tell_due",
     "update_settings",
 ]

@@ -149,7 +149,7 @@ async def test_a_machine_with_a_key_is_shown_codes_as_only_that_key_opens_them(p
     for unit in (one, *every):
         assert unit.jwe is not None
         assert (unit.code.reveal(), unit.pin) == ("", None)
-        token = jwe.decrypt_compact(unit.jwe, private, registry=REGISTRY)  # type: ignore[arg-type]
+        token = jwe.decrypt_compact(unit.jwe, private, registry=REGISTRY)
         assert token.plaintext is not None
         assert token.headers()["kid"] == made.thumbprint == private.thumbprint()
         opened.append(orjson.loads(token.plaintext))

@@ -12,6 +12,7 @@ from fondaco_tenants.delivery.rules.outgoing import (
     after_attempt,
     channel_of,
 )
+from fondaco_tenants.delivery.rules.personal import is_personal, personal_address
 from fondaco_tenants.delivery.rules.templates import (
     SAMPLE,
     SAMPLE_ATTACHED,
@@ -56,6 +57,7 @@ __all__ = [
     "check_link_terms",
     "check_words",
     "fill",
+    "is_personal",
     "judge_client",
     "judge_link",
     "judge_place",
@@ -65,6 +67,7 @@ __all__ = [
     "masked_ip",
     "network_of",
     "pending",
+    "personal_address",
     "read_key",
     "sealed_to",
     "why_closed",

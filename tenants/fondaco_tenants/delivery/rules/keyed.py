@@ -40,7 +40,7 @@ def read_key(text: str) -> tuple[dict[str, str], str]:
         raise KeyRefused
     public = {part: str(given[part]) for part in _PARTS[given["kty"]]}
     try:
-        key = jwk.import_key(public)
+        key = jwk.import_key(dict[str, str | list[str]](public))
         thumbprint = key.thumbprint()
         bits = key.public_key.key_size if isinstance(key, jwk.RSAKey) else _RSA_BITS_MIN
     except (JoseError, ValueError, TypeError, OverflowError):
@@ -60,4 +60,4 @@ def sealed_to(
     payload = {
         "allocationId": str(allocation_id), "code": code.reveal(), "pin": None if pin is None else pin.reveal(),
     }  # fmt: skip
-    return jwe.encrypt_compact(header, orjson.dumps(payload), recipient, registry=_REGISTRY)  # type: ignore[arg-type]
+    return jwe.encrypt_compact(header, orjson.dumps(payload), recipient, registry=_REGISTRY)

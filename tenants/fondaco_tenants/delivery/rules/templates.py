@@ -179,6 +179,7 @@ def _walk(
 
 
 def _check_node(part: str, node: nodes.Node, *, items: frozenset[str], looping: bool) -> None:
+    wrong: tuple[str, str] | None = None
     if not isinstance(node, _ALLOWED):
         kind = type(node).__name__.lower()
         wrong = (f"'{kind}' is not part of the language of templates", f"模板不支持“{kind}”")
@@ -193,7 +194,7 @@ def _check_node(part: str, node: nodes.Node, *, items: frozenset[str], looping: 
             case nodes.Filter(name=name) if name not in FILTERS:
                 wrong = (f"there is no filter '{name}'", f"没有名为“{name}”的过滤器")
             case _:
-                wrong = None
+                pass
     if wrong is not None:
         raise TemplateInvalid(part, node.lineno or 1, *wrong)
 

@@ -40,6 +40,7 @@ from fondaco_tenants.delivery.service.outgoing import (
     resend_delivery,
     tell_due,
 )
+from fondaco_tenants.delivery.service.personal import show_link_key
 from fondaco_tenants.delivery.service.settings import (
     DeliverySettings,
     Template,
@@ -97,6 +98,7 @@ __all__ = [
     "revoke_link",
     "save_template",
     "secret_of",
+    "show_link_key",
     "tell_due",
     "update_settings",
 ]

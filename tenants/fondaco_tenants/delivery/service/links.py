@@ -13,7 +13,7 @@ from fondaco_core.context import ActorKind, Ctx
 from fondaco_core.crypto import hash_token, keyed_hash, mask_code
 from fondaco_core.db import Tx
 from fondaco_core.errors import NotFound
-from fondaco_core.ids import AllocationId, LinkId, OrderId, new_id
+from fondaco_core.ids import AllocationId, LinkId, OrderId, TenantId, new_id
 from fondaco_core.keyring import keyring
 from fondaco_core.secret import Secret
 from fondaco_tenants import codes, orders, storefront
@@ -22,6 +22,7 @@ from fondaco_tenants.delivery.errors import LinkUnknown, NotDelivered, TooManyLi
 from fondaco_tenants.delivery.events import LinkCreated, LinkOpened, LinkRevoked
 from fondaco_tenants.delivery.rules import Link, check_link_terms, masked_ip, pending, why_closed
 from fondaco_tenants.delivery.service.keys import refuse_plain, seal_units
+from fondaco_tenants.delivery.service.personal import personal
 from fondaco_tenants.delivery.service.shown import RevealedUnit
 
 # An order that ended without a delivery has nothing to link to.
@@ -331,13 +332,16 @@ async def show_units(
     await orders.mark_revealed(tx, allocation_ids=allocation_ids)
     shown = {each.code_id: each for each in opened}
     counts = {row["code_id"]: row for row in await tx.fetch(store.COUNT_REVEALS, code_ids)}
-    return [_unit(row, shown[row["code_id"]], counts[row["code_id"]]) for row in ready]
+    return [_unit(row, shown[row["code_id"]], counts[row["code_id"]], tenant_id=ctx.tenant) for row in ready]
 
 
-def _unit(row: Mapping[str, Any], shown: codes.Revealed, count: Mapping[str, Any]) -> RevealedUnit:
+def _unit(
+    row: Mapping[str, Any], shown: codes.Revealed, count: Mapping[str, Any], *, tenant_id: TenantId
+) -> RevealedUnit:
+    code = personal(shown.code, tenant_id=tenant_id, order_id=row["order_id"], customer_id=row["customer_id"])
     return RevealedUnit(
         allocation_id=row["id"], line=row["line"], unit=row["unit"], title=row["title"], kind=row["fulfilment_kind"],
-        code=shown.code, pin=shown.pin, masked=mask_code(shown.code.reveal()),
+        code=code, pin=shown.pin, masked=mask_code(shown.code.reveal()),
         redemption=row["redemption"], redemption_zh=row["redemption_zh"],
         restrictions=row["restrictions"], restrictions_zh=row["restrictions_zh"],
         revealed_at=count["first_at"], reveal_count=count["times"],
