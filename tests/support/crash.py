@@ -8,6 +8,7 @@ The program is loaded once and forked for every line on the standard input, a pl
 
     {"at": 7}                   die before the 7th step of the operation that is marked; 0 or nothing: do not die
     {"at": 7, "after": 31}      the marked operation is the first run of a task with a higher number (worker)
+    {"actor": "payments.look"}  and is of this actor, which need not be one of those that usually are
     {"chunk_lines": 2}          how many lines an import stores at once
 
 Which operation is marked: a request with the header X-Marked, a task of an import or a swap, the relay's first round. Each line on the
@@ -33,6 +34,7 @@ from fondaco_core.outbox import Note
 from fondaco_ops.leash import tie
 
 TASKS = frozenset({"codes.import_batch", "orders.swap_withdrawn"})
+CALLS = ("create", "query", "refund", "query_refund", "close")
 MARKED = b"x-marked"
 
 
@@ -98,6 +100,23 @@ def _stepping(method: Any) -> Any:
     return call
 
 
+def patch_gateway() -> None:
+    """To ask the gateway is a step, and so is the moment after it has answered."""
+    adapter: Any = importlib.import_module("fondaco_tenants.payments.adapters.sandbox").SandboxGateway
+    for name in CALLS:
+        setattr(adapter, name, _calling(name, getattr(adapter, name)))
+
+
+def _calling(name: str, method: Any) -> Any:
+    async def call(self: Any, *args: Any) -> Any:
+        step(f"CALL {name}")
+        result = await method(self, *args)
+        step("ANSWERED")
+        return result
+
+    return call
+
+
 def api(plan: dict[str, Any]) -> int:
     """`python -m fondaco_api`, whose marked requests are counted."""
     program: Any = importlib.import_module("fondaco_api.__main__")
@@ -142,7 +161,8 @@ def worker(plan: dict[str, Any]) -> int:
 
     async def performing(note: Note) -> None:
         nonlocal marked
-        if note.actor not in TASKS or note.task_id <= plan.get("after", 0) or marked:
+        wanted = note.actor == plan["actor"] if "actor" in plan else note.actor in TASKS
+        if not wanted or note.task_id <= plan.get("after", 0) or marked:
             await perform(note)
             return
         marked = True
@@ -210,6 +230,7 @@ def main(kind: str) -> None:
     gc.collect()
     gc.freeze()
     patch_database()
+    patch_gateway()
     for line in sys.stdin:
         plan = json.loads(line)
         child = os.fork()
