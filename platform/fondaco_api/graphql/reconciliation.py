@@ -194,7 +194,6 @@ class ReconcileGatewaySuccess:
     """What reconcileGateway answers."""
 
     gateway: str = strawberry.field(description="The gateway's key.")
-    day: date = strawberry.field(description="The day.")
 
 
 @strawberry.type
@@ -212,4 +211,4 @@ class Mutation:
     async def reconcile_gateway(self, info: Info, tx: Tx, input: ReconcileGatewayInput) -> ReconcileGatewaySuccess:
         """Has a gateway's statement of a day fetched and compared once more. For admins."""
         await payments.request_reconciliation(tx, info.context.ctx, gateway=input.gateway, day=input.day)
-        return ReconcileGatewaySuccess(gateway=input.gateway, day=input.day)
+        return ReconcileGatewaySuccess(gateway=input.gateway)
