@@ -1,7 +1,9 @@
 """Actors of payments: ask gateways, settle what came in, give back what must go."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+from fondaco_core import limits
 from fondaco_core.context import Ctx
 from fondaco_core.db import governing, trading
 from fondaco_core.ids import PaymentId, PaymentRefundId, TenantId
@@ -36,10 +38,20 @@ async def send_refund(ctx: Ctx, *, refund_id: PaymentRefundId) -> None:
 @actor(name="payments.poll", permissions={"system.run"}, deadline_s=300)
 async def poll(ctx: Ctx) -> None:
     """Asks about every payment and refund whose time it is: gateways forget to notify, processes die."""
-    asked = await payments.poll_payments(ctx)
-    tried = await payments.poll_refunds(ctx)
+    asked = await _until_none_is_due(lambda: payments.poll_payments(ctx))
+    tried = await _until_none_is_due(lambda: payments.poll_refunds(ctx))
     if asked or tried:
         log.info("payments.polled", payments=asked, refunds=tried)
+
+
+async def _until_none_is_due(poll_some: Callable[[], Awaitable[int]]) -> int:
+    done = 0
+    for _ in range(limits.CLEAN_UP_ROUNDS_MAX):
+        some = await poll_some()
+        done += some
+        if some < limits.PAYMENTS_POLLED:
+            break
+    return done
 
 
 @actor(name="payments.settle_overdue", permissions={"system.run"}, deadline_s=300)
