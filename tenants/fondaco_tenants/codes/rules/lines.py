@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import cast
 from urllib.parse import urlsplit
 
 from fondaco_core import limits
@@ -207,20 +208,22 @@ class LineParser:
         return entries, faults
 
     def _line(self, raw: RawLine) -> Entry | Fault | None:
-        if raw.text is None:
-            return Fault(raw.number, LineReason.TOO_LONG)
-        text = self._text(raw.number, raw.text)
-        if isinstance(text, Fault) or not text or text.isspace():
-            return text if isinstance(text, Fault) else None
-        if self._form is ImportFormat.TXT:
-            # A header means that somebody took a file with columns for a list: it must not be sold as a code.
-            if "\t" in text or (raw.number == 1 and read_columns(text).header):
-                return Fault(raw.number, LineReason.COLUMNS, text, raw=text)
-            return self._checked(Entry(raw.number, text, raw=text))
-        if self.columns is None:
-            self.columns = read_columns(text)
-            self.header_ahead = self.columns.header
-        return self._row(raw.number, split_cells(text, self.columns.delimiter), text, {})
+        number, data = raw.number, raw.text
+        if data is None:
+            return Fault(number, LineReason.TOO_LONG)
+        text = self._text(number, data)
+        if text.__class__ is Fault or not text:
+            return cast("Fault | None", text or None)
+        line = cast("str", text)
+        if self._form is not ImportFormat.TXT:
+            if self.columns is None:
+                self.columns = read_columns(line)
+                self.header_ahead = self.columns.header
+            return self._row(number, split_cells(line, self.columns.delimiter), line, {})
+        # A header means that somebody took a file with columns for a list: it must not be sold as a code.
+        if "\t" in line or (number == 1 and read_columns(line).header):
+            return Fault(number, LineReason.COLUMNS, line, raw=line)
+        return self._checked(Entry(number, line, raw=line))
 
     def _text(self, number: int, data: bytes) -> str | Fault:
         """A line as text, without blanks that mean nothing."""
@@ -231,9 +234,11 @@ class LineParser:
         if number == 1:
             text = text.removeprefix("\ufeff")
         text = text.strip(_BLANK) if self._form is ImportFormat.TXT else text.rstrip("\r")
-        if not text.isprintable() and _CONTROL.search(text) and not text.isspace():
-            return Fault(number, LineReason.NOT_TEXT, raw=text)
-        return text
+        if text.isprintable():
+            return "" if text.isspace() else text
+        if text.isspace():
+            return ""
+        return Fault(number, LineReason.NOT_TEXT, raw=text) if _CONTROL.search(text) else text
 
     def _row(self, number: int, cells: list[str] | None, raw: str, odd: dict[int, LineReason]) -> Entry | Fault | None:
         if self.header_ahead:
@@ -272,15 +277,23 @@ class LineParser:
         )  # fmt: skip
 
     def _checked(self, entry: Entry) -> Entry | Fault:
-        if len(entry.code.encode()) + len((entry.pin or "").encode()) > limits.CODE_BYTES_MAX:
-            return Fault(entry.line, LineReason.TOO_LONG, entry.code[: limits.NAME_MAX], raw=entry.raw)
-        if _ROUNDED.fullmatch(entry.code):
-            return Fault(entry.line, LineReason.NUMBER, entry.code, raw=entry.raw)
-        if self._links and not _is_address(entry.code):
-            return Fault(entry.line, LineReason.BAD_URL, entry.code, raw=entry.raw)
+        code = entry.code
+        if _too_long(code, entry.pin):
+            return Fault(entry.line, LineReason.TOO_LONG, code[: limits.NAME_MAX], raw=entry.raw)
+        if "+" in code and _ROUNDED.fullmatch(code):
+            return Fault(entry.line, LineReason.NUMBER, code, raw=entry.raw)
+        if self._links and not _is_address(code):
+            return Fault(entry.line, LineReason.BAD_URL, code, raw=entry.raw)
         if entry.expires_at is not None and entry.expires_at <= self._now:
-            return Fault(entry.line, LineReason.EXPIRED, entry.code, raw=entry.raw)
+            return Fault(entry.line, LineReason.EXPIRED, code, raw=entry.raw)
         return entry
+
+
+def _too_long(code: str, pin: str | None) -> bool:
+    # Most are so short that their bytes need not be counted; a character has four of them at most.
+    if 4 * (len(code) + len(pin or "")) <= limits.CODE_BYTES_MAX:
+        return False
+    return len(code.encode()) + len((pin or "").encode()) > limits.CODE_BYTES_MAX
 
 
 def _cell(cells: Sequence[str], place: int | None) -> str:
