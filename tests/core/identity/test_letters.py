@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from urllib.parse import unquote
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -41,9 +41,10 @@ def job(tenant_id: TenantId | None = None) -> Ctx:
     return system_ctx("test", tenant_id=tenant_id, permissions=frozenset({"system.run"}))
 
 
-async def last(table: str, column: str, value: object) -> object:
+async def last(table: str, column: str, value: object) -> UUID:
     async with governing(job()) as tx:
-        return await tx.fetchval(f"SELECT id FROM {table} WHERE {column} = $1 ORDER BY id DESC LIMIT 1", value)  # noqa: S608
+        found = await tx.fetchval(f"SELECT id FROM {table} WHERE {column} = $1 ORDER BY id DESC LIMIT 1", value)  # noqa: S608
+    return UUID(str(found))
 
 
 def token_in(post: Post) -> Secret[str]:
