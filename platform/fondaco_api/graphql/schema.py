@@ -23,6 +23,7 @@ from strawberry.tools import merge_types
 from fondaco_api.graphql import (
     aftersales,
     audit,
+    break_glass,
     catalog,
     client_changes,
     code_batches,
@@ -80,6 +81,7 @@ MODULES: tuple[ModuleType, ...] = (
     tenancy,
     audit,
     sessions,
+    break_glass,
     customers,
     merchants,
     identity,
