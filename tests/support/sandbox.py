@@ -40,7 +40,7 @@ class Sandbox:
     async def start(self) -> None:
         """Starts it, and returns when it answers."""
         self._launch()
-        await until(self._answers)
+        await until(self._answers, seconds=60)
 
     def _launch(self) -> None:
         environment = {
