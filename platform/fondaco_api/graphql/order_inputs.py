@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import strawberry
 
 from fondaco_api.graphql.context import Context
+from fondaco_api.graphql.enums import described
 from fondaco_api.graphql.listings import Listing
 from fondaco_api.graphql.node import key_of
 from fondaco_api.graphql.scalars import MoneyInput
@@ -13,6 +14,13 @@ from fondaco_core.context import ActorKind
 from fondaco_core.ids import ListingId
 from fondaco_tenants import orders
 from fondaco_tenants.orders import OrderRequest, PayBy
+
+described(
+    PayBy,
+    "How an order is paid.",
+    WALLET="From the buyer's wallet at this merchant, at once; fulfilled in the same moment.",
+    LATER="Later, with `payOrder`; the stock is held until then, or until the hold runs out.",
+)
 
 
 @strawberry.input(description="A listing and how many of it.")

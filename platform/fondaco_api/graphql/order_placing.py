@@ -10,7 +10,6 @@ import strawberry
 
 from fondaco_api.graphql.budget import TooManyStreams
 from fondaco_api.graphql.context import Context, Info
-from fondaco_api.graphql.enums import described
 from fondaco_api.graphql.errors import ApiError, ErrorCode, Failure
 from fondaco_api.graphql.order_inputs import PlaceOrderInput, PlaceOrdersInput, SimulateOrderInput, request_of
 from fondaco_api.graphql.order_refusals import ITEM_FAILURES, PLACE_REFUSALS, LimitExceeded, OutOfStock, PriceChanged
@@ -28,13 +27,6 @@ from fondaco_core.identity import GUEST_PERMISSIONS, new_order_token
 from fondaco_core.ids import ListingId, OrderId
 from fondaco_tenants import customers, orders, storefront
 from fondaco_tenants.orders import OrderRequest, OrderState, OrderView, PayBy
-
-described(
-    PayBy,
-    "How an order is paid.",
-    WALLET="From the buyer's wallet at this merchant, at once; fulfilled in the same moment.",
-    LATER="Later, with `payOrder`; the stock is held until then, or until the hold runs out.",
-)
 
 
 @strawberry.type(description="The order stands.")
