@@ -1,17 +1,15 @@
 """`fondaco demo`: plays the main job against the running system, through HTTP only, and says what happened and how fast.
 
 Ten thousand codes of three shapes come in by upload, with planted duplicates and lines that are no codes; two hundred buyers
-buy at once; codes are revealed; one that nobody saw is refunded. What does not come out as it must ends it with an error.
+buy at once; codes are revealed; one that nobody saw is refunded; guests pay at the sandbox gateway. What does not come out as it
+must ends it with an error.
 """
 
 import argparse
-import base64
-import http.client
 import json
 import random
 import secrets
 import time
-import urllib.parse
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,6 +18,8 @@ from typing import Any
 
 from fondaco_core.config import read_settings
 from fondaco_core.errors import SettingError
+from fondaco_ops.demo_client import Client, expect
+from fondaco_ops.demo_guests import GUESTS, GUESTS_MAX, guests_pay
 from fondaco_ops.seed.goods import card_and_pin, link, sixteen
 from fondaco_ops.seed.greeting import demo_file
 
@@ -28,9 +28,6 @@ BUYERS = 200
 # One of a hundred lines is planted: the same code again, or no code at all.
 PLANTED_EVERY = 100
 IMPORT_SECONDS = 120.0
-HTTP_SECONDS = 60.0
-# A connection that was not used for longer is opened anew: the server may have closed it.
-REUSE_SECONDS = 2.0
 
 IMPORT = """mutation($input: ImportCodesInput!) { importCodes(input: $input) { __typename
   ... on ImportCodesSuccess { batch { id } } ... on Failure { refused: code message } } }"""
@@ -47,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """How large the play is."""
     parser.add_argument("--codes", type=int, default=CODES, help=f"how many lines are imported ({CODES})")
     parser.add_argument("--buyers", type=int, default=BUYERS, help=f"how many buyers buy at once ({BUYERS})")
+    parser.add_argument("--guests", type=int, default=GUESTS, help=f"how many guests pay at the gateway ({GUESTS})")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -56,61 +54,9 @@ def run(args: argparse.Namespace) -> int:
     if not path.exists():
         msg = f"There is no {path}; start the system with `make run` first, and leave it running."
         raise SettingError(msg)
-    return _Play(json.loads(path.read_text(encoding="utf-8")), codes=args.codes, buyers=args.buyers).run()
-
-
-class Client:
-    """One client of the public API with its access token; a connection of its own, kept open."""
-
-    def __init__(self, demo: dict[str, Any], credentials: dict[str, str]) -> None:
-        address = urllib.parse.urlsplit(demo["base_url"])
-        maker = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
-        assert address.hostname is not None
-        self._connection = maker(address.hostname, address.port, timeout=HTTP_SECONDS)
-        self._used = 0.0
-        pair = f"{credentials['client_id']}:{credentials['client_secret']}"
-        answer = self.post(
-            "/oauth/token",
-            b"grant_type=client_credentials",
-            {
-                "Content-Type": "application/x-www-form-urlencoded",
-                "Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}",
-            },
-        )
-        self._authorization = {"Authorization": f"Bearer {answer['access_token']}"}
-
-    def post(self, path: str, body: bytes, headers: dict[str, str]) -> dict[str, Any]:
-        """Sends one request and reads the JSON of its answer."""
-        try:
-            if time.monotonic() - self._used > REUSE_SECONDS:
-                self._connection.close()
-            self._used = time.monotonic()
-            self._connection.request("POST", path, body, headers)
-            response = self._connection.getresponse()
-            text = response.read()
-        except OSError as error:
-            msg = f"The API does not answer ({type(error).__name__}); is the system running?"
-            raise SettingError(msg) from error
-        if response.status >= http.client.BAD_REQUEST:
-            msg = f"{path} answered {response.status}: {text[:200].decode(errors='replace')}"
-            raise SettingError(msg)
-        answer: dict[str, Any] = json.loads(text)
-        return answer
-
-    def upload(self, text: str) -> str:
-        """Sends a file of codes and answers with the upload's id."""
-        headers = {**self._authorization, "Content-Type": "application/octet-stream", "X-Filename": "demo.txt"}
-        return str(self.post("/uploads", text.encode(), headers)["uploadId"])
-
-    def __call__(self, query: str, **variables: Any) -> dict[str, Any]:
-        """Runs one operation with one root field and answers with that field."""
-        body = json.dumps({"query": query, "variables": variables}).encode()
-        answer = self.post("/graphql", body, {**self._authorization, "Content-Type": "application/json"})
-        if answer.get("errors"):
-            msg = f"The API refused: {answer['errors'][0]['message']}"
-            raise SettingError(msg)
-        (field,) = answer["data"].values()
-        return dict(field) if field is not None else {}
+    return _Play(
+        json.loads(path.read_text(encoding="utf-8")), codes=args.codes, buyers=args.buyers, guests=args.guests
+    ).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +79,12 @@ SHAPES = (
 class _Play:
     """The play: what it has so far, and what it says."""
 
-    def __init__(self, demo: dict[str, Any], *, codes: int, buyers: int) -> None:
+    def __init__(self, demo: dict[str, Any], *, codes: int, buyers: int, guests: int) -> None:
         self._demo = demo
         self._merchant = next(tenant for tenant in demo["tenants"] if tenant["state"] == "ACTIVE")
         self._count = codes
         self._buyers = buyers
+        self._guests = min(guests, GUESTS_MAX)
         self._back_office = Client(demo, self._merchant["api_client"])
         self._imported: set[str] = set()
 
@@ -151,6 +98,7 @@ class _Play:
         bought = self._buy(buyers, listings)
         self._reveal(bought)
         self._refund(buyers[0], listings[0])
+        self._pay(listings)
         print("Everything came out as it must.")
         return 0
 
@@ -273,6 +221,16 @@ class _Play:
                 "refund of a seen code",
             )
 
+    def _pay(self, listings: Sequence[str]) -> None:
+        if not self._demo.get("gateways"):
+            print("            no sandbox gateway here: nobody pays at one")
+            return
+        with self._step(
+            f"{self._guests} guests bought, paid at the sandbox gateway's page, were fulfilled and saw their codes"
+        ):
+            seen = guests_pay(self._demo, listings, self._guests)
+        expect(len(set(seen) & self._imported), self._guests, "different codes of this import")
+
 
 def plant(shape: Shape, count: int) -> tuple[str, set[str], int, int]:
     """A file of so many lines: its text, the codes in it, and how many lines repeat one or are none."""
@@ -288,10 +246,3 @@ def plant(shape: Shape, count: int) -> tuple[str, set[str], int, int]:
     good = {line.split(",")[0] for line in lines if not line.startswith(("xxx", ",,,"))}
     header = ["code,pin"] if shape.format == "CSV" else []
     return "\n".join([*header, *lines]) + "\n", good, repeated, broken
-
-
-def expect(found: object, wanted: object, what: str) -> None:
-    """Ends the play with one sentence when something did not come out as it must."""
-    if found != wanted:
-        msg = f"Not as it must be: {what} is {found}, not {wanted}."
-        raise SettingError(msg)

@@ -87,6 +87,7 @@ def test_everything_comes_up_and_outlives_deaths_and_a_killed_supervisor(start: 
     assert first.ready()
     assert first.has_said("seed +ready")
     assert first.has_said("curl .*/graphql")
+    assert first.has_said(r"sandbox +http://127.0.0.1:\d+/")
 
     again = first.once_more()
     assert again.returncode == 2
@@ -114,5 +115,5 @@ def test_everything_comes_up_and_outlives_deaths_and_a_killed_supervisor(start: 
 
     assert second.supervisor.returncode == 0, rest
     stopped = re.findall(r"fondaco: (\w+) +stopped", rest)
-    assert stopped == ["api", "scheduler", "relay", "worker", "valkey", "postgres"]
+    assert stopped == ["api", "scheduler", "relay", "worker", "sandbox", "mailbox", "valkey", "postgres"]
     assert all(ends(pid) for pid in everybody)
