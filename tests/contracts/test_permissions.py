@@ -18,6 +18,7 @@ OPEN = {
     "orders.ask_look_up": "a visitor's own doing, who is told nothing",
     "orders.close_orders": "part of cancelling and expiring, which have asked",
     "orders.within_budgets": "part of placing an order, which has asked",
+    "delivery.refuse_plain": "a question that other use cases begin with",
     "identity.find_own_name": "one's own name, and nobody else's",
     "identity.find_session": "one's own sessions; machines, guests and strangers are refused",
     "identity.list_sessions": "one's own sessions; machines, guests and strangers are refused",

@@ -1,10 +1,12 @@
 """delivery: how a bought code reaches its buyer.
 
-Owns     delivery_link.
+Owns     delivery_link, delivery, delivery_attempt, delivery_template, delivery_setting, client_key, reveal_alarm.
 Promises a code is shown to its buyer, to a guest with the order's token, or to who holds a link and its secret, and to
          nobody else; every showing is on record with who, when and from where; a link opens as often as it says, never
-         once more, and looking at its page opens nothing; only a hash of a link's secret is stored.
-Stands on orders and codes.
+         once more, and looking at its page opens nothing; only a hash of a link's secret is stored; a mail carries no
+         code in the open; an attempt is claimed before it is made, and what nobody knows is called unknown; a machine
+         with a public key is shown codes encrypted to that key alone.
+Stands on orders, codes, customers, storefront and catalog; mails go by fondaco_core.mail.
 """
 
 from fondaco_tenants.delivery.errands import open_ways, send_delivery

@@ -15,4 +15,16 @@ INVARIANTS = {
         WHERE r.revealed_at > now() - interval '1 day'
           AND (a.revealed_at IS NULL OR a.code_id IS DISTINCT FROM r.code_id OR a.order_id IS DISTINCT FROM r.order_id)
     """,
+    "a delivery is of its order's tenant, and its link opens that order": """
+        SELECT d.id FROM delivery d JOIN "order" o ON o.id = d.order_id LEFT JOIN delivery_link k ON k.id = d.link_id
+        WHERE o.tenant_id <> d.tenant_id OR k.order_id <> d.order_id
+    """,
+    "a delivery has as many attempts on record as it counts, and left only after one that says so": """
+        SELECT d.id FROM delivery d LEFT JOIN delivery_attempt a ON a.delivery_id = d.id
+        WHERE d.form <> 'PAGE' GROUP BY d.id
+        HAVING count(a.id) > d.attempts OR (d.state = 'SENT' AND coalesce(bool_or(a.outcome = 'SENT'), false) = false)
+    """,
+    "nothing that is due waits for a day": """
+        SELECT id FROM delivery WHERE next_attempt_at < now() - interval '1 day'
+    """,
 }

@@ -1,6 +1,7 @@
 """What is sent: to whom it belongs, once as far as mail can be sent once, with a link and never a code."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -11,9 +12,11 @@ import pytest
 from fondaco_core import limits, mail
 from fondaco_core.config import Settings
 from fondaco_core.context import Ctx, system_ctx
+from fondaco_core.crypto import DataKey, EnvMasterKeys, KeyUnavailable, WrappedKey, new_master_key
 from fondaco_core.db import governing, reading, transaction
 from fondaco_core.errors import Invalid, NotAllowed, NotFound
 from fondaco_core.ids import LinkId
+from fondaco_core.keyring import keyring
 from fondaco_core.secret import Secret
 from fondaco_tenants import delivery
 from fondaco_tenants.delivery import Channel, Delivery, DeliveryState, NotResendable, Outcome, TooManyResends, service
@@ -21,6 +24,7 @@ from fondaco_workers.actors.delivery import plan, send, tell_due
 from tests.support.actors import run_twice
 from tests.support.clock import later
 from tests.support.factories.delivery import Sale, make_sale, opener
+from tests.support.rows import as_owner
 from tests.support.smtp import Lie, Post, post_office
 
 pytestmark = pytest.mark.usefixtures("database", "post")
@@ -344,3 +348,36 @@ async def test_no_code_contact_or_secret_is_in_queue_events_audit_or_delivery(
     for hidden in ("CANARY-7Q2M-9XKA", secret, address):
         assert hidden not in everything
         assert hidden.encode().hex() not in everything
+
+
+async def test_whoever_has_the_whole_database_and_not_the_master_key_opens_no_link(
+    settings: Settings, post: Post
+) -> None:
+    sale = await make_sale()
+    await attempt(sale, await planned(sale))
+    link_id, secret = link_in(text_of(post.mails[0]))
+
+    async with as_owner(settings) as connection:
+        tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        stored = "".join(
+            [
+                str(await connection.fetch(f'SELECT t::text FROM "{table["tablename"]}" t'))  # noqa: S608 - a table's name
+                for table in tables
+            ]
+        )
+        wrapped = await connection.fetch("SELECT * FROM data_key WHERE purpose = 'LOOKUP'")
+
+    assert link_id in stored
+    raw = base64.urlsafe_b64decode(secret + "=")
+    for hidden in (secret, raw.hex(), base64.b64encode(raw).decode(), keyring().lookup_key.reveal().hex()):
+        assert hidden not in stored
+    # What the secret is derived with is stored, and opens only under a master key that is not.
+    row = wrapped[0]
+    with pytest.raises(KeyUnavailable):
+        await DataKey.unwrap(
+            EnvMasterKeys(new_master_key()),
+            WrappedKey(row["master_key_id"], row["wrapped"]),
+            number=row["number"],
+            tenant_id=None,
+            purpose="lookup",
+        )
