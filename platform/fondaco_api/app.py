@@ -20,7 +20,18 @@ from fondaco_api.graphql.node import global_id
 from fondaco_api.graphql.schema import schema
 from fondaco_api.graphql.socket import SocketEndpoint
 from fondaco_api.graphql.view import GraphQLEndpoint
-from fondaco_api.http import account, exports, graphiql, import_lines, inbound, links, metrics, oauth, uploads
+from fondaco_api.http import (
+    account,
+    exports,
+    graphiql,
+    import_lines,
+    inbound,
+    links,
+    metrics,
+    oauth,
+    stock_exports,
+    uploads,
+)
 from fondaco_api.http.health import Check, Readiness, check_database, check_keys, healthz
 from fondaco_api.http.middleware import Authenticator, Edge
 from fondaco_core import identity, logs, mail, traces
@@ -39,6 +50,7 @@ if TYPE_CHECKING:
 ROUTES: list[BaseRoute] = [
     *exports.routes,
     *graphiql.routes,
+    *stock_exports.routes,
     *account.routes,
     *inbound.routes,
     *links.routes,

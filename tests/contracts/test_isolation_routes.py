@@ -24,6 +24,7 @@ ROUTES = {
     "/s/{slug}/o/{code}/state": "here",
     "/s/{slug}/o/{code}/reveal": "here",
     "/s/{slug}/o/{code}/resend": "here",
+    "/stock-exports/{export_id}": "here",
     "/uploads": "here",
     "/imports/{batch_id}/lines": "here",
     "/exports/{export_id}": "tests/api/test_order_exports.py: of another merchant, it does not exist",
@@ -177,4 +178,21 @@ async def test_lines_of_anothers_import_are_handed_to_nobody(
     shows = stranger is not None and stranger.has("codes.reveal")
     assert {answer.status_code for answer in answers} == ({404} if shows else {401 if stranger is None else 403})
     assert len({answer.text for answer in answers}) == 1
+    assert await fingerprint(owner, a.world.tenant_id) == before
+
+
+async def test_a_stranger_fetches_no_export_of_stock(
+    door: Door, known: tuple[Known, Known], owner: Any, stranger: Ctx | None
+) -> None:
+    a, _ = known
+    before = await fingerprint(owner, a.world.tenant_id)
+    exports = [row["id"] for table, row in a.rows if table == "stock_export"]
+
+    answers = [
+        await door.send(f"/stock-exports/{each}", ctx=stranger, method="GET") for each in (*exports, uuid4(), "nothing")
+    ]
+
+    assert exports
+    assert all(answer.status_code in {401, 403, 404} for answer in answers)
+    assert len({(answer.status_code, answer.text) for answer in answers}) == 1
     assert await fingerprint(owner, a.world.tenant_id) == before

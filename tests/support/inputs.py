@@ -16,6 +16,13 @@ from graphql import (
 
 # The type of node that each id of an input is of.
 IDS = {
+    ("RotateTenantKeyInput", "tenantId"): "Tenant",
+    ("ReverseRedemptionInput", "redemptionId"): "Redemption",
+    ("ReleaseCodeLockInput", "redemptionId"): "Redemption",
+    ("GenerateCodesInput", "poolId"): "Pool",
+    ("ExportStockInput", "poolId"): "Pool",
+    ("ExportStockInput", "batchId"): "CodeBatch",
+    ("DestroyTenantKeysInput", "tenantId"): "Tenant",
     ("AddSourceInput", "listingId"): "Listing",
     ("AddSourceInput", "poolId"): "Pool",
     ("ApproveApiClientInput", "apiClientId"): "ApiClient",

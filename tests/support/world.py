@@ -27,6 +27,7 @@ from tests.support.factories.codes import MadePool, make_pool, make_requested_im
 from tests.support.factories.identity import admin_ctx, make_member, make_member_ctx, make_user
 from tests.support.factories.orders import fund
 from tests.support.factories.payments import fake_gateways, look_and_settle, make_gateway, send_refunds, start_payment
+from tests.support.factories.own_codes import make_own_code_rows
 from tests.support.factories.routing import make_source
 from tests.support.factories.storefront import make_store
 from tests.support.factories.tenancy import make_tenant
@@ -112,6 +113,9 @@ async def _make_world(door: Door) -> World:
     await shop.be_looked_at(buyer)
     await shop.listen()
     upload_id = await shop.leave_work_behind()
+    shop.secrets |= await make_own_code_rows(
+        owner, listing_id=key_of(shop.listing), entitlement_id=shop.entitlement_id, buyer=other, tag=tag
+    )
     return World(
         tag=tag, tenant_id=tenant_id, tenant_slug=tenant_slug, store_slug=shop.store_slug, owner=owner, members=members,
         machine=machine, buyer=buyer, buyer_machine=buyer_machine, other_buyer=other, guest=guest, contact=contact,
@@ -295,7 +299,9 @@ class _Shop:
 
     async def count_and_write_down(self) -> None:
         """Budgets of holds, and a file of orders."""
-        budgets = {f"{whose}{what}Max": 50 for whose in ("buyer", "guest", "device", "address") for what in ("Orders", "Units")}
+        budgets = {
+            f"{whose}{what}Max": 50 for whose in ("buyer", "guest", "device", "address") for what in ("Orders", "Units")
+        }
         await self.do("setHoldBudgets", {"version": 0, "guestSharePercent": 60, **budgets})
         period = {"placedFrom": "2020-01-01T00:00:00Z", "placedTo": "2020-06-01T00:00:00Z"}
         made = await self.do("exportOrders", period, "... on ExportOrdersSuccess { export { url } }")

@@ -30,6 +30,7 @@ from fondaco_api.graphql import (
     code_calendar,
     code_changes,
     code_imports,
+    code_making,
     code_previews,
     codes,
     customers,
@@ -43,6 +44,7 @@ from fondaco_api.graphql import (
     identity_factors,
     identity_passkeys,
     identity_providers,
+    keys,
     listing_changes,
     listings,
     merchants,
@@ -58,8 +60,10 @@ from fondaco_api.graphql import (
     payments,
     payments_changes,
     reconciliation,
+    redemption,
     routing_changes,
     sessions,
+    stock_exports,
     storefront,
     tenancy,
     wallets,
@@ -116,6 +120,10 @@ MODULES: tuple[ModuleType, ...] = (
     routing_changes,
     webhooks,
     webhooks_changes,
+    code_making,
+    keys,
+    redemption,
+    stock_exports,
 )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import orjson
 
 from fondaco_core.errors import SettingError
-from fondaco_ops.bench import hot, imports, orders, rest
+from fondaco_ops.bench import hot, imports, orders, rest, rotation
 from fondaco_ops.bench.bench import Bench
 from fondaco_ops.bench.report import Report
 from fondaco_ops.bench.system import running
@@ -28,6 +28,7 @@ CASES: dict[str, Case] = {
     "bulk": orders.bulk,
     "import": imports.small,
     "big import": imports.big,
+    "rotation": rotation.rotation,
     "storefront": rest.storefront,
     "idle": rest.idle,
 }

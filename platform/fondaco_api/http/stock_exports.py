@@ -1,0 +1,57 @@
+"""`GET /stock-exports/{id}`: the file of an export of unsold stock, encrypted to its owner's key as it leaves.
+
+    curl -OJ https://…/stock-exports/… -H "Authorization: Bearer …"      age -d -i key.txt stock-….csv.age
+
+It is written while it is sent, and a few pages of it are in memory: nothing rests anywhere. A line that is cut leaves a file
+that age refuses to open.
+"""
+
+from uuid import UUID
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from fondaco_api.http.middleware import locale_of
+from fondaco_api.http.origins import is_foreign
+from fondaco_core.errors import NotAllowed, NotFound, Refusal, Unauthenticated
+from fondaco_tenants import codes
+
+_HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+
+
+async def fetch(request: Request) -> Response:
+    """Sends the file of an export to who may have it, and counts that it was fetched."""
+    process = request.app.state.process
+    if is_foreign(request.headers, process.settings.allowed_origins):
+        return _told(403, "FORBIDDEN", "Pages of other sites may not ask here.")
+    chinese = locale_of(request.headers.get("accept-language") or "") == "zh-CN"
+    try:
+        ctx = await process.authenticate(request)
+        found = await codes.begin_download(ctx, export_id=_id(request.path_params["export_id"]))
+    except Unauthenticated:
+        return _told(401, "UNAUTHENTICATED", "Sign in first, or send valid credentials.")
+    except Refusal as refusal:
+        status = {NotFound: 404, NotAllowed: 403}.get(type(refusal), 409)
+        return _told(status, refusal.code, refusal.message_zh if chinese else refusal.message)
+    name = f'attachment; filename="stock-{found.id}.csv.age"'
+    return StreamingResponse(
+        codes.stream_export(ctx, found=found), media_type="application/octet-stream",
+        headers={**_HEADERS, "content-disposition": name},
+    )  # fmt: skip
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound("export") from None
+
+
+def _told(status: int, code: str, message: str) -> Response:
+    body = orjson.dumps({"code": code, "message": message})
+    return Response(body, status, media_type="application/json", headers=_HEADERS)
+
+
+routes: list[BaseRoute] = [Route("/stock-exports/{export_id}", fetch, methods=["GET"])]
