@@ -24,6 +24,7 @@ from tests.support.factories.codes import (
     make_upload,
     some_codes,
 )
+from tests.support.factories.files import make_file
 from tests.support.processes import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -58,9 +59,16 @@ async def test_an_import_that_was_asked_for_is_done_once() -> None:
     assert [entry["action"] for entry in entries] == ["batch.begun", "batch.imported"]
 
 
-async def test_an_import_whose_worker_is_killed_in_every_chunk_is_whole_in_the_end(start: Start) -> None:
+@pytest.mark.parametrize("form", codes.ImportFormat)
+async def test_an_import_whose_worker_is_killed_in_every_chunk_is_whole_in_the_end(
+    start: Start, form: codes.ImportFormat
+) -> None:
     pool = await make_pool()
-    batch = await make_requested_import(pool, "\n".join([*some_codes(350), "-", "-"]).encode())
+    # The order of the columns is said by the importer, and must be known again after every death.
+    rows = [*((f"pin {number}", text) for number, text in enumerate(some_codes(350))), ("x", "-"), ("x", "-")]
+    said = codes.Mapping(header=False, columns=((codes.ColumnRole.PIN, 0), (codes.ColumnRole.CODE, 1)))
+    mapping = None if form is codes.ImportFormat.TXT else said
+    batch = await make_requested_import(pool, make_file(rows, form), form=form, mapping=mapping)
 
     # The second worker begins where the first one's commits ended, and dies two chunks further on.
     ends = [
@@ -125,3 +133,53 @@ async def test_codes_expire_and_uploads_are_forgotten_when_their_time_is_over() 
             "SELECT 1 FROM audit_entry WHERE tenant_id = $1 AND action = 'code.expired'", pool.tenant_id
         )
     assert len(entries) == 2
+
+
+async def test_imports_of_a_merchant_who_trades_again_go_on() -> None:
+    pool = await make_pool()
+    batch = await make_requested_import(pool, "\n".join(some_codes(3)).encode())
+    done = await make_requested_import(pool, "\n".join(some_codes(3)).encode())
+    await run_twice(actors.import_batch, tenant_id=pool.tenant_id, batch_id=str(done.id))
+
+    await run_twice(actors.resume_imports, tenant_id=pool.tenant_id)
+
+    async with governing(SYSTEM) as tx:
+        rows = await tx.fetch(
+            "SELECT payload->>'batch_id' AS batch_id FROM outbox_event WHERE tenant_id = $1 AND name = 'batch.requested' "
+            "ORDER BY seq",
+            pool.tenant_id,
+        )
+    assert [row["batch_id"] for row in rows] == [str(each) for each in (batch.id, done.id, batch.id, batch.id)]
+
+
+@pytest.mark.usefixtures("own_clock")
+async def test_low_and_expiring_stock_is_announced_and_old_lines_are_forgotten() -> None:
+    pool = await make_pool()
+    async with codes.sealing(pool.ctx) as tx:
+        batch = await codes.import_codes(
+            tx,
+            pool.ctx,
+            pool_id=pool.id,
+            text=Secret("\n".join([*some_codes(2), "-"])),
+            unit_cost=Money(1, "CNY"),
+            expires_at=clock.now() + timedelta(days=50),
+        )
+        await codes.change_pool(tx, pool.ctx, pool_id=pool.id, version=1, changes=codes.PoolChanges(low_stock_at=5))
+    later = clock.now() + timedelta(days=45)
+    clock.use(lambda: later)
+
+    await run_twice(actors.watch_stock)
+    await run_twice(actors.watch_expiry)
+    await run_twice(actors.forget_lines)
+
+    async with governing(SYSTEM) as tx:
+        names = await tx.fetch(
+            "SELECT name FROM outbox_event WHERE tenant_id = $1 AND name <> 'batch.imported' ORDER BY seq",
+            pool.tenant_id,
+        )
+    assert [row["name"] for row in names if row["name"].startswith(("stock.", "batch."))] == [
+        "stock.low",
+        "batch.expiring",
+    ]
+    async with reading(pool.ctx) as tx:
+        assert (await codes.get_batch(tx, pool.ctx, batch_id=batch.id)).lines_kept_until is None

@@ -3,6 +3,7 @@
 import io
 import zipfile
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -174,7 +175,7 @@ async def test_a_mapping_that_makes_no_sense_is_refused_with_the_field_at_fault(
 async def test_a_workbook_is_imported_and_its_numbers_dates_and_formulas_are_not_sold() -> None:
     pool = await make_pool()
     first, second = some_codes(2)
-    rows = [
+    rows: list[list[Any]] = [
         ["卡号", "密码", "到期日", "成本"],
         [first, "0042", datetime(2027, 1, 31), 3.5],  # noqa: DTZ001 - cells have no zone
         [6001234567890123, "1", None, None],
@@ -288,7 +289,7 @@ async def test_nothing_that_may_be_a_code_is_in_a_dry_run_in_the_open() -> None:
     told = await looked_at(pool, "\n".join(rows).encode())
 
     shown = repr(told) + "".join(sample for column in told.columns for sample in column.samples)
-    shown += "".join(each.masked for each in (*told.problems, *told.codes))
+    shown += "".join(each.masked for each in told.problems) + "".join(each.masked for each in told.codes)
     assert not any(secret in shown for text in texts for secret in (text, text[::-1], f"{text[4:]}x"))
 
 
@@ -383,3 +384,15 @@ async def test_every_line_of_any_file_is_accepted_a_duplicate_or_rejected(data: 
     assert batch.state is BatchState.READY
     assert (told.accepted, told.rejected) == (batch.accepted, batch.rejected)
     assert told.duplicates + told.duplicates_in_file == batch.duplicates
+
+
+async def test_lines_that_were_not_accepted_are_kept_sealed() -> None:
+    pool = await make_pool()
+    (text,) = some_codes(1)
+
+    batch = await imported(pool, f"{text}\n{text}\n{text}\tPIN\n".encode())
+
+    async with reading(pool.ctx) as tx:
+        rows = await tx.fetch("SELECT sealed, masked FROM code_import_line WHERE batch_id = $1 ORDER BY line", batch.id)
+    assert [row["sealed"] is not None for row in rows] == [True, True]
+    assert not any(text.encode() in row["sealed"] or text in row["masked"] for row in rows)

@@ -14,6 +14,7 @@ from fondaco_core.money import Money
 from fondaco_core.secret import Secret
 from fondaco_tenants import codes
 from fondaco_tenants.codes.service import hold
+from fondaco_tenants.codes.store import hold as hold_store
 from tests.support.factories.codes import (
     MadePool,
     importer_ctx,
@@ -131,7 +132,7 @@ async def test_picking_walks_over_nothing_that_is_not_sold() -> None:
 
     async with trading(pool.ctx) as tx:
         plan = await tx.fetch(
-            "EXPLAIN (ANALYZE, COSTS off, TIMING off, SUMMARY off) " + hold.store.PICK, [pool.id], [1], clock.now()
+            "EXPLAIN (ANALYZE, COSTS off, TIMING off, SUMMARY off) " + hold_store.PICK, [pool.id], [1], clock.now()
         )
 
     text = "\n".join(row[0] for row in plan)

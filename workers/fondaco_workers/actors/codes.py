@@ -4,7 +4,7 @@ from uuid import UUID
 
 from fondaco_core.context import Ctx
 from fondaco_core.db import governing, transaction
-from fondaco_core.ids import BatchId, CodeId, TenantId
+from fondaco_core.ids import BatchId, CodeId
 from fondaco_core.logs import get_logger
 from fondaco_tenants import codes
 from fondaco_workers.actor import actor
@@ -41,12 +41,12 @@ async def forget_uploads(ctx: Ctx) -> None:
 
 
 @actor(name="codes.resume_imports", permissions={"codes.import"})
-async def resume_imports(ctx: Ctx, *, tenant_id: TenantId) -> None:
+async def resume_imports(ctx: Ctx) -> None:
     """Has the imports of a merchant go on that may trade again."""
     async with transaction(ctx) as tx:
         resumed = await codes.resume_imports(tx, ctx)
     if resumed:
-        log.info("imports.resumed", tenant_id=str(tenant_id), count=resumed)
+        log.info("imports.resumed", tenant_id=str(ctx.tenant), count=resumed)
 
 
 @actor(name="codes.forget_lines", permissions={"system.run"}, deadline_s=600)

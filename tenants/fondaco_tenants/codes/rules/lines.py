@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import cast
 from urllib.parse import urlsplit
 
 from fondaco_core import limits
@@ -212,18 +211,17 @@ class LineParser:
         if data is None:
             return Fault(number, LineReason.TOO_LONG)
         text = self._text(number, data)
-        if text.__class__ is Fault or not text:
-            return cast("Fault | None", text or None)
-        line = cast("str", text)
+        if isinstance(text, Fault) or not text:
+            return text or None
         if self._form is not ImportFormat.TXT:
             if self.columns is None:
-                self.columns = read_columns(line)
+                self.columns = read_columns(text)
                 self.header_ahead = self.columns.header
-            return self._row(number, split_cells(line, self.columns.delimiter), line, {})
+            return self._row(number, split_cells(text, self.columns.delimiter), text, {})
         # A header means that somebody took a file with columns for a list: it must not be sold as a code.
-        if "\t" in line or (number == 1 and read_columns(line).header):
-            return Fault(number, LineReason.COLUMNS, line, raw=line)
-        return self._checked(Entry(number, line, raw=line))
+        if "\t" in text or (number == 1 and read_columns(text).header):
+            return Fault(number, LineReason.COLUMNS, text, raw=text)
+        return self._checked(Entry(number, text, raw=text))
 
     def _text(self, number: int, data: bytes) -> str | Fault:
         """A line as text, without blanks that mean nothing."""
