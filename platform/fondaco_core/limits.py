@@ -446,9 +446,9 @@ NOTIFICATION_BYTES_MAX = 64 * 1024
 # address are looked at in a quarter of an hour: a checked signature costs a fraction of a millisecond, a stored row more.
 FORGED_KEPT_PER_HOUR = 100
 FORGED_PER_ADDRESS_MAX = 60
-# How many options an operator enters for a gateway, and how many gateways there are.
+# How many options an operator enters for a gateway, and how many gateways there are: a few for every country.
 GATEWAY_OPTIONS_MAX = 20
-GATEWAYS_MAX = 50
+GATEWAYS_MAX = 500
 # How long a gateway may take to answer, in seconds: somebody may be waiting for the page to pay at.
 GATEWAY_TIMEOUT_S = 10.0
 # Reconciliation. Of how many days past the statement is fetched if it was not yet, how many lines are compared at a time, how

@@ -7,6 +7,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from fondaco_api.graphql.context import Context
+from fondaco_api.graphql.schema import schema
 from fondaco_core import limits
 from fondaco_core.config import Settings
 from fondaco_core.context import Ctx
@@ -250,6 +252,28 @@ async def test_a_blocked_buyer_and_somebody_else_start_nothing(door: Door, gatew
     blocked, stranger = await door.do("startPayment", given, ctx=buyer), await door.do("startPayment", given, ctx=other)
 
     assert (blocked["code"], stranger["code"]) == ("CUSTOMER_BLOCKED", "NOT_FOUND")
+
+
+async def test_a_subscription_shows_a_payment_until_its_money_has_done_what_it_came_for(
+    gateway: FakeGateway, settings: Settings
+) -> None:
+    shop = await make_shop(stock=1)
+    buyer = await make_buyer(shop, funds_minor=0)
+    placed = await place(shop, buyer, pay_by=PayBy.LATER)
+    payment_id = await start_payment(gateway, buyer, placed.order_id)
+    stream: Any = await schema().subscribe(
+        "subscription ($id: ID!) { paymentChanged(id: $id) { state outcome } }",
+        variable_values={"id": node_id("Payment", payment_id)},
+        context_value=Context(ctx=buyer, settings=settings, caching=False),
+    )
+
+    first = await anext(stream)
+    gateway.pay(payment_id)
+    await look_and_settle(payment_id)
+    rest = [each.data["paymentChanged"] async for each in stream]
+
+    assert first.data["paymentChanged"] == {"state": "PENDING", "outcome": None}
+    assert rest[-1] == {"state": "CAPTURED", "outcome": "ORDER_PAID"}
 
 
 DETAILS = {

@@ -182,13 +182,9 @@ def fake(config: GatewayConfig, secret: Secret[str]) -> Gateway:
 @asynccontextmanager
 async def fake_gateways() -> AsyncGenerator[None]:
     """Has this process speak with fakes while the block lasts."""
-    before = FACTORIES.get("SANDBOX")
-    FACTORIES["SANDBOX"] = fake
+    before, FACTORIES["SANDBOX"] = FACTORIES["SANDBOX"], fake
     yield
-    if before is None:
-        del FACTORIES["SANDBOX"]
-    else:
-        FACTORIES["SANDBOX"] = before
+    FACTORIES["SANDBOX"] = before
 
 
 def some_details(*, currencies: Sequence[str] = ("CNY",)) -> GatewayDetails:

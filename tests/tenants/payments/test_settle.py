@@ -20,6 +20,7 @@ from fondaco_core.postings import AccountKind
 from fondaco_tenants import customers, orders, payments
 from fondaco_tenants.orders import OrderRequest, OrderState, PayBy
 from fondaco_tenants.payments import BackTo, Outcome, PaymentNotOpened, PaymentState, RefundState, Verdict
+from tests.support.factories.catalog import make_listing
 from tests.support.factories.orders import PRICE, Shop, balance, make_buyer, make_shop, place
 from tests.support.factories.payments import (
     RUN,
@@ -33,6 +34,7 @@ from tests.support.factories.payments import (
     start_payment,
     start_top_up,
 )
+from tests.support.factories.routing import make_source
 from tests.support.invariants import assert_invariants
 from tests.tenants.orders.test_place import codes_by_state
 
@@ -354,6 +356,48 @@ async def test_captured_money_against_a_cancellation_ends_in_one_of_both(gateway
 
     ended = await state_of(shop, placed.order_id), (await payment_of(payment_id)).outcome
     assert ended in {(OrderState.FULFILLED, Outcome.ORDER_PAID), (OrderState.CANCELLED, Outcome.TOO_LATE)}
+    await assert_invariants()
+
+
+async def test_captured_money_against_the_end_of_the_hold_ends_with_the_order_paid(gateway: FakeGateway) -> None:
+    shop = await make_shop(stock=1)
+    buyer = await make_buyer(shop, funds_minor=0)
+    placed = await place(shop, buyer, pay_by=PayBy.LATER)
+    payment_id = await start_payment(gateway, buyer, placed.order_id)
+    gateway.pay(payment_id)
+    async with later(timedelta(hours=1)):
+        await payments.look_at_payment(RUN, payment_id)
+
+        await asyncio.gather(settle(payment_id), expire(), settle(payment_id))
+
+    assert (await payment_of(payment_id)).outcome in {Outcome.ORDER_PAID, Outcome.ORDER_PAID_LATE}
+    assert await state_of(shop, placed.order_id) is OrderState.FULFILLED
+    assert await codes_by_state(shop) == {"DELIVERED": 1}
+    await assert_invariants()
+
+
+async def test_money_for_several_lines_from_one_pool_holds_each_unit_its_own_code(gateway: FakeGateway) -> None:
+    shop = await make_shop(stock=3)
+    async with transaction(shop.owner) as tx:
+        entitlement_id = await tx.fetchval("SELECT entitlement_id FROM listing WHERE id = $1", shop.listing_id)
+    other = await make_listing(
+        shop.owner, store_id=shop.store_id, entitlement_id=entitlement_id, price=Money(PRICE, "CNY"), title="Another"
+    )
+    await make_source(shop.owner, listing_id=other.id, pool_id=shop.pool_id)
+    buyer = await make_buyer(shop, funds_minor=0)
+    assert buyer.customer_id is not None
+    async with trading(buyer) as tx:
+        request = OrderRequest(lines=((shop.listing_id, 1), (other.id, 2)), pay_by=PayBy.LATER)
+        placed = await orders.place_order(tx, buyer, customer_id=buyer.customer_id, request=request)
+    payment_id = await start_payment(gateway, buyer, placed.order_id)
+    gateway.pay(payment_id)
+    async with later(timedelta(hours=1)):
+        await expire()
+
+        await look_and_settle(payment_id)
+
+    assert (await payment_of(payment_id)).outcome is Outcome.ORDER_PAID_LATE
+    assert await codes_by_state(shop) == {"DELIVERED": 3}
     await assert_invariants()
 
 
