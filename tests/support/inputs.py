@@ -63,6 +63,7 @@ IDS = {
     ("ReplaceUnitInput", "allocationId"): "Allocation",
     ("ResumeTenantInput", "tenantId"): "Tenant",
     ("RetireClientKeyInput", "apiClientId"): "ApiClient",
+    ("ResolveDifferenceInput", "differenceId"): "ReconciliationDifference",
     ("RetireEntitlementInput", "id"): "Entitlement",
     ("OpenBreakGlassInput", "tenantId"): "Tenant",
     ("RestrictApiClientInput", "apiClientId"): "ApiClient",

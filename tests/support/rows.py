@@ -14,7 +14,7 @@ from fondaco_core.db.isolation import isolation_of
 from fondaco_tenants.registry import metadata
 
 # Global tables whose rows are about one merchant all the same.
-PARTIES_OF_GLOBAL = {"invitation": ("tenant_id",), "tenant_door": ("tenant_id",)}
+PARTIES_OF_GLOBAL = {"invitation": ("tenant_id",), "reconciliation_difference": ("tenant_id",), "tenant_door": ("tenant_id",)}
 SELECT = """SELECT '{table}' AS "table", to_jsonb(t)::text AS row FROM "{table}" t WHERE {mine}"""
 MARK = """SELECT '{table}' AS "table", count(*) AS rows, md5(string_agg(t::text, E'\\n' ORDER BY t::text)) AS hash
 FROM "{table}" t WHERE {mine}"""

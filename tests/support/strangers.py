@@ -32,6 +32,7 @@ TABLES = {
     "Order": "order",
     "Payment": "payment",
     "Pool": "code_pool",
+    "ReconciliationDifference": "reconciliation_difference",
     "Session": "session",
     "Source": "source",
     "Store": "store",
