@@ -26,8 +26,9 @@ from tests.support.factories.catalog import make_entitlement, make_listing
 from tests.support.factories.codes import MadePool, make_pool, make_requested_import, make_upload, some_codes
 from tests.support.factories.identity import admin_ctx, make_member, make_member_ctx, make_user
 from tests.support.factories.orders import fund
-from tests.support.factories.payments import fake_gateways, look_and_settle, make_gateway, send_refunds, start_payment
 from tests.support.factories.own_codes import make_own_code_rows
+from tests.support.factories.payments import fake_gateways, look_and_settle, make_gateway, send_refunds, start_payment
+from tests.support.factories.reconciliation import make_difference
 from tests.support.factories.routing import make_source
 from tests.support.factories.storefront import make_store
 from tests.support.factories.tenancy import make_tenant
@@ -276,6 +277,7 @@ class _Shop:
             await look_and_settle(payment_id)
             await self.do("refundOrder", {"orderId": placed["id"], "reason": f"back {self.tag}"})
             await send_refunds(payment_id)
+            await make_difference(self.owner.tenant)
 
     async def sell_to_another(self, other: Ctx) -> None:
         """An order of another buyer of the same store."""
