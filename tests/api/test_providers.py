@@ -1,0 +1,99 @@
+"""Signing in by a provider, and the pages that mails lead to, through the front door as a browser meets them."""
+
+import ipaddress
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from uuid import uuid4
+
+import pytest
+from starlette.applications import Starlette
+
+from fondaco_core import http, identity
+from fondaco_core.config import Settings
+from fondaco_core.db import Database, transaction
+from fondaco_core.identity import MemberRole
+from fondaco_core.secret import Secret
+from tests.support.factories.identity import make_member_ctx
+from tests.support.factories.tenancy import make_tenant
+from tests.support.provider import CLIENT_ID, CLIENT_SECRET, Provider, open_provider
+from tests.support.shop import Visitor, open_shop
+
+
+@pytest.fixture(scope="module")
+async def shop(settings: Settings, database: Database) -> AsyncIterator[Starlette]:
+    assert database
+    async with open_shop(settings) as app:
+        yield app
+
+
+@pytest.fixture
+async def provider(shop: Starlette) -> AsyncIterator[Provider]:
+    assert shop
+    before = http.client()
+    http.use_client(http.Client(networks=[ipaddress.ip_network("127.0.0.0/8")]))
+    async with open_provider() as opened:
+        opened.email = f"p{uuid4().hex}@corp.example"
+        yield opened
+    http.use_client(before)
+
+
+async def set_up(provider: Provider) -> tuple[str, str]:
+    """A tenant's provider that lets newcomers in: where a browser begins, and the tenant's short name."""
+    slug = f"t-{uuid4().hex[:16]}"
+    owner = await make_member_ctx(await make_tenant(slug=slug))
+    async with transaction(owner) as tx:
+        row = await identity.add_provider(
+            tx, owner, title="Corp", issuer="https://corp.example", client_id=CLIENT_ID, client_secret=Secret(CLIENT_SECRET),
+            domains=["corp.example"], join_role=MemberRole.SUPPORT,
+        )  # fmt: skip
+        await tx.execute("UPDATE identity_provider SET issuer = $2 WHERE id = $1", row.id, provider.issuer)
+    return f"/account/oidc/{row.id}", slug
+
+
+async def test_a_browser_goes_there_and_comes_back_signed_in(shop: Starlette, provider: Provider) -> None:
+    path, slug = await set_up(provider)
+    browser = Visitor(shop)
+    offered = await browser.data("query($t: String!) { signInProviders(tenant: $t) { title path } }", t=slug)
+    there = await browser.http.get(path)
+    code, state = provider.grant(there.headers["location"])
+
+    back = await browser.http.get("/account/oidc/callback", params={"code": code, "state": state})
+
+    assert {"title": "Corp", "path": path} in offered["signInProviders"]
+    assert there.status_code == back.status_code == HTTPStatus.SEE_OTHER
+    assert back.headers["location"] == "/account/welcome#"
+    assert code not in back.headers["location"]
+    session = next(each for each in back.headers.get_list("set-cookie") if each.startswith("fondaco_session="))
+    assert "HttpOnly" in session
+    asked = await browser.http.post(
+        "/graphql", json={"query": "{ viewer { kind tenant { slug } } }"}, headers={"sec-fetch-site": "same-origin"}
+    )
+    assert asked.json()["data"]["viewer"] == {"kind": "MEMBER", "tenant": {"slug": slug}}
+
+
+async def test_another_browser_brings_an_answer_in_vain(shop: Starlette, provider: Provider) -> None:
+    path, _ = await set_up(provider)
+    there = await Visitor(shop).http.get(path)
+    code, state = provider.grant(there.headers["location"])
+
+    for given in ({"code": code, "state": state}, {}, {"code": code}, {"state": "x" * 5000, "code": code}):
+        back = await Visitor(shop).http.get("/account/oidc/callback", params=given)
+
+        assert back.headers["location"] == "/account/trouble#PROVIDER_REFUSED"
+        assert not [each for each in back.headers.get_list("set-cookie") if each.startswith("fondaco_session=")]
+
+
+async def test_a_provider_that_nobody_set_up_is_no_page(shop: Starlette) -> None:
+    for path in (f"/account/oidc/{uuid4()}", "/account/oidc/none", "/account/none"):
+        assert (await Visitor(shop).http.get(path)).status_code == HTTPStatus.NOT_FOUND
+
+
+@pytest.mark.parametrize("page", ["invitation", "password", "forgotten", "buyer-password", "verify", "second-factor"])
+async def test_what_mails_lead_to_is_a_page_under_a_strict_policy(shop: Starlette, page: str) -> None:
+    answer = await Visitor(shop).http.get(f"/account/{page}", headers={"accept-language": "zh-CN"})
+
+    assert answer.status_code == HTTPStatus.OK
+    assert "您的账号" in answer.text
+    assert "account.js" in answer.text
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert "script-src 'self'" in answer.headers["content-security-policy"]
