@@ -330,7 +330,9 @@ async def _duplicates(
             *([column[place] for place in foreign] for column in (
                 sealed.ids, sealed.fingerprints, sealed.sealed, sealed.masked, sealed.expires_at
             )),
-            clock.now(),
+            clock.now(), *([column[place] for place in foreign] if column else [None] * len(foreign) for column in (
+                sealed.serials, sealed.costs
+            )),
         )  # fmt: skip
         if collided:
             # The audit entry is the platform's and is written by who receives this: the importer reads its own log.

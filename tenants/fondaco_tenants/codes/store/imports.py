@@ -60,9 +60,12 @@ OWN_OF_BATCH = "SELECT fingerprint FROM code WHERE fingerprint = ANY($1::bytea[]
 # A code that another merchant has is kept out of sale, once, for the platform to look into.
 ADD_COLLIDED = """
 INSERT INTO code
-  (id, tenant_id, pool_id, batch_id, state, expires_at, sealed, fingerprint, original, masked, reason, changed_at)
-SELECT u.id, $1, $2, $3, 'QUARANTINED', u.expires_at, u.sealed, u.fingerprint, false, u.masked, 'COLLISION', $9
-FROM unnest($4::uuid[], $5::bytea[], $6::bytea[], $7::text[], $8::timestamptz[]) AS u(id, fingerprint, sealed, masked, expires_at)
+  (id, tenant_id, pool_id, batch_id, state, expires_at, sealed, fingerprint, original, masked, reason, changed_at, serial,
+   unit_cost_minor)
+SELECT u.id, $1, $2, $3, 'QUARANTINED', u.expires_at, u.sealed, u.fingerprint, false, u.masked, 'COLLISION', $9, u.serial,
+  u.unit_cost_minor
+FROM unnest($4::uuid[], $5::bytea[], $6::bytea[], $7::text[], $8::timestamptz[], $10::text[], $11::bigint[])
+  AS u(id, fingerprint, sealed, masked, expires_at, serial, unit_cost_minor)
 WHERE NOT EXISTS (
   SELECT 1 FROM code c WHERE c.fingerprint = u.fingerprint AND NOT c.original AND c.state = 'QUARANTINED'
 )
