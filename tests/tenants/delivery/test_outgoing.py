@@ -13,16 +13,27 @@ from fondaco_core import limits, mail
 from fondaco_core.config import Settings
 from fondaco_core.context import Ctx, system_ctx
 from fondaco_core.crypto import DataKey, EnvMasterKeys, KeyUnavailable, WrappedKey, new_master_key
-from fondaco_core.db import governing, reading, transaction
+from fondaco_core.db import governing, reading, trading, transaction
 from fondaco_core.errors import Invalid, NotAllowed, NotFound
-from fondaco_core.ids import LinkId
+from fondaco_core.ids import LinkId, OrderId
 from fondaco_core.keyring import keyring
 from fondaco_core.secret import Secret
-from fondaco_tenants import delivery
-from fondaco_tenants.delivery import Channel, Delivery, DeliveryState, NotResendable, Outcome, TooManyResends, service
+from fondaco_tenants import delivery, orders
+from fondaco_tenants.delivery import (
+    Channel,
+    Delivery,
+    DeliveryState,
+    NotResendable,
+    Outcome,
+    TooManyResends,
+    errands,
+    service,
+)
+from fondaco_tenants.delivery.ports import Message, Messenger
 from fondaco_workers.actors.delivery import plan, send, tell_due
 from tests.support.actors import run_twice
 from tests.support.clock import later
+from tests.support.factories.codes import make_codes
 from tests.support.factories.delivery import Sale, make_sale, opener
 from tests.support.rows import as_owner
 from tests.support.smtp import Lie, Post, post_office
@@ -381,3 +392,59 @@ async def test_whoever_has_the_whole_database_and_not_the_master_key_opens_no_li
             tenant_id=None,
             purpose="lookup",
         )
+
+
+class Gateway(Messenger):
+    """A gateway for text messages that keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.got: list[Message] = []
+
+    async def send(self, message: Message) -> None:
+        """Takes it."""
+        self.got.append(message)
+
+
+async def give(sale: Sale, contact: str) -> OrderId:
+    """One more order of the buyer, as a gift."""
+    assert sale.buyer.customer_id is not None
+    await make_codes(sale.pool, 1)
+    gift = orders.NewGift(contact, "Li", "生日快乐", "zh-CN")
+    request = orders.OrderRequest(lines=((sale.listing.id, 1),), gift=gift)
+    async with trading(sale.buyer) as tx:
+        return (await orders.place_order(tx, sale.buyer, customer_id=sale.buyer.customer_id, request=request)).order_id
+
+
+async def test_a_gift_goes_to_its_recipient_and_not_to_its_buyer(post: Post) -> None:
+    sale = await make_sale()
+    order_id = await give(sale, "friend@elsewhere.example")
+    await run_twice(plan, tenant_id=sale.tenant_id, order_id=str(order_id))
+    async with reading(sale.owner) as tx:
+        made = (await delivery.list_deliveries(tx, sale.owner, [order_id]))[order_id]
+    mail_ = next(each for each in made if each.channel is Channel.EMAIL)
+
+    await run_twice(send, tenant_id=sale.tenant_id, delivery_id=str(mail_.id))
+
+    (message,) = post.mails
+    assert message["To"] == "friend@elsewhere.example"
+    assert "礼物" in message["Subject"]
+    assert (mail_.addressee, mail_.contact_masked) == ("RECIPIENT", "f***@elsewhere.example")
+
+
+async def test_a_telephone_gets_a_message_with_the_link_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    sale = await make_sale()
+    gateway = Gateway()
+    monkeypatch.setattr(errands, "_ways", errands._Ways("https://shop.example", gateway))  # noqa: SLF001 - stands for a telephone
+    order_id = await give(sale, "+86 138 0013 8000")
+    await plan.perform(sale.tenant_id, {"order_id": str(order_id)})
+    async with reading(sale.owner) as tx:
+        made = (await delivery.list_deliveries(tx, sale.owner, [order_id]))[order_id]
+    sms = next(each for each in made if each.channel is Channel.SMS)
+
+    await run_twice(send, tenant_id=sale.tenant_id, delivery_id=str(sms.id))
+
+    (message,) = gateway.got
+    assert message.to.reveal() == "+8613800138000"
+    assert "https://shop.example/s/" in message.text
+    assert message.id == str(sms.id)
+    assert "https" not in repr(message)
