@@ -10,7 +10,7 @@ import queue
 from collections.abc import AsyncGenerator
 from uuid import UUID
 
-import pyrage
+import pyrage  # type: ignore[import-untyped]
 
 from fondaco_core.context import Ctx
 from fondaco_core.db import reading, transaction
