@@ -292,6 +292,8 @@ ENDED_KEPT_HOURS = 24 * 7
 SIGN_IN_ATTEMPTS_MAX = 10
 SIGN_IN_ACCOUNT_ATTEMPTS_MAX = 100
 SIGN_IN_ADDRESS_ATTEMPTS_MAX = 300
+# And from one network of many addresses: what one rents together, or one provider hands out.
+SIGN_IN_NETWORK_ATTEMPTS_MAX = 3_000
 # The shortest password, in characters (NIST SP 800-63B asks for 8; length is what counts).
 PASSWORD_CHARS_MIN = 10
 # How long an invitation may be accepted, in hours: over a weekend.

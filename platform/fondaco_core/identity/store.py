@@ -321,6 +321,11 @@ FORGIVE_ATTEMPT = """
 WITH mine AS (SELECT key FROM sign_in_attempt WHERE key = ANY($1::bytea[]) ORDER BY key FOR UPDATE)
 UPDATE sign_in_attempt a SET attempts = greatest(a.attempts - 1, 0) FROM mine WHERE a.key = mine.key
 """
+# From where an account was let in lately; kept as long as counts are.
+KNOW_PLACE = """
+INSERT INTO sign_in_attempt (key, attempts, since) VALUES ($1, 0, $2) ON CONFLICT (key) DO UPDATE SET since = excluded.since
+"""
+PLACE_KNOWN = "SELECT EXISTS (SELECT 1 FROM sign_in_attempt WHERE key = $1)"
 CLEAR_ATTEMPTS = "DELETE FROM sign_in_attempt WHERE key = $1"
 
 # What is over for long may go.

@@ -156,6 +156,35 @@ async def test_somebody_elses_guesses_do_not_lock_one_out() -> None:
     assert await identity.sign_in(visitor(), email=email, password=PASSWORD)
 
 
+async def test_guesses_from_everywhere_do_not_lock_out_who_was_let_in_from_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "SIGN_IN_ACCOUNT_ATTEMPTS_MAX", 5)
+    email, home = await make_person(await make_tenant()), visitor()
+    assert await identity.sign_in(home, email=email, password=PASSWORD)
+    for _ in range(6):
+        with pytest.raises((WrongCredentials, TooManyAttempts)):
+            await identity.sign_in(visitor(), email=email, password=WRONG)
+
+    with pytest.raises(TooManyAttempts):
+        await identity.sign_in(visitor(), email=email, password=PASSWORD)
+    assert await identity.sign_in(home, email=email, password=PASSWORD)
+
+
+async def test_a_whole_network_that_guesses_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SIGN_IN_NETWORK_ATTEMPTS_MAX", 5)
+    network = f"2001:db8:{uuid4().hex[:4]}"
+    attempts = [
+        identity.sign_in(Ctx(ip=f"{network}:{n}::1", request_id="r"), email=some_email(), password=WRONG)
+        for n in range(8)
+    ]
+
+    outcomes = await asyncio.gather(*attempts, return_exceptions=True)
+
+    names = [type(outcome).__name__ for outcome in outcomes]
+    assert (names.count("WrongCredentials"), names.count("TooManyAttempts")) == (5, 3)
+
+
 async def test_a_right_password_clears_what_was_tried() -> None:
     email, person = await make_person(await make_tenant()), visitor()
     for _ in range(2):

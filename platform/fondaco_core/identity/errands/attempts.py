@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from fondaco_core import clock, limits
-from fondaco_core.addresses import household
+from fondaco_core.addresses import household, neighbourhood
 from fondaco_core.context import Ctx
 from fondaco_core.crypto import keyed_hash
 from fondaco_core.db import transaction
@@ -23,12 +23,14 @@ class Attempt:
 
     pair: bytes
     others: tuple[bytes, ...]
+    place: bytes
 
     async def forgive(self) -> None:
         """Takes the attempt back, and everything that was tried for this account from this address."""
         async with transaction(Ctx()) as tx:
             await tx.execute(store.FORGIVE_ATTEMPT, list(self.others))
             await tx.execute(store.CLEAR_ATTEMPTS, self.pair)
+            await tx.execute(store.KNOW_PLACE, self.place, clock.now())
 
 
 async def count_attempt(stranger: Ctx, *, account: str) -> Attempt:
@@ -38,16 +40,21 @@ async def count_attempt(stranger: Ctx, *, account: str) -> Attempt:
         _key(f"pair|{address}|{account}"): limits.SIGN_IN_ATTEMPTS_MAX,
         _key(f"account|{account}"): limits.SIGN_IN_ACCOUNT_ATTEMPTS_MAX,
         _key(f"address|{address}"): limits.SIGN_IN_ADDRESS_ATTEMPTS_MAX,
+        _key(f"network|{neighbourhood(stranger.ip)}"): limits.SIGN_IN_NETWORK_ATTEMPTS_MAX,
     }
+    pair, everywhere, *_ = bounds
+    place = _key(f"place|{address}|{account}")
     now = clock.now()
     window = timedelta(seconds=limits.SIGN_IN_WINDOW_S)
     async with transaction(Ctx()) as tx:
         rows = await tx.fetch(store.COUNT_ATTEMPT, list(bounds), now, now - window)
+        if await tx.fetchval(store.PLACE_KNOWN, place):
+            # Guesses from elsewhere do not lock out who was let in from here before; guesses from here do.
+            bounds[everywhere] = sum(row["attempts"] for row in rows)
     over = [row["since"] + window for row in rows if row["attempts"] > bounds[row["key"]]]
     if over:
         raise TooManyAttempts(max(1, int((max(over) - now).total_seconds())))
-    pair, *others = bounds
-    return Attempt(pair, tuple(others))
+    return Attempt(pair, tuple(key for key in bounds if key != pair), place)
 
 
 def _key(text: str) -> bytes:
