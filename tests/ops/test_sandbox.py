@@ -427,10 +427,8 @@ async def test_a_switch_counts_down_and_odd_ones_are_refused(sandbox: Sandbox, s
         except Outage:
             failures += 1
     async with httpx2.AsyncClient(trust_env=False, base_url=sandbox.url) as client:
-        odd = [
-            (await client.post("/control/switches", json=given)).status_code
-            for given in ({"fault": "NONE"}, {"fault": "LATE", "seconds": 1e9}, {"fault": "LATE", "count": 10**9}, [])
-        ]
+        given: list[Any] = [{"fault": "NONE"}, {"fault": "LATE", "seconds": 1e9}, {"fault": "LATE", "count": 10**9}, []]
+        odd = [(await client.post("/control/switches", json=each)).status_code for each in given]
 
     assert failures == 2
     assert odd == [400] * 4
