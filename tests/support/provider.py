@@ -79,11 +79,12 @@ class Provider:
             "iss": self.issuer, "aud": CLIENT_ID, "sub": self.subject, "iat": now, "exp": now + 300, "nonce": asked["nonce"],
             "email": self.email, "email_verified": self.verified, "name": "Some Body",
         }  # fmt: skip
-        claims |= {
+        lies: dict[str, dict[str, Any]] = {
             "nonce": {"nonce": "another"}, "aud": {"aud": "another client"}, "azp": {"aud": [CLIENT_ID, "another"]},
             "expired": {"exp": now - 3600}, "issuer": {"iss": "https://elsewhere.example"}, "future": {"iat": now + 3600},
             "subject": {"sub": ""},
-        }.get(self.lie, {})  # fmt: skip
+        }  # fmt: skip
+        claims |= lies.get(self.lie, {})
         if self.lie == "none":
             parts = [{"alg": "none"}, claims]
             return ".".join(base64.urlsafe_b64encode(orjson.dumps(part)).decode().rstrip("=") for part in parts) + "."

@@ -1,6 +1,7 @@
 """Passkeys in the schema: one's own, made, shown, renamed, taken away."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import strawberry
@@ -131,7 +132,7 @@ class RenamePasskeySuccess:
     passkey: Passkey = strawberry.field(description="The passkey as it is now.")
 
 
-def _shown(asked: identity.Asked) -> dict[str, object]:
+def _shown(asked: identity.Asked) -> dict[str, Any]:
     return {"challenge": asked.challenge.reveal(), "options": asked.options, "expires_at": asked.expires_at}
 
 

@@ -26,6 +26,7 @@ async def test_a_merchants_comings_and_goings_break_no_promise() -> None:
         _, token = await identity.invite_member(tx, owner, email=some_email(), name="New", role=MemberRole.SUPPORT)
         client, _ = await identity.create_api_client(tx, owner, name="A machine", scopes=["catalog.read"])
         await identity.create_api_client(tx, owner, name="Another", scopes=["orders.read"])
+    assert token is not None
     await identity.accept_invitation(Ctx(ip="192.0.2.9"), token=token, password=Secret("a password of four words"))
     known = await identity.find_api_client(client.client_id)
     assert known is not None

@@ -48,7 +48,9 @@ async def invite(
     ctx: Ctx, *, email: str | None = None, role: MemberRole = MemberRole.SUPPORT
 ) -> tuple[MemberId, Secret[str]]:
     async with transaction(ctx) as tx:
-        return await identity.invite_member(tx, ctx, email=email or some_email(), name="Invited", role=role)
+        member_id, token = await identity.invite_member(tx, ctx, email=email or some_email(), name="Invited", role=role)
+    assert token is not None
+    return member_id, token
 
 
 async def test_an_address_has_one_account() -> None:
@@ -320,6 +322,7 @@ async def test_the_platform_invites_a_tenants_first_owner() -> None:
     ctx, tenant_id = admin_ctx(), await make_tenant()
     async with governing(ctx) as tx:
         _, token = await identity.invite_owner(tx, ctx, tenant_id=tenant_id, email=some_email(), name="First Owner")
+    assert token is not None
 
     signed_in = await identity.accept_invitation(visitor(), token=token, password=PASSWORD)
 

@@ -230,8 +230,11 @@ async def test_nobody_sets_up_what_goes_beyond_them() -> None:
         async with transaction(ctx) as tx:
             await identity.add_provider(tx, ctx, **(base | given))  # type: ignore[arg-type]
 
-    for given in ({"issuer": "http://corp.example"}, {"issuer": "corp"}, {"domains": []}, {"domains": ["corp"]},
-                  {"client_id": ""}, {"join_role": MemberRole.OWNER}):  # fmt: skip
+    wrong: tuple[dict[str, object], ...] = (
+        {"issuer": "http://corp.example"}, {"issuer": "corp"}, {"domains": []}, {"domains": ["corp"]}, {"client_id": ""},
+        {"join_role": MemberRole.OWNER},
+    )  # fmt: skip
+    for given in wrong:
         with pytest.raises(BadProvider):
             await add(owner, **given)
     with pytest.raises(RoleTooHigh):

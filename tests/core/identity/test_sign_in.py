@@ -267,7 +267,9 @@ async def test_a_password_is_changed_by_who_knows_it() -> None:
 async def issue(email: str) -> Secret[str]:
     ctx = admin_ctx()
     async with governing(ctx) as tx:
-        return (await identity.issue_password_reset(tx, ctx, email=email))[1]
+        _, token = await identity.issue_password_reset(tx, ctx, email=email)
+    assert token is not None
+    return token
 
 
 async def test_who_forgot_their_password_chooses_another_and_is_out_everywhere() -> None:
@@ -321,6 +323,7 @@ async def test_one_of_the_platforms_own_people_begins_with_a_token() -> None:
     ctx, email = admin_ctx(), some_email()
     async with governing(ctx) as tx:
         _, token = await identity.invite_platform_user(tx, ctx, email=email, name="New", role=PlatformRole.AUDITOR)
+    assert token is not None
 
     await identity.reset_password(visitor(), token=token, password=PASSWORD)
 
