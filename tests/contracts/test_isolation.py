@@ -31,6 +31,7 @@ NODE_PERMISSIONS = {
     "DeliveryLink": "orders.read",
     "Member": "members.read",
     "Order": "orders.read",
+    "Payment": "orders.read",
     "Pool": "codes.read",
     "Source": "catalog.read",
     "Upload": "codes.import",
@@ -46,6 +47,7 @@ LIST_PERMISSIONS = {
     "auditLog": "audit.read",
     "customerWallets": "wallets.read",
     "customers": "customers.read",
+    "gateways": None,
     "listings": "catalog.read",
     "members": "members.read",
     "orders": "orders.read",
@@ -54,6 +56,7 @@ LIST_PERMISSIONS = {
     "profile": "merchant.read",
     "stores": "merchant.read",
     "tenant": None,
+    "topUps": "wallets.read",
     "webhookEndpoints": "webhooks.read",
     "webhookMessages": "webhooks.read",
 }
