@@ -182,6 +182,8 @@ async def meet(door: Door, owner: Any) -> tuple[Known, Known]:
     for name, document in a.documents().queries():
         if name in PUBLIC_QUERIES:
             a.public |= told(await door.post(document))
+    # Every page of the store says where it helps.
+    a.public.add(f"help-{a.world.tag}@example.com")
     common = b.texts() | words_of(core_schema()) | set(PERMISSIONS) | a.public | COINCIDENCES
     texts = (a.told | a.texts()) - common
     a.marks = {text for text in texts if len(text) >= MARK_CHARS and not PLAIN.fullmatch(text)}
