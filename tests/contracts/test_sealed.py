@@ -8,7 +8,6 @@ from sqlalchemy import LargeBinary
 
 from fondaco_core.config import Settings
 from fondaco_core.db import Database, sealed_columns
-from fondaco_core.db.isolation import isolation_of
 from fondaco_tenants import registry
 from tests.support.rows import as_owner
 
@@ -62,8 +61,6 @@ async def test_who_re_seals_may_change_the_column_and_nobody_over_all_tenants_ma
         assert await owner.fetchval(may, "fondaco_tenant", *names, "SELECT"), column.name
         assert await owner.fetchval(may, "fondaco_tenant", *names, "UPDATE"), column.name
         assert not await owner.fetchval(may, "fondaco_platform", *names, "SELECT"), column.name
-        if isolation_of(column.table).trade:
-            assert not await owner.fetchval(may, "fondaco_trade", *names, "SELECT"), column.name
 
 
 async def test_trading_neither_reads_what_a_code_says_nor_what_recognises_it(owner: Any) -> None:

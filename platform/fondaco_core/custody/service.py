@@ -134,6 +134,7 @@ async def begin_rotation(
     Goes on with the change that is open, if there is one: the fresh key is thrown away then.
     """
     ctx.require("platform.keys")
+    await tx.fetchval(store.BEGIN, str(tenant_id))
     if (going := await open_change(tx, ctx, tenant_id=tenant_id)) is not None:
         return going
     if await tenancy.state_of(tx, tenant_id) is None:
@@ -153,6 +154,7 @@ async def begin_destruction(
     """
     ctx.require("platform.keys")
     why = tenancy.checked_reason(reason)
+    await tx.fetchval(store.BEGIN, str(tenant_id))
     row = await tx.fetchrow(store.TENANT, tenant_id)
     if row is None:
         raise NotFound("tenant", path=("tenant_id",))

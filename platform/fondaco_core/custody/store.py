@@ -9,6 +9,8 @@ id, tenant_id, kind, number, started_at, started_by, reason, total, moved, pass_
 finished_at
 """
 OPEN = f"SELECT {_CHANGE} FROM key_change WHERE tenant_id = $1 AND finished_at IS NULL"
+# Of two who begin a change of the same tenant's keys at once, the second finds the first one's.
+BEGIN = "SELECT pg_advisory_xact_lock(hashtextextended('fondaco key change of ' || $1::text, 0))"
 ALL_OPEN = f"SELECT {_CHANGE} FROM key_change WHERE finished_at IS NULL ORDER BY id LIMIT $1"
 GET = f"SELECT {_CHANGE} FROM key_change WHERE id = $1"
 LOCK = f"SELECT {_CHANGE} FROM key_change WHERE id = $1 FOR NO KEY UPDATE"

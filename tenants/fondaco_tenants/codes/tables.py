@@ -180,7 +180,7 @@ class CodeImportLine(TenantOwned):
     reason: Mapped[str]
     masked: Mapped[str]
     # The line as it came, until its import's `lines_kept_until`; null when it was too long to keep.
-    sealed: Mapped[bytes | None]
+    sealed: Mapped[bytes | None] = mapped_column(info=sealed_as("code_import_line.{line}", row="batch_id"))
 
 
 class PoolWatch(TenantOwned):

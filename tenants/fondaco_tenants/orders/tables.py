@@ -251,7 +251,7 @@ class Gift(TenantOwned):
         CheckConstraint("locale IN ('zh-CN', 'en')", name="locale"),
         {
             "info": guarded(
-                trade=True, tenant="SELECT, UPDATE (opened_at, taken_back_at)", trade_grant="SELECT, INSERT",
+                trade=True, tenant="SELECT, UPDATE (opened_at, taken_back_at, contact_sealed)", trade_grant="SELECT, INSERT",
                 hidden=("contact_sealed", "message"),
             )
         },
@@ -302,7 +302,7 @@ class OrderExportPiece(TenantOwned):
     __table_args__ = (
         {
             "info": guarded(
-                tenant="SELECT, INSERT, DELETE", trade_grant="", hidden=("sealed",), platform="SELECT",
+                tenant="SELECT, INSERT, DELETE, UPDATE (sealed)", trade_grant="", hidden=("sealed",), platform="SELECT",
                 reason="the file's pieces go when its time is over",
             )
         },

@@ -13,7 +13,10 @@ STATEMENTS: tuple[str, ...] = (
         ADD COLUMN seals BIGINT DEFAULT 0 NOT NULL,
         ADD COLUMN destroyed_at TIMESTAMP WITH TIME ZONE
     """,
+    # Who re-seals acts in the tenant.
     'GRANT UPDATE (sealed) ON "upload_chunk" TO fondaco_tenant',
+    'GRANT UPDATE (sealed) ON "order_export_piece" TO fondaco_tenant',
+    'GRANT UPDATE (contact_sealed) ON "gift" TO fondaco_tenant',
     # Trading moves codes of any tenant; what they say, and what recognises them, it never reads.
     'REVOKE SELECT, UPDATE ON "code" FROM fondaco_trade',
     """
