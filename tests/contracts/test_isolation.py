@@ -17,6 +17,7 @@ from fondaco_core.db import Database
 from fondaco_core.identity import MERCHANT_PERMISSIONS, MemberRole
 from tests.support.documents import Documents
 from tests.support.door import Door, open_door
+from tests.support.factories.identity import admin_ctx
 from tests.support.rows import as_owner
 from tests.support.strangers import NODES, PUBLIC_NODES, STRANGERS, TABLES, Known, everything, leaked, meet
 
@@ -38,6 +39,8 @@ NODE_PERMISSIONS = {
     "WebhookEndpoint": "webhooks.read",
     "WebhookMessage": "webhooks.read",
 }
+# What is the platform's own to see, though it be about a merchant.
+PLATFORM_NODES = {"ReconciliationDifference"}
 # The permission that each list of a merchant needs; None for what all of its people may see.
 LIST_PERMISSIONS = {
     "accounts": "wallets.read",
@@ -91,7 +94,7 @@ def test_every_type_of_node_has_its_table_and_every_list_its_permission() -> Non
     nodes = {kind.name for kind in documents.nodes()}
 
     assert set(TABLES) == nodes
-    assert set(NODE_PERMISSIONS) | PUBLIC_NODES | {"Session", "Tenant"} == nodes
+    assert set(NODE_PERMISSIONS) | PUBLIC_NODES | PLATFORM_NODES | {"Session", "Tenant"} == nodes
     assert set(LIST_PERMISSIONS) == set(merchant.fields)
 
 
@@ -150,6 +153,21 @@ async def test_a_node_is_for_who_has_its_permission(door: Door, known: tuple[Kno
     shown = await door.ask(NODES, {"ids": a.ids(kind)[:100]}, ctx=only)
 
     assert [node for node in refused["nodes"] if node is not None] == []
+    assert all(node is not None for node in shown["nodes"])
+
+
+@pytest.mark.parametrize("kind", sorted(PLATFORM_NODES))
+async def test_what_is_the_platforms_is_shown_to_its_people_alone(
+    door: Door, known: tuple[Known, Known], kind: str
+) -> None:
+    a, _ = known
+    owner, admin = a.world.members[MemberRole.OWNER], admin_ctx()
+
+    refused = await door.ask(NODES, {"ids": a.ids(kind)}, ctx=owner)
+    shown = await door.ask(NODES, {"ids": a.ids(kind)}, ctx=admin)
+
+    assert [node for node in refused["nodes"] if node is not None] == []
+    assert shown["nodes"]
     assert all(node is not None for node in shown["nodes"])
 
 
