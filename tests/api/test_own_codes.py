@@ -9,6 +9,7 @@ import pytest
 
 from fondaco_api.graphql.codes import Pool
 from fondaco_api.graphql.node import global_id
+from fondaco_api.graphql.orders import Allocation
 from fondaco_api.graphql.tenancy import Tenant
 from fondaco_core.config import Settings
 from fondaco_core.db import Database
@@ -61,6 +62,8 @@ async def test_a_till_verifies_redeems_and_takes_back(door: Door) -> None:
     other = await do(door, "redeemCode", {"text": sold.text}, ctx=till_of(sold.shop))
     redeemed = await do(door, "redeemCode", {"text": sold.text, "reference": "R-1"}, ctx=sold.till, show=REDEEMED)
     again = await do(door, "redeemCode", {"text": sold.text}, ctx=sold.till)
+    unit = global_id(Allocation, sold.allocation_id)
+    seen = await door.ask(f'{{ node(id: "{unit}") {{ ... on Allocation {{ redeemedAt }} }} }}', ctx=sold.buyer)
     taken_back = await do(
         door, "reverseRedemption", {"redemptionId": redeemed["redemption"]["id"], "reason": WHY}, ctx=sold.till,
         show=REDEEMED,
@@ -73,6 +76,7 @@ async def test_a_till_verifies_redeems_and_takes_back(door: Door) -> None:
     assert redeemed["redemption"]["id"] == locked["redemption"]["id"]
     assert (redeemed["redemption"]["state"], redeemed["redemption"]["reference"]) == ("REDEEMED", "R-1")
     assert again["code"] == "CODE_REDEEMED"
+    assert seen["node"]["redeemedAt"] == redeemed["redemption"]["redeemedAt"]
     assert taken_back["redemption"]["state"] == "REVERSED"
 
 

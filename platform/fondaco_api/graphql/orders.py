@@ -18,6 +18,7 @@ from fondaco_api.graphql.node import Node, key_of, load_named
 from fondaco_api.graphql.order_gift import OrderGift
 from fondaco_api.graphql.paging import After, Before, Connection, First, Last, connect, read_page
 from fondaco_api.graphql.payments import OrderPayments
+from fondaco_api.graphql.redemption import load_redeemed_at
 from fondaco_api.graphql.scalars import Money
 from fondaco_core import clock, limits
 from fondaco_core.context import ActorKind
@@ -131,6 +132,13 @@ class Allocation(Node):
         """The unit as the asker may see it."""
         view = await context.loaders.load(load_allocations, AllocationId(key))
         return None if view is None else cls.of(view)
+
+    @strawberry.field(
+        description="When its code was redeemed at the merchant who made it; null while it was not, and for all other codes."
+    )
+    async def redeemed_at(self, info: Info) -> datetime | None:
+        """When the code was redeemed."""
+        return await info.context.loaders.load(load_redeemed_at, AllocationId(self.key))
 
     @strawberry.field(description="Whether you may have its code shown to you.")
     def viewer_can_reveal(self, info: Info) -> bool:
