@@ -274,9 +274,9 @@ KEY_CACHE_S = 30.0
 # the longest transaction, and a chunk of an import that was sealed ahead.
 KEY_SETTLE_S = 60.0
 # How many values are re-sealed in one transaction, which locks their rows for that long, and how many times as long as it
-# took the next one waits: what a rotation takes from everybody else is a fifth of one core.
+# took the next one waits: what a rotation takes from everybody else is a tenth of one core.
 RESEAL_BATCH = 200
-RESEAL_PAUSE_FACTOR = 4.0
+RESEAL_PAUSE_FACTOR = 9.0
 # How many data keys are wrapped anew at a time: each may be two calls to a key management service.
 REWRAP_BATCH = 100
 # How many keys' rotations and destructions one run of the clean-up carries on.

@@ -235,6 +235,7 @@ async def store_rows(
 ) -> tuple[int, int]:  # fmt: skip
     """Stores re-sealed values, and how far the walk has come, together; says how many, and how many rows others had."""
     ctx.require("system.run")
+    await tx.execute(store.IN_NO_HURRY)
     await tx.fetchval(store.BEGIN_BATCH, str(ctx.tenant))
     keys = ([row[name] for row in rows] for name in column.keys)
     moved = await tx.execute(store.reseal(column), [row["value"] for row in rows], list(values), *keys)

@@ -34,6 +34,8 @@ WHERE id = $1 AND finished_at IS NULL
 # Rows that are being re-sealed are locked for a moment, and picking passes locked codes by. Who found too few waits here
 # until the moment is over, and looks again. Re-sealing takes its lock before any row, and takes no row that is locked:
 # so nobody who waits here is waited for.
+# A batch that a crash of the database takes back is done again, so that nobody waits for its way to the disk.
+IN_NO_HURRY = "SET LOCAL synchronous_commit TO off"
 BEGIN_BATCH = "SELECT pg_advisory_xact_lock(hashtextextended('fondaco re-sealing ' || $1::text, 0))"
 STAND_ASIDE = """
 SELECT pg_advisory_xact_lock_shared(hashtextextended('fondaco re-sealing ' || k.tenant_id::text, 0))
