@@ -53,23 +53,15 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Actor[...], ...]] = {
 }
 
 # Events that nobody listens to yet, and why they are announced all the same.
-_FOR_INTEGRATORS = "for the integrators' webhooks: a fact that a merchant's own systems may want to hear of"
 _FOR_THE_PLATFORM = "for the platform's own people, who see it on a list; alarms of theirs are to come"
 _FOR_THE_RECORD = "for statistics and caches to come; what has to happen at once happens in the same transaction"
 
 UNHEARD: Mapping[str, str] = {
-    "payment_refund.ended": _FOR_INTEGRATORS,
-    "payment_refund.alarm": _FOR_INTEGRATORS,
-    "payment.alarm": _FOR_INTEGRATORS,
     "client.created": _FOR_THE_RECORD,
     "client.revoked": _FOR_THE_RECORD,
     "client.rotated": _FOR_THE_RECORD,
     "delivery.requested": _FOR_THE_RECORD,
     "entitlement.changed": _FOR_THE_RECORD,
-    "code.redeemed": _FOR_INTEGRATORS,
-    "redemption.alarm": _FOR_INTEGRATORS,
-    "redemption.reversed": _FOR_INTEGRATORS,
-    "stock.exported": _FOR_INTEGRATORS,
     "keys.destroyed": _FOR_THE_RECORD,
     "keys.rotated": _FOR_THE_RECORD,
     "gift.taken_back": "for the record: what was sent to the recipient is refused from then on, in the same transaction",

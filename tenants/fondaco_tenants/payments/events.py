@@ -74,6 +74,7 @@ class RefundEnded(Event):
 
     name: ClassVar[str] = "payment_refund.ended"
     refund_id: str
+    payment_id: str
     into_wallet: bool
 
 
@@ -83,6 +84,7 @@ class RefundAlarm(Event):
 
     name: ClassVar[str] = "payment_refund.alarm"
     refund_id: str
+    payment_id: str
 
 
 @dataclass(frozen=True, slots=True)

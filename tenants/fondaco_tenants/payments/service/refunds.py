@@ -95,7 +95,9 @@ async def refund_done(tx: Tx, ctx: Ctx, *, refund: RefundView) -> None:
     await tx.execute(store.TOUCH, refund.payment_id)
     await ledger.post(tx, [rules.money_gone(refund.amount, refund_id=refund.id)])
     await _on_record(tx, ctx, refund, "payment.refunded", {})
-    await outbox.announce(tx, (refund.tenant_id, RefundEnded(str(refund.id), into_wallet=False)))
+    await outbox.announce(
+        tx, (refund.tenant_id, RefundEnded(str(refund.id), str(refund.payment_id), into_wallet=False))
+    )
 
 
 async def refund_refused(tx: Tx, ctx: Ctx, *, refund: RefundView, reason: str) -> None:
@@ -108,11 +110,11 @@ async def refund_refused(tx: Tx, ctx: Ctx, *, refund: RefundView, reason: str) -
     await _on_record(tx, ctx, refund, "payment.refund_refused", {"into_wallet": not guest})
     if guest:
         await tx.execute(store.TOUCH, refund.payment_id)
-        await outbox.announce(tx, (refund.tenant_id, RefundAlarm(str(refund.id))))
+        await outbox.announce(tx, (refund.tenant_id, RefundAlarm(str(refund.id), str(refund.payment_id))))
         return
     await tx.execute(store.FREE_REFUND, refund.payment_id, refund.amount.amount_minor)
     await ledger.post(tx, [rules.money_returned(refund.payer, refund.amount, refund_id=refund.id)])
-    await outbox.announce(tx, (refund.tenant_id, RefundEnded(str(refund.id), into_wallet=True)))
+    await outbox.announce(tx, (refund.tenant_id, RefundEnded(str(refund.id), str(refund.payment_id), into_wallet=True)))
 
 
 async def _on_record(tx: Tx, ctx: Ctx, refund: RefundView, action: str, detail: dict[str, object]) -> None:

@@ -176,6 +176,8 @@ _UNIT: Final = _of("allocationId", "allocation_id", "Allocation", "The unit.")
 _DELIVERY: Final = _of("deliveryId", "delivery_id", "Delivery", "The delivery.")
 _PAYMENT: Final = _of("paymentId", "payment_id", "Payment", "The payment.")
 _PAID_ORDER: Final = _of("orderId", "order_id", "Order", "The order; null when it was for a wallet.", optional=True)
+_REDEMPTION: Final = _of("redemptionId", "redemption_id", "Redemption", "The redemption.")
+_CODE: Final = _of("codeId", "code_id", "Code", "The code.")
 _BREAK_GLASS: Final = _of("breakGlassId", "break_glass_id", "BreakGlass", "The access, with its reason.")
 _CURRENCY_FIELD: Final = Field("currency", "currency", Kind.CURRENCY, "The currency of the amount.")
 
@@ -238,6 +240,18 @@ CATALOGUE: Final[tuple[PublicType, ...]] = (
         (_PAYMENT, _in_state("How it ended.")),
     ),
     PublicType(
+        "payment.alarm", "payment.alarm", "A gateway contradicts itself; nothing is booked until somebody has looked.",
+        "支付网关结果自相矛盾，需人工核对。", (_PAYMENT, _in_state("In what.", name="reason", source="reason")),
+    ),
+    PublicType(
+        "payment_refund.ended", "payment_refund.ended", "Money that was paid by a gateway was given back.", "款项已退回。",
+        (_PAYMENT, Field("intoWallet", "into_wallet", Kind.FLAG, "Whether into the wallet, as its source did not take it.")),
+    ),
+    PublicType(
+        "payment_refund.alarm", "payment_refund.alarm", "A gateway refused to give a guest's money back: a person has to.",
+        "支付网关拒绝退款，需人工退款。", (_PAYMENT,),
+    ),
+    PublicType(
         "unit.replaced", "unit.replaced", "A unit whose code was bad has another one.", "问题卡密已更换。",
         (_ORDER, _UNIT, Field("seen", "seen", Kind.FLAG, "Whether its buyer had seen the bad one.")),
     ),
@@ -271,6 +285,23 @@ CATALOGUE: Final[tuple[PublicType, ...]] = (
             _BATCH, _POOL, _many("days", "Within how many days."), _many("codes", "How many codes."),
             Field("expiresAt", "expires_at", Kind.MOMENT, "When the first of them expires."),
         ),
+    ),
+    PublicType(
+        "stock.exported", "stock.exported", "Unsold codes left for their owner, encrypted; they are for sale no more.",
+        "未售卡密已加密导出。",
+        (_of("exportId", "export_id", "StockExport", "The export."), _POOL, _many("codes", "How many codes.")),
+    ),
+    PublicType(
+        "code.redeemed", "code.redeemed", "A code of your own making was redeemed.", "自有卡密已核销。", (_REDEMPTION, _CODE)
+    ),
+    PublicType(
+        "redemption.reversed", "redemption.reversed", "A redemption was taken back: the code can be redeemed again.",
+        "核销已撤销。", (_REDEMPTION, _CODE),
+    ),
+    PublicType(
+        "redemption.alarm", "redemption.alarm", "Somebody showed codes that do not exist, and was shut out for a while.",
+        "有人反复提交不存在的卡密，已被暂时拒绝。",
+        (_many("misses", "How many."), _many("windowSeconds", "Within how many seconds.", source="window_s")),
     ),
     PublicType(
         "client.expiring", "client.ends_soon", "The credentials of a machine end soon.", "API 凭证即将到期。",
