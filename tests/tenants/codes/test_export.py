@@ -44,7 +44,7 @@ def rows(sealed: bytes) -> list[list[str]]:
 
 
 async def test_the_owner_alone_reads_the_file_and_the_codes_are_out_of_sale(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "EXPORT_PAGE", 7)
+    monkeypatch.setattr(limits, "EXPORT_CODES_PAGE", 7)
     pool = await make_pool()
     texts = await make_codes(pool, 20)
 
@@ -126,7 +126,7 @@ async def test_a_file_is_fetched_a_few_times_within_hours() -> None:
 
 
 async def test_who_goes_away_in_the_middle_leaves_nothing_running(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "EXPORT_PAGE", 1)
+    monkeypatch.setattr(limits, "EXPORT_CODES_PAGE", 1)
     pool = await make_pool()
     await make_codes(pool, 30)
     made = await export(pool)

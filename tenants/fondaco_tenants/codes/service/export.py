@@ -113,7 +113,7 @@ async def begin_download(tx: Tx, ctx: Ctx, *, export_id: UUID) -> StockExport:
 async def open_page(tx: Tx, ctx: Ctx, *, export_id: UUID, after: int) -> tuple[list[Secret[tuple[str, ...]]], int]:
     """The next codes of an export in the open, as cells of its file, and the last one's place; at the end none."""
     ctx.require("codes.export")
-    rows = await tx.fetch(store.EXPORT_PAGE, export_id, after, limits.EXPORT_PAGE)
+    rows = await tx.fetch(store.EXPORT_PAGE, export_id, after, limits.EXPORT_CODES_PAGE)
     cells: list[Secret[tuple[str, ...]]] = []
     for row in rows:
         opened = await keyring().open(row["sealed"], aad=bound_to("code", row["id"], row["tenant_id"]))

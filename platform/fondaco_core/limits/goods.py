@@ -1,0 +1,15 @@
+"""What is listed, and how much of it is seen."""
+
+# The shortest and the longest public name of a tenant or a store.
+SLUG_CHARS_MIN = 3
+SLUG_CHARS_MAX = 40
+# Fewer available units than this are shown to strangers as low, unless the merchant's own alarm is higher; at most so many are
+# counted for that, since every one counted costs every visitor.
+STOCK_LOW_BELOW = 10
+STOCK_SEEN_MAX = 100
+# The most units that are counted one by one for a listing's owner; beyond, "at least so many" is exact enough.
+STOCK_EXACT_MAX = 100_000
+# The most places one listing is filled from: all of them are looked at for every order.
+SOURCES_MAX = 50
+# The most prices one request changes: each locks a listing until all are done.
+PRICES_PER_REQUEST_MAX = 200
