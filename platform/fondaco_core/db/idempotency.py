@@ -17,6 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from fondaco_core import limits
 from fondaco_core.context import Ctx
 from fondaco_core.db.base import Base
+from fondaco_core.db.engine import Role
 from fondaco_core.db.isolation import guarded
 from fondaco_core.db.transaction import Tx, Write
 from fondaco_core.errors import Conflict, Invalid
@@ -61,9 +62,20 @@ class IdempotencyConflict(Conflict):
         )
 
 
+_NOBODY = UUID(int=0)
+
+
 def asker_of(ctx: Ctx) -> UUID:
     """Whose keys these are: no asker can meet another's."""
-    return ctx.actor_id or ctx.customer_id or ctx.tenant_id or UUID(int=0)
+    return ctx.actor_id or ctx.customer_id or ctx.tenant_id or _NOBODY
+
+
+def may_keep(tx: Tx, ctx: Ctx) -> bool:
+    """Whether the asker has keys here: who is of no merchant has none among the merchants' records, and will be refused.
+
+    A stranger of no merchant has none anywhere, since everybody else could name them.
+    """
+    return ctx.tenant_id is not None or (tx.role is Role.PLATFORM and asker_of(ctx) != _NOBODY)
 
 
 def checked_key(key: str) -> str:
@@ -108,9 +120,11 @@ async def claim(
 ) -> dict[str, Any] | None:
     """Claims the key in this transaction and returns None, or returns the stored answer of the first request.
 
-    `answer` may be given at once when the ids of the result are chosen beforehand; else `store()` follows. Raises
-    IdempotencyConflict when the key was used with another input.
+    An asker who has no keys claims none. `answer` may be given at once when the ids of the result are chosen beforehand;
+    else `store()` follows. Raises IdempotencyConflict when the key was used with another input.
     """
+    if not may_keep(tx, ctx):
+        return None
     text_answer = None if answer is None else orjson.dumps(answer).decode()
     asker = asker_of(ctx)
     if await tx.execute(CLAIM, asker, checked_key(key), ctx.tenant_id, operation, input_hash, text_answer) == 1:
@@ -125,7 +139,8 @@ async def claim(
 
 async def store(tx: Tx, ctx: Ctx, *, key: str, answer: dict[str, Any]) -> None:
     """Keeps the answer (ids only) of a claimed key, in the same transaction as the work."""
-    await tx.later(STORE, asker_of(ctx), key, orjson.dumps(answer).decode())
+    if may_keep(tx, ctx):
+        await tx.later(STORE, asker_of(ctx), key, orjson.dumps(answer).decode())
 
 
 FORGET = """
