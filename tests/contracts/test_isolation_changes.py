@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import orjson
+import pyrage
 import pytest
 from graphql import GraphQLInputObjectType, GraphQLObjectType, get_named_type
 
@@ -32,6 +33,8 @@ EVERYTHING = "somebody with every right elsewhere"
 # What anybody may do with a public id: buy what a store sells.
 PUBLIC = {("placeOrder", "Listing"), ("placeOrders", "Listing"), ("simulateOrder", "Listing")}
 
+# A key that a file may be encrypted to, whoever has the other half.
+AGE_KEY = str(pyrage.x25519.Identity.generate().to_public())
 # Far more than a refusal takes; who is not refused would follow for ever.
 FOLLOWED_S = 20.0
 
@@ -139,7 +142,7 @@ class Attempt:
             "email": f"{uuid4().hex}@example.com", "ownerEmail": f"{uuid4().hex}@example.com",
             "contact": f"{uuid4().hex}@example.com", "slug": f"s-{uuid4().hex}", "store": self.b.world.store_slug,
             "reason": "a reason that says enough", "password": PASSWORD.reveal(), "chosen": PASSWORD.reveal(),
-            "locale": "en", "region": "CN", "carrier": "TOKEN", "text": self.a.world.secrets["code 0"],
+            "recipientKey": AGE_KEY, "locale": "en", "region": "CN", "carrier": "TOKEN", "text": self.a.world.secrets["code 0"],
         }  # fmt: skip
 
 
@@ -154,7 +157,7 @@ async def test_no_mutation_touches_what_is_anothers(
 ) -> None:
     a, _ = known
     attempt = Attempt(door, known, asker)
-    wrong: list[tuple[str, str, object]] = []
+    wrong: list[tuple[str, str, object, object]] = []
     before = await fingerprint(owner, a.world.tenant_id)
 
     for name, path, kind in targets():
@@ -162,14 +165,16 @@ async def test_no_mutation_touches_what_is_anothers(
             continue
         theirs, nobodys = attempt.theirs(kind), node_id(kind, uuid4())
         answer, same = await attempt.run(name, path, theirs), await attempt.run(name, path, nobodys)
+        after = await fingerprint(owner, a.world.tenant_id)
+        changed, before = sorted(table for table in after if after[table] != before[table]), after
         found = [
             ("succeeded", is_success(verdict(answer))),
             ("told", leaked(answer, attempt.forbidden)),
             ("differs", wordless(answer, theirs) != wordless(same, nobodys)),
-            ("changed", before != (before := await fingerprint(owner, a.world.tenant_id))),
+            ("changed", changed),
             ("said", asker == EVERYTHING and not is_unknown(verdict(answer))),
         ]
-        wrong += [(f"{name}({'.'.join(path)})", what, (answer, same)) for what, is_so in found if is_so]
+        wrong += [(f"{name}({'.'.join(path)})", what, is_so, (answer, same)) for what, is_so in found if is_so]
 
     assert wrong == []
 

@@ -92,13 +92,17 @@ COINCIDENCES = {
     "customer_id",
     "total_minor",
     "event_types",
+    "change_id",
+    "export_id",
+    "redemption_id",
+    "recipient",
     "http://127.0.0.1:8000/account/oidc/callback",
 }
 # A mark that is shorter may stand in any answer by chance.
 MARK_CHARS = 8
 # Moments, amounts and lists of permissions are alike everywhere; a picture shows what stands beside it as a text.
 PLAIN = re.compile(
-    r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+\d\d:\d\d)?|-?infinity|-?\d+\.\d\d|\[\"[a-z.\",]+\"\]|data:image/svg\+xml.*"
+    r"\d{4}-\d\d-\d\d(T[\d:.]+(Z|\+\d\d:\d\d)?)?|-?infinity|-?\d+\.\d\d|\[\"[a-z.\",]+\"\]|data:image/svg\+xml.*"
 )
 
 

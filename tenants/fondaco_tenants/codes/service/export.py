@@ -21,6 +21,7 @@ from fondaco_core.secret import Secret
 from fondaco_tenants.codes.errors_own import ExportOver, NothingToExport
 from fondaco_tenants.codes.events import StockExported
 from fondaco_tenants.codes.rules import NEVER, unpack
+from fondaco_tenants.codes.service.batches import get_batch
 from fondaco_tenants.codes.service.pools import get_pool
 from fondaco_tenants.codes.service.vault import checked_reason
 from fondaco_tenants.codes.store import imports as import_store
@@ -74,6 +75,8 @@ async def export_stock(
             path=("count",),
         )
     await get_pool(tx, ctx, pool_id=pool_id)
+    if chosen.batch_id is not None:
+        await get_batch(tx, ctx, batch_id=chosen.batch_id)
     await tx.execute(import_store.BE_PATIENT)
     now = clock.now()
     rows = await tx.fetch(store.WITHDRAW, pool_id, chosen.batch_id, chosen.expiring_until, count, now)
