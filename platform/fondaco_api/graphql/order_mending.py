@@ -7,7 +7,7 @@ import strawberry
 from fondaco_api.graphql.context import Info
 from fondaco_api.graphql.errors import Failure, failure
 from fondaco_api.graphql.node import key_of
-from fondaco_api.graphql.order_refusals import OrderNotOpen
+from fondaco_api.graphql.order_refusals import CodeAlreadyRedeemed, OrderNotOpen
 from fondaco_api.graphql.orders import Allocation, Order
 from fondaco_api.graphql.transaction import mutation
 from fondaco_core.db import Tx, trading
@@ -45,7 +45,7 @@ class ReplaceUnitSuccess:
 class Mutation:
     """What support does about bad codes."""
 
-    @mutation(refusals=[orders.OrderNotOpen, orders.ReplacementLimit], opens=trading)
+    @mutation(refusals=[orders.OrderNotOpen, orders.ReplacementLimit, orders.CodeAlreadyRedeemed], opens=trading)
     async def replace_unit(
         self, info: Info, tx: Tx, input: Annotated[ReplaceUnitInput, strawberry.argument(description="Which unit.")]
     ) -> ReplaceUnitSuccess:
@@ -63,4 +63,4 @@ class Mutation:
 
 
 # Declared elsewhere, and needed here for the union.
-_: Any = OrderNotOpen
+_: Any = (OrderNotOpen, CodeAlreadyRedeemed)

@@ -126,6 +126,18 @@ class CodeAlreadyRevealed(Failure):
         return {"allocation_ids": [global_id(Allocation, each) for each in refusal.allocation_ids]}
 
 
+@failure(orders.CodeAlreadyRedeemed)
+class CodeAlreadyRedeemed(Failure):
+    """Some of the codes were redeemed: their units are neither refunded nor replaced unless that is taken back."""
+
+    allocation_ids: list[strawberry.ID] = strawberry.field(description="The units whose codes were redeemed.")
+
+    @classmethod
+    def data(cls, refusal: Any, context: Context) -> dict[str, Any]:
+        """The units as global ids."""
+        return {"allocation_ids": [global_id(Allocation, each) for each in refusal.allocation_ids]}
+
+
 # What each mutation may be refused with; the types above have to be declared before they are listed.
 PLACE_REFUSALS: tuple[type[Refusal], ...] = (
     orders.OutOfStock, orders.PriceChanged, orders.LimitExceeded, orders.InsufficientFunds, orders.InvalidOrder,
@@ -136,7 +148,9 @@ PAY_REFUSALS: tuple[type[Refusal], ...] = (
 )  # fmt: skip
 START_REFUSALS: tuple[type[Refusal], ...] = (orders.OrderNotOpen, orders.HoldExpired, CustomerBlocked)
 CANCEL_REFUSALS: tuple[type[Refusal], ...] = (orders.OrderNotOpen,)
-REFUND_REFUSALS: tuple[type[Refusal], ...] = (orders.OrderNotOpen, orders.CodeAlreadyRevealed)
+REFUND_REFUSALS: tuple[type[Refusal], ...] = (
+    orders.OrderNotOpen, orders.CodeAlreadyRevealed, orders.CodeAlreadyRedeemed,
+)  # fmt: skip
 
 # What one order of several, or a simulated one, may meet with data of its own.
 ITEM_FAILURES = (OutOfStock, PriceChanged, LimitExceeded, InsufficientFunds)

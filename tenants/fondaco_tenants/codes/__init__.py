@@ -126,6 +126,7 @@ from fondaco_tenants.codes.service.hold import (
     condemn_codes,
     deliver_codes,
     pick_codes,
+    redeemed_among,
     release_codes,
 )
 from fondaco_tenants.codes.service.imports import import_codes, sealing
@@ -300,6 +301,7 @@ __all__ = [
     "receive_upload",
     "record_collisions",
     "redeem_code",
+    "redeemed_among",
     "redeemed_at",
     "redemptions_by_ids",
     "release_codes",

@@ -9,6 +9,7 @@ Stands on routing, codes, catalog, customers, ledger.
 from fondaco_core.ledger import InsufficientFunds
 from fondaco_tenants.orders.errands import forget_exports, look_up_order, mend_waiting, send_look_up, write_export
 from fondaco_tenants.orders.errors import (
+    CodeAlreadyRedeemed,
     CodeAlreadyRevealed,
     ExportNotReady,
     GiftOpened,
@@ -89,6 +90,7 @@ __all__ = [
     "AllocationView",
     "Budget",
     "BudgetsView",
+    "CodeAlreadyRedeemed",
     "CodeAlreadyRevealed",
     "Export",
     "ExportFormat",

@@ -19,7 +19,8 @@ Refusal
     ├── GiftOpened           the recipient has seen the codes: it cannot be taken back
     ├── GiftTakenBack        the buyer took the gift back
     ├── ReplacementLimit     the unit or the order had as many codes replaced as may be
-    └── CodeAlreadyRevealed  somebody has seen the code: it cannot go back to stock
+    ├── CodeAlreadyRevealed  somebody has seen the code: it cannot go back to stock
+    └── CodeAlreadyRedeemed  the code was redeemed: the unit is neither refunded nor replaced by itself
 """
 
 from datetime import datetime
@@ -267,5 +268,19 @@ class CodeAlreadyRevealed(Conflict):
             f"{len(allocation_ids)} of these codes {'was' if len(allocation_ids) == 1 else 'were'} seen already and cannot "
             "go back to stock.",
             zh=f"其中 {len(allocation_ids)} 个卡密已被查看，无法退回库存。",
+        )
+        self.allocation_ids = allocation_ids
+
+
+class CodeAlreadyRedeemed(Conflict):
+    """The code was redeemed, seen or not: its unit is neither refunded nor replaced unless the redemption is taken back."""
+
+    code = "CODE_ALREADY_REDEEMED"
+
+    def __init__(self, allocation_ids: list[AllocationId]) -> None:
+        super().__init__(
+            f"{len(allocation_ids)} of these codes {'was' if len(allocation_ids) == 1 else 'were'} redeemed already; "
+            "take the redemption back first (reverseRedemption).",
+            zh=f"其中 {len(allocation_ids)} 个卡密已核销，请先撤销核销（reverseRedemption）。",
         )
         self.allocation_ids = allocation_ids

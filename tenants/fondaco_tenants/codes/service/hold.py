@@ -10,6 +10,7 @@ from fondaco_core import clock, custody
 from fondaco_core.db import Tx
 from fondaco_core.errors import Bug
 from fondaco_core.ids import AllocationId, CodeId, PoolId, TenantId
+from fondaco_tenants.codes.rules import CodeState
 from fondaco_tenants.codes.store import hold as store
 
 # The mark of a pool is raised by whoever picks a code whose position is a multiple of this: so often that picking never
@@ -63,6 +64,17 @@ async def allocate_codes(tx: Tx, codes: Sequence[tuple[AllocationId, Picked]], *
 async def deliver_codes(tx: Tx, allocations: Sequence[AllocationId]) -> None:
     """Marks held codes DELIVERED: their order is paid."""
     _all(await tx.execute(store.DELIVER, list(allocations), clock.now()), len(allocations))
+
+
+async def redeemed_among(tx: Tx, allocations: Sequence[AllocationId], *, releasing: bool) -> list[AllocationId]:
+    """Those of the units whose codes were redeemed; until the transaction ends nobody redeems the others.
+
+    `releasing` says that release_codes follows, which locks pools before codes.
+    """
+    if releasing:
+        await tx.fetch(store.LOCK_POOLS_OF, list(allocations))
+    rows = await tx.fetch(store.LOCK_CODES_OF, list(allocations))
+    return [AllocationId(row["allocation_id"]) for row in rows if row["state"] == CodeState.REDEEMED.value]
 
 
 async def release_codes(tx: Tx, allocations: Sequence[AllocationId]) -> None:

@@ -72,6 +72,11 @@ SELECT id FROM code_pool WHERE id IN (SELECT pool_id FROM code WHERE allocation_
 ORDER BY id FOR NO KEY UPDATE
 """
 
+# A statement that waits for a till which is just redeeming one of them, and then sees that it did.
+LOCK_CODES_OF = (
+    "SELECT allocation_id, state FROM code WHERE allocation_id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE"
+)
+
 LOCK_POOL_IF_FREE = "SELECT 1 FROM code_pool WHERE id = $1 FOR NO KEY UPDATE SKIP LOCKED"
 
 # A statement of its own after the lock: it sees every release and import that committed before the lock was had, and

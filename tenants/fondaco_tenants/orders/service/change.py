@@ -14,7 +14,7 @@ from fondaco_core.money import Money
 from fondaco_core.postings import NewTransfer
 from fondaco_tenants import codes, customers, payments
 from fondaco_tenants.orders import rules, store
-from fondaco_tenants.orders.errors import CodeAlreadyRevealed, HoldExpired, OrderNotOpen
+from fondaco_tenants.orders.errors import CodeAlreadyRedeemed, CodeAlreadyRevealed, HoldExpired, OrderNotOpen
 from fondaco_tenants.orders.events import OrderClosed, OrderFulfilled, OrderRefunded
 from fondaco_tenants.orders.rules import AllocationState, HopPlan, OrderState, SoldHop
 from fondaco_tenants.orders.service.quote import as_guest, check_guest_pays_nothing
@@ -139,7 +139,7 @@ async def refund_order(
     """Refunds units that nobody has seen: codes back to stock, money back to where it was paid from, or to the buyer's wallet.
 
     `allocation_ids` None means every unit that is still live, `to` None where the money came from; a guest has no wallet, and
-    what was paid out of a wallet goes there. Raises CodeAlreadyRevealed, naming those that were seen.
+    what was paid out of a wallet goes there. Raises CodeAlreadyRevealed and CodeAlreadyRedeemed, naming the units.
     """
     ctx.require("orders.refund")
     why = tenancy.checked_reason(reason)
@@ -194,6 +194,10 @@ async def _refundable(
     seen = [AllocationId(row["id"]) for row in live if row["revealed_at"] is not None]
     if seen:
         raise CodeAlreadyRevealed(seen)
+    # A till may have redeemed a code that was never shown here: its buyer had it from elsewhere.
+    redeemed = await codes.redeemed_among(tx, [AllocationId(row["id"]) for row in live], releasing=True)
+    if redeemed:
+        raise CodeAlreadyRedeemed(redeemed)
     return [(AllocationId(r["id"]), OrderLineId(r["line_id"]), SourceId(r["source_id"])) for r in live]
 
 

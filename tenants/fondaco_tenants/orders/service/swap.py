@@ -19,7 +19,7 @@ from fondaco_core.ids import AllocationId, CodeId, OrderId, OrderLineId, PoolId,
 from fondaco_tenants import codes
 from fondaco_tenants.codes import Picked
 from fondaco_tenants.orders import rules, store
-from fondaco_tenants.orders.errors import OrderNotOpen, ReplacementLimit
+from fondaco_tenants.orders.errors import CodeAlreadyRedeemed, OrderNotOpen, ReplacementLimit
 from fondaco_tenants.orders.events import UnitFailed, UnitReplaced
 from fondaco_tenants.orders.rules import AllocationState, OrderState
 from fondaco_tenants.orders.service.change import close_orders
@@ -41,7 +41,8 @@ class Replaced:
 async def replace_unit(tx: Tx, ctx: Ctx, *, allocation_id: AllocationId, reason: str) -> Replaced:
     """Gives a paid unit another code because the one it had is bad, whether the buyer saw it or not.
 
-    Raises NotFound, OrderNotOpen for a unit that has no code now, ReplacementLimit when there were enough replacements.
+    Raises NotFound, OrderNotOpen for a unit that has no code now, ReplacementLimit when there were enough replacements,
+    CodeAlreadyRedeemed for a code that was good enough to be redeemed.
     """
     ctx.require("orders.replace")
     why = tenancy.checked_reason(reason)
@@ -54,6 +55,8 @@ async def replace_unit(tx: Tx, ctx: Ctx, *, allocation_id: AllocationId, reason:
         raise ReplacementLimit(limits.UNIT_REPLACEMENTS_MAX, per_unit=True)
     if failed >= limits.ORDER_REPLACEMENTS_MAX:
         raise ReplacementLimit(limits.ORDER_REPLACEMENTS_MAX, per_unit=False)
+    if await _is_redeemed(tx, unit):
+        raise CodeAlreadyRedeemed([allocation_id])
     made = await _swap(tx, ctx, order, unit, reason=why)
     assert made is not None, "a paid unit gets a code, or waits for one"
     return Replaced(order_view(await tx.fetchrow(store.LOCK, order.id)), allocation_id, made)
@@ -76,7 +79,8 @@ async def _locked_unit(tx: Tx, allocation_id: AllocationId) -> Any:
 async def swap_withdrawn(tx: Tx, ctx: Ctx, *, code_ids: Sequence[CodeId]) -> int:
     """Swaps the units whose codes were withdrawn from the vault before their buyers saw them; says how many.
 
-    Of one that was seen support is told, and decides: whoever saw a code may have used it. Doing it again changes nothing.
+    Of one that was seen or redeemed support is told, and decides: whoever saw a code may have used it. Doing it again
+    changes nothing.
     """
     ctx.require("system.run")
     swapped = 0
@@ -87,12 +91,16 @@ async def swap_withdrawn(tx: Tx, ctx: Ctx, *, code_ids: Sequence[CodeId]) -> int
             unit = await _locked_unit(tx, row["id"]) if row["order_id"] == order_id else None
             if unit is None or unit["state"] not in {AllocationState.HELD.value, AllocationState.FULFILLED.value}:
                 continue
-            if unit["revealed_at"] is None:
+            if unit["revealed_at"] is None and not await _is_redeemed(tx, unit):
                 await _swap(tx, ctx, order, unit, reason=row["reason"] or _WITHDRAWN)
                 swapped += 1
             elif await tx.execute(store.DOUBT_UNIT, unit["id"], row["reason"] or _WITHDRAWN):
                 await _tell(tx, ctx, order, unit, became="SEEN", reason=row["reason"])
     return swapped
+
+
+async def _is_redeemed(tx: Tx, unit: Any) -> bool:
+    return bool(await codes.redeemed_among(tx, [AllocationId(unit["id"])], releasing=False))
 
 
 async def _swap(tx: Tx, ctx: Ctx, order: OrderView, unit: Any, *, reason: str) -> AllocationView | None:
