@@ -124,7 +124,7 @@ class Client:
         parsed = parse_url(url)
         try:
             async with asyncio.timeout(timeout_s):
-                await self._reachable(parsed.raw_host.decode("ascii"), reach, plain=parsed.scheme == "http")
+                await self.reachable(parsed.raw_host.decode("ascii"), reach, plain=parsed.scheme == "http")
         except TimeoutError:
             raise Unanswered("deadline", sent=False) from None
 
@@ -161,7 +161,8 @@ class Client:
             )
         return pools[reach, scheme]
 
-    async def _reachable(self, host: str, reach: Reach, *, plain: bool) -> tuple[Address, ...]:
+    async def reachable(self, host: str, reach: Reach, *, plain: bool) -> tuple[Address, ...]:
+        """The addresses of a host that may be connected to; ForbiddenAddress when one of them may not."""
         try:
             found = [_address(text) for text in await self._resolve(host)]
         except (OSError, UnicodeError, ValueError):
@@ -200,7 +201,7 @@ class _Checked(httpcore2.AsyncNetworkBackend):
     ) -> httpcore2.AsyncNetworkStream:
         """Resolves, checks, and tries the addresses one after the other."""
         failure: Exception = httpcore2.ConnectError()
-        for address in await self._client._reachable(host, self._reach, plain=self._plain):  # noqa: SLF001
+        for address in await self._client.reachable(host, self._reach, plain=self._plain):
             try:
                 stream = await self._network.connect_tcp(
                     str(address), port, limits.HTTP_CONNECT_S, None, socket_options

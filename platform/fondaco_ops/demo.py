@@ -228,7 +228,7 @@ class _Play:
         with self._step(
             f"{self._guests} guests bought, paid at the sandbox gateway's page, were fulfilled and saw their codes"
         ):
-            seen = guests_pay(self._demo, listings, self._guests)
+            seen = guests_pay(self._demo, list(listings), self._guests)
         expect(len(set(seen) & self._imported), self._guests, "different codes of this import")
 
 

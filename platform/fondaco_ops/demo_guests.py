@@ -7,7 +7,6 @@ import http.client
 import secrets
 import time
 import urllib.parse
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -31,7 +30,7 @@ REVEAL = """mutation($unit: ID!) { revealCode(input: {allocationId: $unit}) { __
   ... on RevealCodeSuccess { code { plaintext } } ... on Failure { refused: code message } } }"""
 
 
-def guests_pay(demo: dict[str, Any], listings: Sequence[str], count: int) -> list[str]:
+def guests_pay(demo: dict[str, Any], listings: list[str], count: int) -> list[str]:
     """So many guests buy a code each and pay at the gateway; the codes they got."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(lambda number: _guest(demo, listings[number % len(listings)]), range(count)))

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 import asyncpg
 import orjson
-import pyrage  # type: ignore[import-untyped]
+import pyrage
 from sqlalchemy import LargeBinary, Table
 
 from fondaco_core import clock, tenancy

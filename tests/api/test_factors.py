@@ -1,9 +1,10 @@
 """Second factors through the front door, in both languages, and nothing of them in the log."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
-import pyotp
 import pytest
+from pyotp.totp import TOTP
 from starlette.applications import Starlette
 
 from fondaco_core import clock, limits
@@ -44,7 +45,7 @@ async def test_a_person_sets_up_an_app_and_signs_in_with_it(shop: Starlette, log
     begun = await person.do(
         "beginSecondFactor", "... on BeginSecondFactorSuccess { secret uri qrSvg }", password=PASSWORD
     )
-    app = pyotp.TOTP(begun["secret"])
+    app = TOTP(begun["secret"])
     on = await person.do(
         "confirmSecondFactor", "... on ConfirmSecondFactorSuccess { recoveryCodes }", code=app.at(clock.now())
     )
@@ -67,8 +68,8 @@ async def test_a_person_sets_up_an_app_and_signs_in_with_it(shop: Starlette, log
     assert wrong["en"]["code"] == wrong["zh-CN"]["code"] == "WRONG_CODE"
     assert "验证码" in wrong["zh-CN"]["message"]
     log = logged()
-    for secret in (begun["secret"], PASSWORD, done["token"], asked["challenge"], *on["recoveryCodes"]):
-        assert secret not in log
+    secrets: tuple[Any, ...] = (begun["secret"], PASSWORD, done["token"], asked["challenge"], *on["recoveryCodes"])
+    assert not [secret for secret in secrets if str(secret) in log]
 
 
 async def test_a_sensitive_act_asks_for_the_factor_again(shop: Starlette) -> None:
@@ -76,7 +77,7 @@ async def test_a_sensitive_act_asks_for_the_factor_again(shop: Starlette) -> Non
     await make_member(await make_tenant(), user_id=await make_user(email=email, password=PASSWORD))
     person, _ = await sign_in(shop, email)
     begun = await person.do("beginSecondFactor", "... on BeginSecondFactorSuccess { secret }", password=PASSWORD)
-    app = pyotp.TOTP(begun["secret"])
+    app = TOTP(begun["secret"])
     await person.do("confirmSecondFactor", "", code=app.at(clock.now()))
 
     with later(minutes=limits.SECOND_FACTOR_FRESH_MIN + 1):

@@ -78,6 +78,7 @@ async def make_buyer_with_password(owner: Ctx, *, contact: str | None = None) ->
 async def invite(owner: Ctx, email: str) -> str:
     async with transaction(owner) as tx:
         _, token = await identity.invite_member(tx, owner, email=email, name="New", role=MemberRole.SUPPORT)
+    assert token is not None
     return token.reveal()
 
 
@@ -171,7 +172,9 @@ async def test_a_weak_password_does_not_use_up_a_reset(door: Door) -> None:
     admin, email = admin_ctx(), some_email()
     await make_user(email=email, password=PASSWORD)
     async with governing(admin) as tx:
-        token = (await identity.issue_password_reset(tx, admin, email=email))[1].reveal()
+        _, issued = await identity.issue_password_reset(tx, admin, email=email)
+    assert issued is not None
+    token = issued.reveal()
 
     weak = await door.do("resetPassword", {"token": token, "password": SHORT})
     good = await door.do("resetPassword", {"token": token, "password": WRONG})

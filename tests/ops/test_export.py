@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import pyrage  # type: ignore[import-untyped]
+import pyrage
 import pytest
 
 from fondaco_core.errors import SettingError

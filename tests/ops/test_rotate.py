@@ -64,7 +64,7 @@ async def test_a_new_master_key_wraps_every_data_key_and_running_processes_go_on
     assert await masters() == {current}
     assert f"{before} wraps nothing any more" in said.stdout
     # This process loaded the old file: it opens what the new key wraps, and wraps with it.
-    keyring()._by_number.clear()  # noqa: SLF001 - as if it had opened nothing yet
+    keyring()._by_number.clear()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as if it had opened nothing yet
     async with reading(pool.ctx) as tx:
         (code,) = await codes.list_codes(tx, pool.ctx, pool_id=pool.id)
     async with transaction(pool.ctx) as tx:
@@ -82,8 +82,9 @@ async def test_a_rotation_of_the_master_key_that_was_cut_off_goes_on_without_a_t
     ring = keyring()
     async with governing(SYSTEM) as tx:
         row = await tx.fetchrow("SELECT number, tenant_id FROM data_key WHERE tenant_id IS NOT NULL LIMIT 1")
+    assert row is not None
     older = load_master_keys(settings)
-    older._current_id = keys[1]  # noqa: SLF001 - the master key as it was
+    older._current_id = keys[1]  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the master key as it was
     key = await ring.numbered(row["number"])
     wrapped = await older_wrap(older, key)
     async with governing(SYSTEM) as tx:

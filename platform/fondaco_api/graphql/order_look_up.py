@@ -39,7 +39,7 @@ class MerchantFields:
     """Orders as the merchant's people look for them."""
 
     @strawberry.field(description="Orders of all stores that fit, newest first. Needs the permission `orders.read`.")
-    async def find_orders(
+    async def find_orders(  # noqa: PLR0917 - arguments of a field, which clients give by name
         self,
         info: Info,
         search: Annotated[

@@ -1,7 +1,7 @@
 """A tenant gets a new key while it sells: everything opens at every moment, and in the end nothing needs the old one."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from itertools import count
 from typing import Any
@@ -86,7 +86,7 @@ async def shown(pool: MadePool) -> set[str]:
 
 
 @contextmanager
-def cut_off(at: int) -> Iterator[list[str]]:
+def cut_off(at: int) -> Generator[list[str]]:
     """Ends whatever goes on right before its statement of that number, as a killed process does."""
     taken: list[str] = []
     connection: Any = asyncpg.Connection
@@ -136,10 +136,12 @@ async def test_everything_that_is_sealed_comes_under_the_new_key_and_opens(setti
 
 async def test_a_rotation_that_is_cut_off_at_any_step_goes_on_where_it_stood(settings: Settings) -> None:
     pool, texts = await make_stock()
+    steps: list[str] = []
     for at in count(1):
-        with cut_off(at) as steps, suppress(_CutOffError):
+        with cut_off(at) as taken, suppress(_CutOffError):
             await rotate(pool.tenant_id)
         keyring().forget(pool.tenant_id)
+        steps = taken
         if len(steps) < at:
             break
         change = await rotate(pool.tenant_id)
@@ -176,8 +178,8 @@ async def test_a_value_that_was_sealed_with_the_old_key_meanwhile_is_found_by_th
 
     early = await custody.carry_on(KEEPER, change_id=change.id, columns=COLUMNS)
     # What a process does that has not heard of the new key yet.
-    keyring()._current[pool.tenant_id] = (old.number, float("inf"))  # noqa: SLF001 - its memory
-    keyring()._by_number[old.number] = (old, float("inf"))  # noqa: SLF001 - its memory
+    keyring()._current[pool.tenant_id] = (old.number, float("inf"))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its memory
+    keyring()._by_number[old.number] = (old, float("inf"))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its memory
     late = await make_codes(pool, 2)
     keyring().forget(pool.tenant_id)
     under = await numbers(settings, pool.tenant_id)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import uuid4
 
-import pyotp
+from pyotp.totp import TOTP
 
 from fondaco_core import clock, identity
 from fondaco_core.context import Ctx
@@ -49,15 +49,15 @@ async def make_admin() -> Person:
     return Person(email, TenantId(uuid4()), signed_in)
 
 
-async def add_app(person: Person) -> tuple[pyotp.TOTP, list[str]]:
+async def add_app(person: Person) -> tuple[TOTP, list[str]]:
     """Sets up an app of codes for somebody; answers it and the codes for paper."""
     ctx = await person.ctx()
     pending = await identity.begin_second_factor(ctx, password=PASSWORD)
-    app = pyotp.TOTP(pending.secret.reveal())
+    app = TOTP(pending.secret.reveal())
     codes = await identity.confirm_second_factor(ctx, code=code_of(app))
     return app, [code.reveal() for code in codes]
 
 
-def code_of(app: pyotp.TOTP) -> str:
+def code_of(app: TOTP) -> str:
     """What the app shows at this moment of the test's clock."""
     return app.at(clock.now())

@@ -1,7 +1,7 @@
 """What was sealed cannot be changed, removed or added to unseen, not even by who owns the database."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -59,7 +59,7 @@ async def found_of(subject_or_entry: str, **how: Any) -> set[str]:
 
 
 @asynccontextmanager
-async def as_owner_of_everything(settings: Settings) -> AsyncIterator["asyncpg.Connection[Any]"]:
+async def as_owner_of_everything(settings: Settings) -> AsyncGenerator["asyncpg.Connection[Any]"]:
     connection: asyncpg.Connection[Any] = await asyncpg.connect(settings.require_database_url().reveal())
     try:
         yield connection

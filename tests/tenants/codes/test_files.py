@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -235,8 +236,9 @@ def with_doctype() -> bytes:
     ],
     ids=["broken", "old", "bomb", "doctype"],
 )
-async def test_a_workbook_that_cannot_or_must_not_be_read_is_refused_by_name(data: object, problem: str) -> None:
-    assert callable(data)
+async def test_a_workbook_that_cannot_or_must_not_be_read_is_refused_by_name(
+    data: Callable[[], bytes], problem: str
+) -> None:
     pool = await make_pool()
     made = data()
 

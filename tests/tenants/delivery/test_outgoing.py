@@ -434,7 +434,7 @@ async def test_a_gift_goes_to_its_recipient_and_not_to_its_buyer(post: Post) -> 
 async def test_a_telephone_gets_a_message_with_the_link_once(monkeypatch: pytest.MonkeyPatch) -> None:
     sale = await make_sale()
     gateway = Gateway()
-    monkeypatch.setattr(errands, "_ways", errands._Ways("https://shop.example", gateway))  # noqa: SLF001 - stands for a telephone
+    monkeypatch.setattr(errands, "_ways", errands._Ways("https://shop.example", gateway))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - stands for a telephone
     order_id = await give(sale, "+86 138 0013 8000")
     await plan.perform(sale.tenant_id, {"order_id": str(order_id)})
     async with reading(sale.owner) as tx:

@@ -1,7 +1,7 @@
 """Money from a gateway does what it came for once, or goes back; nothing is booked that the gateway has not said when asked."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -71,7 +71,7 @@ async def expire() -> None:
 
 
 @asynccontextmanager
-async def later(by: timedelta) -> AsyncIterator[None]:
+async def later(by: timedelta) -> AsyncGenerator[None]:
     """A moment in the future."""
     moment = clock.now() + by
     clock.use(lambda: moment)

@@ -188,6 +188,7 @@ async def test_the_schedule_is_followed_to_its_end_over_three_days(owner: Ctx, r
     receiver.answers = [says(500)]
     await happen(owner)
     began, waits = clock.now(), []
+    (message,) = await messages(owner)
 
     for _ in range(len(webhooks.SCHEDULE_S)):
         await webhooks.send_due(SYSTEM)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-import pyotp
 import segno
+from pyotp import random_base32
+from pyotp.totp import TOTP
 
 from fondaco_core import audit, clock, limits, outbox
 from fondaco_core.context import ActorKind, Ctx
@@ -76,12 +77,12 @@ async def begin_second_factor(ctx: Ctx, *, password: Secret[str] | None) -> Pend
     """
     user_id = person(ctx)
     user = await prove_again(ctx, user_id, password)
-    secret = pyotp.random_base32(32)
+    secret = random_base32(32)
     sealed = (await keyring().sealing_key(None)).seal(secret.encode(), aad=bound_to("second_factor", user_id, None))
     async with governing(ctx) as tx:
         if await tx.execute(store.PUT_FACTOR, user_id, sealed, clock.now()) == 0:
             raise SecondFactorExists
-    uri = pyotp.TOTP(secret).provisioning_uri(name=user["email"], issuer_name=ISSUER)
+    uri = TOTP(secret).provisioning_uri(name=user["email"], issuer_name=ISSUER)
     picture = io.BytesIO()
     segno.make(uri, error="m", micro=False).save(picture, kind="svg", scale=4, xmldecl=False)
     return PendingFactor(Secret(secret), Secret(uri), Secret(picture.getvalue().decode()))
@@ -218,7 +219,7 @@ async def take_code(ctx: Ctx, user_id: UserId, code: str) -> None:
 async def _step_of(row: Any, user_id: UserId, code: str) -> int | None:
     """The time step whose code this is, now or one step away, since clocks differ; None when it is none's."""
     opened = await keyring().open(row["secret_sealed"], aad=bound_to("second_factor", user_id, None))
-    app, now = pyotp.TOTP(opened.reveal().decode()), int(clock.now().timestamp()) // _STEP_S
+    app, now = TOTP(opened.reveal().decode()), int(clock.now().timestamp()) // _STEP_S
     text = "".join(code.split())
     if not (text.isascii() and text.isdigit()):
         return None

@@ -23,7 +23,9 @@ async def withdraw_bound(tx: Tx, ctx: Ctx, code_ids: Sequence[UUID], *, reason: 
     if not code_ids:
         return
     await tx.execute(store.NOTE_REASON, list(code_ids), reason, clock.now())
-    subjects = [(ctx.tenant, code_id, {}) for code_id in code_ids]
+    subjects: list[tuple[UUID | None, UUID | None, dict[str, object]]] = [
+        (ctx.tenant, code_id, {}) for code_id in code_ids
+    ]
     await audit.record_many(tx, ctx, "code.withdrawn", subject_kind="code", reason=reason, subjects=subjects)
     await outbox.announce(tx, (ctx.tenant, CodesWithdrawn(list(code_ids))))
 

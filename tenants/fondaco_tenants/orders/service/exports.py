@@ -61,8 +61,8 @@ class Export:
 
 
 def _export(row: Any) -> Export:
-    fields: dict[str, Any] = dict(row)
-    return Export(**{**fields, "state": ExportState(fields["state"]), "format": ExportFormat(fields["format"])})
+    fields: dict[str, Any] = {**row, "state": ExportState(row["state"]), "format": ExportFormat(row["format"])}
+    return Export(**fields)
 
 
 def safe_cell(text: str) -> str:
@@ -88,7 +88,10 @@ async def request_export(
             zh=f"时间段须先始后终，且最长 {limits.EXPORT_DAYS_MAX} 天。", path=("placed_to",),
         )  # fmt: skip
     period = (first_id_at(placed_from), first_id_at(placed_to))
-    if await tx.fetchval(store.COUNT_EXPORTED, ctx.tenant, *period, limits.EXPORT_ORDERS_MAX + 1) > limits.EXPORT_ORDERS_MAX:
+    if (
+        await tx.fetchval(store.COUNT_EXPORTED, ctx.tenant, *period, limits.EXPORT_ORDERS_MAX + 1)
+        > limits.EXPORT_ORDERS_MAX
+    ):
         raise Invalid(
             f"There are more than {limits.EXPORT_ORDERS_MAX} orders in this period; choose a shorter one.",
             zh=f"该时间段内订单超过 {limits.EXPORT_ORDERS_MAX} 个，请缩短时间段。", path=("placed_to",),
@@ -101,7 +104,9 @@ async def request_export(
         now + timedelta(hours=limits.EXPORT_KEPT_HOURS),
     )  # fmt: skip
     detail = {"from": placed_from, "to": placed_to, "format": form.value, "contacts": contacts}
-    await audit.record(tx, ctx, "order_export.requested", subject_kind="order_export", subject_id=export_id, detail=detail)
+    await audit.record(
+        tx, ctx, "order_export.requested", subject_kind="order_export", subject_id=export_id, detail=detail
+    )
     await outbox.announce(tx, (ctx.tenant, ExportRequested(str(export_id))))
     return _export(await tx.fetchrow(store.GET_EXPORT, export_id))
 

@@ -16,6 +16,7 @@ class Sheet:
     def __init__(self, file: IO[bytes], form: ExportFormat) -> None:
         self._file = file
         self._book: Any = None
+        self._page: Any
         self._text: io.TextIOWrapper | None = None
         if form is ExportFormat.XLSX:
             self._book = Workbook(write_only=True)

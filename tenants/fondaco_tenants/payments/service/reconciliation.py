@@ -267,7 +267,8 @@ async def resolve_difference(tx: Tx, ctx: Ctx, *, difference_id: UUID, reason: s
 
 
 def _reconciliation(row: Any) -> Reconciliation:
-    return Reconciliation(**{**row, "state": ReconciliationState(row["state"])})
+    fields: dict[str, Any] = {**row, "state": ReconciliationState(row["state"])}
+    return Reconciliation(**fields)
 
 
 def _difference(row: Any) -> Difference:
