@@ -10,13 +10,16 @@ The function gets a Ctx of the system in the tenant of the event, holding exactl
 of the event that it names, as the types it says. It opens its own transactions. It may be run again at any time, even
 while a first run that was believed dead goes on, so it must be idempotent: claim, compare, or insert on conflict, in the
 transaction of the effect. Whatever it raises has it run again after a while (core.outbox).
+
+An actor that gathers is run once for many events of a kind and a tenant. Each field it names is a tuple then, with one
+item for each event: what follows every order or every showing must cost it a row and not a task.
 """
 
 import asyncio
 import inspect
 import types
 import typing
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -40,6 +43,7 @@ class Actor(Generic[P]):
     permissions: frozenset[str]
     deadline_s: float
     slow: bool
+    gathers: bool
     readers: Mapping[str, Reader]
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> None:
@@ -50,10 +54,18 @@ class Actor(Generic[P]):
         """Does the work as a worker does: with a Ctx of its own, fields as they travel, and a deadline."""
         tenant = None if tenant_id is None else TenantId(tenant_id)
         ctx = system_ctx(self.name, tenant_id=tenant, permissions=self.permissions)
+        if self.gathers:
+            facts = facts_of(payload)
+            payload = {name: [fact[name] for fact in facts] for name in self.readers}
         fields = {name: read(payload[name]) for name, read in self.readers.items()}
         work: Callable[..., Awaitable[None]] = self.work
         async with asyncio.timeout(self.deadline_s):
             await work(ctx, **fields)
+
+
+def facts_of(payload: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The events that a task tells of: those that were gathered, or the one that it is of."""
+    return payload.get("facts", [payload])
 
 
 # Every actor of this process by its name; fondaco_workers.actors imports them all.
@@ -61,7 +73,12 @@ ACTORS: dict[str, Actor[...]] = {}
 
 
 def actor(
-    *, name: str, permissions: Iterable[str] = (), deadline_s: float = limits.ACTOR_DEADLINE_S, slow: bool = False
+    *,
+    name: str,
+    permissions: Iterable[str] = (),
+    deadline_s: float = limits.ACTOR_DEADLINE_S,
+    slow: bool = False,
+    gathers: bool = False,
 ) -> Callable[[Callable[P, Awaitable[None]]], Actor[P]]:
     """Makes a function an actor; its name is noun.verb, and it may do what the permissions say and nothing else.
 
@@ -70,7 +87,7 @@ def actor(
 
     def make(work: Callable[P, Awaitable[None]]) -> Actor[P]:
         assert name not in ACTORS, f"there are two actors named {name}"
-        made = Actor(name, work, frozenset(permissions), deadline_s, slow, _readers_of(work))
+        made = Actor(name, work, frozenset(permissions), deadline_s, slow, gathers, _readers_of(work))
         ACTORS[name] = made
         return made
 

@@ -13,7 +13,7 @@ from fondaco_core.db import governing
 from fondaco_core.errors import Bug, Outage
 from fondaco_core.logs import get_logger
 from fondaco_core.outbox import Note, Task
-from fondaco_workers.actor import ACTORS, Actor
+from fondaco_workers.actor import ACTORS, Actor, facts_of
 from fondaco_workers.metrics import observe_task
 
 log = get_logger(__name__)
@@ -95,7 +95,7 @@ async def _attempt(actor: Actor[...], task: Task) -> Exception | None:
             f"task {actor.name}",
             {"fondaco.attempt": task.attempt},
             kind=SpanKind.CONSUMER,
-            parent=task.payload.get(traces.TRACEPARENT),
+            parent=facts_of(task.payload)[0].get(traces.TRACEPARENT),
         ):
             async with _kept(task):
                 await actor.perform(task.tenant_id, task.payload)

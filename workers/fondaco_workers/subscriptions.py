@@ -10,7 +10,7 @@ from dataclasses import fields
 
 from fondaco_core.custody import KeyChangeBegun
 from fondaco_core.identity import FactorChanged, InvitationMade, PasswordResetMade, SignedInElsewhere
-from fondaco_core.outbox import Event, ForListeners, event_name
+from fondaco_core.outbox import Event, ForListeners, Gathering, event_name
 from fondaco_core.tenancy import TenantResumed
 from fondaco_tenants.codes import CodesCollided, CodesRequested, CodesRevealed, CodesWithdrawn, ImportRequested
 from fondaco_tenants.customers import CustomerProofMade
@@ -90,7 +90,10 @@ def subscriptions() -> dict[str, tuple[str, ...]]:
         told = {field.name for field in fields(event)}
         for actor in actors:
             assert actor.readers.keys() <= told, f"{event.__name__} does not tell {actor.name} all that it asks for"
-    heard = {event_name(event): tuple(actor.name for actor in actors) for event, actors in SUBSCRIPTIONS.items()}
+    heard = {
+        event_name(event): tuple(Gathering(actor.name) if actor.gathers else actor.name for actor in actors)
+        for event, actors in SUBSCRIPTIONS.items()
+    }
     # What is public is told to the endpoints of those merchants who have some.
     public = {event: (*heard.get(event, ()), ForListeners(webhooks.tell.name)) for event in BY_EVENT}
     return heard | public

@@ -11,6 +11,7 @@ from fondaco_core.outbox.events import Event, event_name
 from fondaco_core.outbox.service import (
     Backlog,
     ForListeners,
+    Gathering,
     Job,
     Note,
     Relayed,
@@ -33,6 +34,7 @@ __all__ = [
     "Backlog",
     "Event",
     "ForListeners",
+    "Gathering",
     "Job",
     "Note",
     "Relayed",

@@ -76,6 +76,16 @@ class ForListeners(str):
     __slots__ = ()
 
 
+class Gathering(str):
+    """The name of an actor that is told of many facts of one tenant and one kind in one task: each costs a share of it.
+
+    Its payload is `facts`, a list of what each event says, in their order: all that the relay found at once, so that an
+    event that is alone waits for no other.
+    """
+
+    __slots__ = ()
+
+
 async def listen(tx: Tx, tenant_id: UUID) -> None:
     """Has the actors that are named ForListeners hear of a tenant's facts from this transaction on."""
     await tx.execute(store.LISTEN, tenant_id)
@@ -104,7 +114,7 @@ async def hand_over(tx: Tx, subscriptions: Mapping[str, Sequence[str]], *, count
     row = await tx.fetchrow(
         store.HAND_OVER, [event for event, _ in pairs], [actor for _, actor in pairs], clock.now(),
         limits.TASK_HANDED_S, limits.TASK_BACK_OFF_MAX_S, count, limits.TASK_ATTEMPTS_MAX,
-        [isinstance(actor, ForListeners) for _, actor in pairs],
+        [isinstance(actor, ForListeners) for _, actor in pairs], [isinstance(actor, Gathering) for _, actor in pairs],
     )  # fmt: skip
     assert row is not None
     notes = (Note(task_id, actor) for task_id, actor in zip(row["ids"], row["actors"], strict=True))

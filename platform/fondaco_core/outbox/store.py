@@ -16,22 +16,33 @@ SELECT s.tenant_id, s.name, s.payload::jsonb FROM unnest($1::uuid[], $2::text[],
 # takes them and is killed before it tells the queue has them handed over again then. $4 to $6 are seconds: how long to
 # believe in a message, the longest that may get when it was believed in vain, and how many tasks to take. $7 is how often
 # a task may be begun: one that ended with its worker each time is parked, or it would take every worker with it. $8 says
-# which subscribers hear of listening tenants alone; they are told which fact it is, whatever event it is of.
+# which subscribers hear of listening tenants alone; they are told which fact it is, whatever event it is of. $9 says which
+# are told all of a tenant's facts of a kind in one task.
 HAND_OVER = """
 WITH taken AS (
   DELETE FROM outbox_event WHERE seq IN (
     SELECT seq FROM outbox_event ORDER BY seq LIMIT $6 FOR UPDATE SKIP LOCKED
   )
   RETURNING seq, tenant_id, name, payload, happened_at
+), heard AS (
+  SELECT * FROM unnest($1::text[], $2::text[], $8::boolean[], $9::boolean[]) AS s(event, actor, listens, gathers)
 ), made AS (
   INSERT INTO outbox_task (actor, tenant_id, payload, happened_at, due_at, handed)
-  SELECT s.actor, t.tenant_id,
-    CASE WHEN s.listens THEN t.payload || jsonb_build_object(
-      'fact', t.seq::text, 'event', t.name, 'happened_at', t.happened_at, 'told', t.payload::text) ELSE t.payload END,
-    t.happened_at, $3::timestamptz + make_interval(secs => $4), 1
-  FROM taken AS t JOIN unnest($1::text[], $2::text[], $8::boolean[]) AS s(event, actor, listens) ON s.event = t.name
-  WHERE NOT s.listens OR EXISTS (SELECT FROM outbox_listener AS l WHERE l.tenant_id = t.tenant_id)
-  ORDER BY t.seq
+  SELECT m.actor, m.tenant_id, m.payload, m.happened_at, $3::timestamptz + make_interval(secs => $4), 1
+  FROM (
+    SELECT t.seq, s.actor, t.tenant_id, t.happened_at,
+      CASE WHEN s.listens THEN t.payload || jsonb_build_object(
+        'fact', t.seq::text, 'event', t.name, 'happened_at', t.happened_at, 'told', t.payload::text) ELSE t.payload END AS payload
+    FROM taken AS t JOIN heard AS s ON s.event = t.name
+    WHERE NOT s.gathers
+      AND (NOT s.listens OR EXISTS (SELECT FROM outbox_listener AS l WHERE l.tenant_id = t.tenant_id))
+    UNION ALL
+    SELECT min(t.seq), s.actor, t.tenant_id, min(t.happened_at),
+      jsonb_build_object('facts', jsonb_agg(t.payload ORDER BY t.seq))
+    FROM taken AS t JOIN heard AS s ON s.event = t.name
+    WHERE s.gathers GROUP BY s.actor, s.event, t.tenant_id
+  ) AS m
+  ORDER BY m.seq
   RETURNING id, actor
 ), due AS (
   UPDATE outbox_task SET

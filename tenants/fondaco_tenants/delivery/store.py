@@ -72,25 +72,26 @@ SELECT s.slug, k.secret_hash FROM delivery_link k JOIN "order" o ON o.id = k.ord
 WHERE k.id = $1
 """
 
-# What an order's deliveries are planned by.
+# What orders' deliveries are planned by; a gift that was taken back is none.
 PLAN = """
-SELECT o.state, o.channel, s.locale, c.contact_masked, c.kind AS customer_kind, o.customer_id,
+SELECT o.id, o.state, o.channel, coalesce(g.locale, s.locale) AS locale, c.contact_masked, g.contact_masked AS gift_masked,
        coalesce(t.form, 'LINK') AS form
 FROM "order" o JOIN store s ON s.id = o.store_id JOIN customer c ON c.id = o.customer_id
+LEFT JOIN gift g ON g.order_id = o.id AND g.taken_back_at IS NULL
 LEFT JOIN delivery_setting t ON t.tenant_id = o.tenant_id
-WHERE o.id = $1
+WHERE o.id = ANY($1::uuid[]) ORDER BY o.id
 """
 
-# Made once for each channel, however often the order's fulfilment is told.
+# Made once for each channel, however often an order's fulfilment is told.
 ADD_FIRST = """
 INSERT INTO delivery
   (id, tenant_id, order_id, channel, state, form, addressee, contact_masked, locale, next_attempt_at, told_at,
    requested_by_kind, created_at, sent_at)
-SELECT id, $1, $2, channel, state, form, addressee, masked, $3,
-       CASE state WHEN 'QUEUED' THEN $4::timestamptz END, CASE state WHEN 'QUEUED' THEN $4::timestamptz END,
-       'SYSTEM', $4, CASE state WHEN 'SENT' THEN $4::timestamptz END
-FROM unnest($5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[])
-  AS made (id, channel, state, form, addressee, masked)
+SELECT id, $1, order_id, channel, state, form, addressee, masked, locale,
+       CASE state WHEN 'QUEUED' THEN $2::timestamptz END, CASE state WHEN 'QUEUED' THEN $2::timestamptz END,
+       'SYSTEM', $2, CASE state WHEN 'SENT' THEN $2::timestamptz END
+FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[])
+  AS made (id, order_id, locale, channel, state, form, addressee, masked)
 ON CONFLICT (order_id, channel) WHERE resend_of IS NULL DO NOTHING
 RETURNING id, state
 """

@@ -13,7 +13,7 @@ from fondaco_core import clock, limits, outbox
 from fondaco_core.context import system_ctx
 from fondaco_core.db import Database, governing, transaction
 from fondaco_core.ids import TenantId, new_id
-from fondaco_core.outbox import Event, Job, Note, Task
+from fondaco_core.outbox import Event, Gathering, Job, Note, Task
 
 CTX = system_ctx("test", permissions=frozenset({"system.run"}))
 HEARD = {"test.happened": ("test.first", "test.second")}
@@ -110,6 +110,24 @@ async def test_an_event_that_nobody_hears_leaves_nothing() -> None:
 
     assert (relayed.events, relayed.notes) == (1, ())
     assert (waiting.events, waiting.tasks) == (0, 0)
+
+
+async def test_who_gathers_is_told_all_facts_of_a_tenant_in_one_task() -> None:
+    heard = {"test.happened": (Gathering("test.first"), "test.second")}
+    ours, theirs, things = TenantId(new_id()), TenantId(new_id()), [new_id() for _ in range(4)]
+    for tenant_id, thing_id in zip((ours, theirs, ours, ours), things, strict=True):
+        async with transaction(CTX.for_tenant(tenant_id)) as tx:
+            await outbox.announce(tx, (tenant_id, Happened(thing_id)))
+
+    async with governing(CTX) as tx:
+        notes = (await outbox.hand_over(tx, heard)).notes
+
+    told = [await begin(note) for note in notes if note.actor == "test.first"]
+    assert {task.tenant_id: [UUID(fact["thing_id"]) for fact in task.payload["facts"]] for task in told} == {
+        ours: [things[0], things[2], things[3]],
+        theirs: [things[1]],
+    }
+    assert sum(note.actor == "test.second" for note in notes) == 4
 
 
 async def test_an_event_of_a_transaction_that_failed_never_was() -> None:

@@ -431,6 +431,28 @@ async def test_a_gift_goes_to_its_recipient_and_not_to_its_buyer(post: Post) -> 
     assert (mail_.addressee, mail_.contact_masked) == ("RECIPIENT", "f***@elsewhere.example")
 
 
+async def test_many_orders_are_planned_in_one_task_and_each_goes_its_own_way() -> None:
+    sale = await make_sale()
+    gift = await give(sale, "friend@elsewhere.example")
+    taken_back = await give(sale, "no-friend@elsewhere.example")
+    async with transaction(sale.buyer) as tx:
+        await orders.take_back_gift(tx, sale.buyer, order_id=taken_back)
+    unpaid = (await make_sale(paid=False)).order_id
+    facts = [{"order_id": str(each)} for each in (sale.order_id, gift, taken_back, unpaid)]
+
+    for _ in range(2):
+        await plan.perform(sale.tenant_id, {"facts": facts})
+
+    async with reading(sale.owner) as tx:
+        made = await delivery.list_deliveries(tx, sale.owner, [sale.order_id, gift, taken_back])
+    ways = {key: {(each.channel, each.addressee) for each in found} for key, found in made.items()}
+    assert ways == {
+        sale.order_id: {(Channel.ACCOUNT, "BUYER"), (Channel.EMAIL, "BUYER")},
+        gift: {(Channel.API, "BUYER"), (Channel.EMAIL, "RECIPIENT")},
+        taken_back: {(Channel.API, "BUYER")},
+    }
+
+
 async def test_a_telephone_gets_a_message_with_the_link_once(monkeypatch: pytest.MonkeyPatch) -> None:
     sale = await make_sale()
     gateway = Gateway()

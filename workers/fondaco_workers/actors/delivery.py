@@ -12,11 +12,11 @@ from fondaco_workers.actor import actor
 log = get_logger(__name__)
 
 
-@actor(name="delivery.plan", permissions={"system.run", "orders.read"})
-async def plan(ctx: Ctx, *, order_id: OrderId) -> None:
-    """Decides by which ways a fulfilled order goes out to its buyer, or to whom it was given."""
+@actor(name="delivery.plan", permissions={"system.run"}, gathers=True)
+async def plan(ctx: Ctx, *, order_id: tuple[OrderId, ...]) -> None:
+    """Decides by which ways fulfilled orders go out to their buyers, or to whom they were given."""
     async with transaction(ctx) as tx:
-        await delivery.plan_deliveries(tx, ctx, order_id=order_id)
+        await delivery.plan_deliveries(tx, ctx, order_ids=order_id)
 
 
 @actor(name="delivery.send", permissions={"system.run", "orders.read", "buyer.reveal"}, deadline_s=90)

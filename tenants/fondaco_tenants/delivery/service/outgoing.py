@@ -83,30 +83,36 @@ def _delivery(row: Mapping[str, Any]) -> Delivery:
     return Delivery(**fields)
 
 
-async def plan_deliveries(tx: Tx, ctx: Ctx, *, order_id: OrderId) -> list[DeliveryId]:
-    """Decides by which ways a fulfilled order goes out, and announces what is to be sent; planning twice changes nothing.
+async def plan_deliveries(tx: Tx, ctx: Ctx, *, order_ids: Sequence[OrderId]) -> list[DeliveryId]:
+    """Decides by which ways fulfilled orders go out, and announces what is to be sent; planning twice changes nothing.
 
-    An order is always on its buyer's own side: the page, or the API for a machine. People are written to as well.
+    An order is always on its buyer's own side: the page, or the API for a machine. People are written to as well. Every
+    order of a merchant comes by here, so that many are planned by the statements of one.
     """
     ctx.require("system.run")
-    facts = await tx.fetchrow(store.PLAN, order_id)
-    if facts is None or facts["state"] not in _HAS_CODES:
+    made = [
+        (new_id(), facts["id"], facts["locale"], *way)
+        for facts in await tx.fetch(store.PLAN, list(order_ids))
+        if facts["state"] in _HAS_CODES
+        for way in _ways_of(facts)
+    ]
+    if not made:
         return []
-    recipient = await orders.recipient_of(tx, order_id)
-    gift = (await orders.find_gifts(tx, ctx, [order_id])).get(order_id)
-    own = Channel.API if facts["channel"] == "API" else Channel.ACCOUNT
-    made = [(own.value, DeliveryState.SENT.value, Form.PAGE.value, "BUYER", facts["contact_masked"])]
-    if recipient is not None:
-        made.append(_sent_to(customers.masked_contact(recipient.reveal()), "RECIPIENT", facts["form"]))
-    elif own is Channel.ACCOUNT:
-        made.append(_sent_to(facts["contact_masked"], "BUYER", facts["form"]))
-    ids = [new_id() for _ in made]
-    locale = facts["locale"] if gift is None else gift.locale
     columns = [list(column) for column in zip(*made, strict=True)]
-    added = await tx.fetch(store.ADD_FIRST, ctx.tenant, order_id, locale, clock.now(), ids, *columns)
+    added = await tx.fetch(store.ADD_FIRST, ctx.tenant, clock.now(), *columns)
     due = [DeliveryId(row["id"]) for row in added if row["state"] == DeliveryState.QUEUED]
     await outbox.announce(tx, *((ctx.tenant, DeliveryDue(each)) for each in due))
     return due
+
+
+def _ways_of(facts: Mapping[str, Any]) -> list[tuple[str, str, str, str, str]]:
+    own = Channel.API if facts["channel"] == "API" else Channel.ACCOUNT
+    ways = [(own.value, DeliveryState.SENT.value, Form.PAGE.value, "BUYER", facts["contact_masked"])]
+    if facts["gift_masked"] is not None:
+        ways.append(_sent_to(facts["gift_masked"], "RECIPIENT", facts["form"]))
+    elif own is Channel.ACCOUNT:
+        ways.append(_sent_to(facts["contact_masked"], "BUYER", facts["form"]))
+    return ways
 
 
 def _sent_to(masked: str, addressee: str, form: str) -> tuple[str, str, str, str, str]:
