@@ -15,7 +15,7 @@ from fondaco_core.tenancy import TenantResumed
 from fondaco_tenants.codes import CodesCollided, CodesRequested, CodesRevealed, CodesWithdrawn, ImportRequested
 from fondaco_tenants.customers import CustomerProofMade
 from fondaco_tenants.delivery import DeliveryDue
-from fondaco_tenants.orders import ExportRequested, LookUpAsked, OrderFulfilled
+from fondaco_tenants.orders import ExportRequested, LookUpAsked, OrderFulfilled, UnitReplaced
 from fondaco_tenants.payments import (
     PaymentCaptured,
     PaymentNotified,
@@ -43,6 +43,7 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Actor[...], ...]] = {
     ExportRequested: (orders.write_export,),
     LookUpAsked: (orders.send_look_up,),
     OrderFulfilled: (delivery.plan,),
+    UnitReplaced: (delivery.plan_replacement,),
     PaymentCaptured: (payments.settle,),
     PaymentNotified: (payments.look,),
     PaymentUnwanted: (payments.look,),

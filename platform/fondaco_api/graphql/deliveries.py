@@ -19,7 +19,7 @@ from fondaco_tenants import delivery
 from fondaco_tenants.delivery import Channel, DeliveryState, Form, Outcome
 
 if TYPE_CHECKING:
-    from fondaco_api.graphql.orders import Order
+    from fondaco_api.graphql.orders import Allocation, Order
 
 described(
     Channel,
@@ -184,6 +184,18 @@ class Delivery(Node):
         """The order."""
         found: Any = await fetch(info.context, global_id("Order", self.row.order_id))
         return cast("Order | None", found)
+
+    @strawberry.field(
+        description="The one unit that it brings in place of a bad one; null when it brings the whole order."
+    )
+    async def allocation(
+        self, info: Info
+    ) -> Annotated["Allocation", strawberry.lazy("fondaco_api.graphql.orders")] | None:
+        """The replaced unit."""
+        if self.row.allocation_id is None:
+            return None
+        found: Any = await fetch(info.context, global_id("Allocation", self.row.allocation_id))
+        return cast("Allocation | None", found)
 
     @strawberry.field(description="Whether you may have it sent again to the same contact.")
     def viewer_can_resend(self, info: Info) -> bool:

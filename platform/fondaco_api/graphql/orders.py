@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from datetime import datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, cast
 from uuid import UUID
 
@@ -15,7 +14,8 @@ from fondaco_api.graphql.delivery import OrderDelivery
 from fondaco_api.graphql.enums import described
 from fondaco_api.graphql.errors import ApiError
 from fondaco_api.graphql.node import Node, key_of, load_named
-from fondaco_api.graphql.order_gift import OrderGift
+from fondaco_api.graphql.order_gift import OrderGift, load_gifts
+from fondaco_api.graphql.order_timeline import TimelineEntry
 from fondaco_api.graphql.paging import After, Before, Connection, First, Last, connect, read_page
 from fondaco_api.graphql.payments import OrderPayments
 from fondaco_api.graphql.redemption import load_redeemed_at
@@ -53,33 +53,6 @@ described(
     FAILED="Its code failed; the unit goes on in another attempt.",
     UNKNOWN="Its source has not said what became of it.",
     WAITING="Its code failed and there was no other; it gets the next one, or is refunded.",
-)
-
-
-class TimelineKind(StrEnum):
-    """What may happen to an order."""
-
-    PLACED = "PLACED"
-    PAID = "PAID"
-    FULFILLED = "FULFILLED"
-    REVEALED = "REVEALED"
-    REFUNDED = "REFUNDED"
-    CANCELLED = "CANCELLED"
-    EXPIRED = "EXPIRED"
-    REJECTED = "REJECTED"
-
-
-described(
-    TimelineKind,
-    "What happened to an order.",
-    PLACED="It was placed and its stock held.",
-    PAID="It was paid.",
-    FULFILLED="Every unit got its code.",
-    REVEALED="A code was shown for the first time.",
-    REFUNDED="Units were refunded.",
-    CANCELLED="It was cancelled.",
-    EXPIRED="Its hold ran out.",
-    REJECTED="It was refused after a review.",
 )
 
 
@@ -141,9 +114,12 @@ class Allocation(Node):
         return await info.context.loaders.load(load_redeemed_at, AllocationId(self.key))
 
     @strawberry.field(description="Whether you may have its code shown to you.")
-    def viewer_can_reveal(self, info: Info) -> bool:
-        """By permission and state; whose order it is was decided when it was read."""
-        return self.state is AllocationState.FULFILLED and info.context.ctx.has("buyer.reveal")
+    async def viewer_can_reveal(self, info: Info) -> bool:
+        """By permission and state; a gift's codes are its recipient's. Whose order it is was decided when it was read."""
+        if self.state is not AllocationState.FULFILLED or not info.context.ctx.has("buyer.reveal"):
+            return False
+        gift = await info.context.loaders.load(load_gifts, self.order_key)
+        return gift is None or gift.taken_back_at is not None
 
 
 @strawberry.type(description="One line of an order: a listing, how many, at which price.")
@@ -171,16 +147,6 @@ class OrderLine:
     async def entitlement(self, info: Info) -> Entitlement | None:
         """The standard the line is of."""
         return await Entitlement.load_node(info.context, self.entitlement_key)
-
-
-@strawberry.type(description="One thing that happened to an order, in words a buyer can follow.")
-class TimelineEntry:
-    """One entry of a timeline."""
-
-    kind: TimelineKind = strawberry.field(description="What happened.")
-    at: datetime = strawberry.field(description="When.")
-    units: int | None = strawberry.field(description="How many units it was about, where that says something.")
-    amount: Money | None = strawberry.field(description="The money it was about, where that says something.")
 
 
 @strawberry.type(description="A customer's purchase in a store.")
@@ -240,15 +206,7 @@ class Order(Node, OrderDelivery, OrderPayments, OrderGift):
         """The timeline."""
         async with info.context.reading() as tx:
             entries = await orders.timeline_of(tx, info.context.ctx, self.view.id)
-        return [
-            TimelineEntry(
-                kind=TimelineKind(e.kind),
-                at=e.at,
-                units=e.units,
-                amount=None if e.amount is None else Money.of(e.amount),
-            )
-            for e in entries
-        ]
+        return [TimelineEntry.of(each) for each in entries]
 
     @strawberry.field(description="The store it was placed in; null when it is closed to you by now.")
     async def store(self, info: Info) -> Annotated["Store", strawberry.lazy("fondaco_api.graphql.storefront")] | None:

@@ -32,6 +32,9 @@ DELIVERIES_TOLD_MAX = 200
 DELIVERY_TOLD_AGAIN_S = 60.0
 # How often one order may be sent again within an hour, whoever asks: a person who mistypes, not one who floods a mailbox.
 RESENDS_PER_HOUR_MAX = 3
+# How many mails of single replaced units one order makes within an hour; when more are replaced at once, one of the whole
+# order follows, and that is all for the hour.
+UNIT_MAILS_PER_HOUR_MAX = 5
 # How many deliveries of an order are listed, and how many attempts of each.
 DELIVERIES_LISTED_MAX = 50
 # What a mailed link may do unless the merchant says otherwise: opened on a phone, then on the machine where it is redeemed.

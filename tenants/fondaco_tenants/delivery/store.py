@@ -92,20 +92,57 @@ SELECT id, $1, order_id, channel, state, form, addressee, masked, locale,
        'SYSTEM', $2, CASE state WHEN 'SENT' THEN $2::timestamptz END
 FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[])
   AS made (id, order_id, locale, channel, state, form, addressee, masked)
-ON CONFLICT (order_id, channel) WHERE resend_of IS NULL DO NOTHING
+ON CONFLICT (order_id, channel) WHERE resend_of IS NULL AND allocation_id IS NULL DO NOTHING
 RETURNING id, state
+"""
+
+# The newest delivery to people, and the newest on the buyer's own side: the ways that an order went.
+WAYS = """
+SELECT DISTINCT ON (form = 'PAGE') id, allocation_id, channel, form, addressee, contact_masked, locale, state, attempts
+FROM delivery WHERE order_id = $1 ORDER BY form = 'PAGE', id DESC
+"""
+
+BUYERS_CONTACT = """
+SELECT c.contact_masked FROM "order" o JOIN customer c ON c.id = o.customer_id WHERE o.id = $1
+"""
+
+# What a replaced unit makes: once for each channel, however often it is told. Without a unit: the whole order once more.
+ADD_UNIT = """
+INSERT INTO delivery
+  (id, tenant_id, order_id, allocation_id, channel, state, form, addressee, contact_sealed, contact_masked, locale,
+   next_attempt_at, told_at, resend_of, requested_by_kind, created_at, sent_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, CASE $6 WHEN 'QUEUED' THEN $12::timestamptz END,
+        CASE $6 WHEN 'QUEUED' THEN $12::timestamptz END, $13, 'SYSTEM', $12, CASE $6 WHEN 'SENT' THEN $12::timestamptz END)
+ON CONFLICT (allocation_id, channel) WHERE resend_of IS NULL AND allocation_id IS NOT NULL DO NOTHING
+RETURNING id
+"""
+
+# How many mails of single units an order made within the hour, and how often it was sent again as a whole for their sake.
+COUNT_UNIT_MAILS = """
+SELECT count(*) FILTER (WHERE resend_of IS NULL) AS units, count(*) FILTER (WHERE resend_of IS NOT NULL) AS wholes
+FROM delivery
+WHERE order_id = $1 AND created_at > $2 AND requested_by_kind = 'SYSTEM' AND form <> 'PAGE'
+  AND (allocation_id IS NOT NULL OR resend_of IS NOT NULL)
+"""
+
+# Whether a unit has a code to show now, whichever attempt brought it.
+UNIT_IS_HERE = """
+SELECT EXISTS (
+  SELECT 1 FROM allocation
+  WHERE (line_id, unit) = (SELECT line_id, unit FROM allocation WHERE id = $1) AND state = 'FULFILLED' AND code_id IS NOT NULL
+)
 """
 
 _DELIVERY = """
 id, order_id, channel, state, form, addressee, contact_masked, link_id, attempts, next_attempt_at, failure, resend_of,
-requested_by_kind, created_at, sent_at, delivered_at
+requested_by_kind, created_at, sent_at, delivered_at, allocation_id
 """
 
 # Whoever comes second finds that nothing is due: the attempt is claimed before it is made, and until its lease ends.
 CLAIM = """
 UPDATE delivery SET state = 'UNKNOWN', attempts = attempts + 1, next_attempt_at = $2 + make_interval(secs => $3), told_at = NULL
 WHERE id = $1 AND state IN ('QUEUED', 'UNKNOWN') AND next_attempt_at <= $2
-RETURNING id, order_id, channel, form, addressee, contact_sealed, locale, link_id, attempts, unknowns
+RETURNING id, order_id, channel, form, addressee, contact_sealed, locale, link_id, attempts, unknowns, allocation_id
 """
 
 # An attempt that nobody ended was cut short: nobody knows whether it arrived.
@@ -146,6 +183,7 @@ FROM delivery d JOIN delivery other ON other.order_id = d.order_id AND other.add
   AND other.contact_masked = d.contact_masked AND (other.addressee <> 'CORRECTED' OR other.id = d.id)
 JOIN delivery_link k ON k.id = other.link_id
 WHERE d.order_id = $1 AND d.id = $3 AND k.revoked_at IS NULL AND k.expires_at > $2 AND k.opens < k.opens_max
+  AND k.allocation_id IS NOT DISTINCT FROM d.allocation_id
 ORDER BY other.id DESC LIMIT 1
 """
 
@@ -164,8 +202,12 @@ WHERE o.id = $1
 """
 
 LETTER_ITEMS = """
-SELECT l.title, l.listing_id, l.live_quantity AS quantity, e.redemption, e.redemption_zh, e.restrictions, e.restrictions_zh
-FROM order_line l JOIN entitlement e ON e.id = l.entitlement_id WHERE l.order_id = $1 AND l.live_quantity > 0 ORDER BY l.number
+SELECT l.title, l.listing_id, CASE WHEN $2::uuid IS NULL THEN l.live_quantity ELSE 1 END AS quantity,
+       e.redemption, e.redemption_zh, e.restrictions, e.restrictions_zh
+FROM order_line l JOIN entitlement e ON e.id = l.entitlement_id
+WHERE l.order_id = $1 AND l.live_quantity > 0
+  AND ($2::uuid IS NULL OR l.id = (SELECT line_id FROM allocation WHERE id = $2))
+ORDER BY l.number
 """
 
 # Deliveries whose time has come and that nobody was told of lately, over all tenants.
@@ -192,13 +234,16 @@ WHERE delivery_id = ANY($1) ORDER BY delivery_id, number DESC
 
 # Re-sends of one order are counted one after the other: its first deliveries are what they wait at.
 LOCK_DELIVERIES = "SELECT id FROM delivery WHERE order_id = $1 AND resend_of IS NULL ORDER BY id FOR NO KEY UPDATE"
-COUNT_RESENDS = "SELECT count(*) FROM delivery WHERE order_id = $1 AND resend_of IS NOT NULL AND created_at > $2"
+COUNT_RESENDS = """
+SELECT count(*) FROM delivery
+WHERE order_id = $1 AND resend_of IS NOT NULL AND created_at > $2 AND requested_by_kind <> 'SYSTEM'
+"""
 
 ADD_RESEND = f"""
 INSERT INTO delivery
   (id, tenant_id, order_id, channel, state, form, addressee, contact_sealed, contact_masked, locale, next_attempt_at, told_at,
-   resend_of, requested_by_kind, requested_by, created_at)
-SELECT $2, tenant_id, order_id, $3, 'QUEUED', form, $4, $5, $6, locale, $7, $7, id, $8, $9, $7 FROM delivery WHERE id = $1
+   resend_of, requested_by_kind, requested_by, created_at, allocation_id)
+SELECT $2, tenant_id, order_id, $3, 'QUEUED', form, $4, $5, $6, locale, $7, $7, id, $8, $9, $7, allocation_id FROM delivery WHERE id = $1
 RETURNING {_DELIVERY}
 """
 

@@ -47,11 +47,19 @@ class Delivery(TenantOwned):
         CheckConstraint("state IN ('QUEUED', 'UNKNOWN') OR next_attempt_at IS NULL", name="next_attempt"),
         CheckConstraint("unknowns BETWEEN 0 AND attempts", name="attempts"),
         # The delivery that an order makes by itself is made once, however often the fact is told; the rest was asked for.
-        Index("uq_delivery_first", "order_id", "channel", unique=True, postgresql_where=text("resend_of IS NULL")),
+        Index(
+            "uq_delivery_first", "order_id", "channel", unique=True,
+            postgresql_where=text("resend_of IS NULL AND allocation_id IS NULL"),
+        ),
+        # And so is the one that a replaced unit makes.
+        Index(
+            "uq_delivery_unit", "allocation_id", "channel", unique=True,
+            postgresql_where=text("resend_of IS NULL AND allocation_id IS NOT NULL"),
+        ),
         Index("ix_delivery_order_id", "order_id", "id"),
         Index("ix_delivery_due", "next_attempt_at", postgresql_where=text("next_attempt_at IS NOT NULL")),
         {"info": guarded(trade_grant="SELECT", platform="SELECT, UPDATE", hidden=("contact_sealed",))},
-    )
+    )  # fmt: skip
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     order_id: Mapped[UUID] = mapped_column(ForeignKey("order.id"))
@@ -63,6 +71,8 @@ class Delivery(TenantOwned):
     contact_sealed: Mapped[bytes | None] = mapped_column(info=sealed_as("contact"))
     contact_masked: Mapped[str]
     link_id: Mapped[UUID | None] = mapped_column(ForeignKey("delivery_link.id"))
+    # The one unit that it brings, in place of a bad one; null for the whole order.
+    allocation_id: Mapped[UUID | None] = mapped_column(ForeignKey("allocation.id"))
     locale: Mapped[str]
     attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     # How many attempts ended so that nobody knows whether it arrived.

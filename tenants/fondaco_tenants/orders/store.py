@@ -173,6 +173,12 @@ SELECT revealed_at, count(*)::int AS units FROM allocation WHERE order_id = $1 A
 GROUP BY revealed_at ORDER BY revealed_at LIMIT $2
 """
 
+# When units got another code in place of a bad one.
+REPLACEMENTS = """
+SELECT replaced_at, count(*)::int AS units FROM allocation WHERE order_id = $1 AND replaced_at IS NOT NULL
+GROUP BY replaced_at ORDER BY replaced_at LIMIT $2
+"""
+
 HOPS = """
 SELECT id, line_id, source_id, depth, seller_tenant_id, buyer_tenant_id, quantity, unit_price_minor, fee_minor
 FROM hop WHERE order_id = $1 ORDER BY line_id, source_id, depth
@@ -279,12 +285,16 @@ WHERE l.id = $1 ORDER BY x.priority, x.id
 FAIL_UNIT = "UPDATE allocation SET state = 'FAILED', failure = $2, changed_at = $3 WHERE id = $1"
 DOUBT_UNIT = "UPDATE allocation SET failure = $2 WHERE id = $1 AND failure IS NULL"
 ADD_ATTEMPT = """
-INSERT INTO allocation (id, tenant_id, leaf_tenant_id, order_id, line_id, unit, attempt, source_id, code_id, state, changed_at, wait_until)
-SELECT $1, tenant_id, coalesce($3, leaf_tenant_id), order_id, line_id, unit, attempt + 1, source_id, $4, $5, $6, $7
+INSERT INTO allocation
+  (id, tenant_id, leaf_tenant_id, order_id, line_id, unit, attempt, source_id, code_id, state, changed_at, wait_until, replaced_at)
+SELECT $1, tenant_id, coalesce($3, leaf_tenant_id), order_id, line_id, unit, attempt + 1, source_id, $4, $5, $6, $7,
+       CASE WHEN $4::uuid IS NOT NULL THEN $6::timestamptz END
 FROM allocation WHERE id = $2
 """
 SERVE_UNIT = """
-UPDATE allocation SET state = 'FULFILLED', leaf_tenant_id = $2, code_id = $3, changed_at = $4, wait_until = NULL WHERE id = $1
+UPDATE allocation
+SET state = 'FULFILLED', leaf_tenant_id = $2, code_id = $3, changed_at = $4, wait_until = NULL, replaced_at = $4
+WHERE id = $1
 """
 TOUCH = 'UPDATE "order" SET version = version + 1 WHERE id = $1'
 WAITING = """
@@ -342,6 +352,7 @@ def search(given: frozenset[str], *, backwards: bool) -> tuple[str, tuple[str, .
     where = " AND ".join(["o.tenant_id = $1", *conditions])
     order = "ASC" if backwards else "DESC"
     return f'SELECT {ORDER_COLUMNS} FROM "order" o WHERE {where} ORDER BY o.id {order} LIMIT $2', names
+
 
 _EXPORT = "id, state, format, placed_from, placed_to, contacts, rows, size, created_at, finished_at, expires_at"
 GET_EXPORT = f"SELECT {_EXPORT} FROM order_export WHERE id = $1"

@@ -140,6 +140,8 @@ class Allocation(TenantOwned):
     failure: Mapped[str | None]
     # Until when a unit without a code waits for stock; then it is refunded.
     wait_until: Mapped[datetime | None]
+    # When it got its code in place of a bad one; null for a first attempt.
+    replaced_at: Mapped[datetime | None]
 
 
 class Hop(Base):

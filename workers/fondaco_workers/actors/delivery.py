@@ -4,7 +4,7 @@ from uuid import UUID
 
 from fondaco_core.context import Ctx
 from fondaco_core.db import governing, transaction
-from fondaco_core.ids import DeliveryId, OrderId
+from fondaco_core.ids import AllocationId, DeliveryId, OrderId
 from fondaco_core.logs import get_logger
 from fondaco_tenants import delivery
 from fondaco_workers.actor import actor
@@ -17,6 +17,13 @@ async def plan(ctx: Ctx, *, order_id: tuple[OrderId, ...]) -> None:
     """Decides by which ways fulfilled orders go out to their buyers, or to whom they were given."""
     async with transaction(ctx) as tx:
         await delivery.plan_deliveries(tx, ctx, order_ids=order_id)
+
+
+@actor(name="delivery.plan_replacement", permissions={"system.run", "orders.read"})
+async def plan_replacement(ctx: Ctx, *, order_id: OrderId, allocation_id: AllocationId) -> None:
+    """Has a unit sent that got another code."""
+    async with transaction(ctx) as tx:
+        await delivery.plan_replacement(tx, ctx, order_id=order_id, allocation_id=allocation_id)
 
 
 @actor(name="delivery.send", permissions={"system.run", "orders.read", "buyer.reveal"}, deadline_s=90)

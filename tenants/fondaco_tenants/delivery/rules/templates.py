@@ -26,6 +26,7 @@ VOCABULARY: Final[Mapping[str, frozenset[str]]] = {
     "attachment": frozenset({"name"}),
     "items": frozenset(),
     "gift": frozenset(),
+    "replacement": frozenset(),
 }
 ITEM: Final = frozenset({"title", "quantity", "redemption", "restrictions"})
 FILTERS: Final = frozenset({"upper", "lower", "trim", "length", "default"})
@@ -65,6 +66,8 @@ class Facts:
     support: str | None
     items: Sequence[Item]
     gift: bool
+    # Whether it brings one unit in place of a bad one.
+    replacement: bool = False
     link_url: Secret[str] | None = None
     link_opens: int = 0
     link_expires: str = ""
@@ -124,6 +127,7 @@ def _named(facts: Facts) -> dict[str, Any]:
         "attachment": None if facts.attachment_name is None else {"name": facts.attachment_name},
         "items": [asdict(item) for item in facts.items[: limits.LETTER_ITEMS_MAX]],
         "gift": facts.gift,
+        "replacement": facts.replacement,
     }
 
 

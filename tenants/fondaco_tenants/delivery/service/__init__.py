@@ -41,6 +41,7 @@ from fondaco_tenants.delivery.service.outgoing import (
     tell_due,
 )
 from fondaco_tenants.delivery.service.personal import show_link_key
+from fondaco_tenants.delivery.service.replacing import plan_replacement
 from fondaco_tenants.delivery.service.settings import (
     DeliverySettings,
     Template,
@@ -88,6 +89,7 @@ __all__ = [
     "open_link",
     "passphrase_of",
     "plan_deliveries",
+    "plan_replacement",
     "preview_words",
     "refuse_plain",
     "register_client_key",

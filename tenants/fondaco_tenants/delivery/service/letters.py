@@ -80,7 +80,7 @@ async def write_letter(tx: Tx, ctx: Ctx, *, delivery: Mapping[str, Any], public_
         store.LETTER, delivery["order_id"], limits.MAILED_LINK_OPENS, limits.MAILED_LINK_HOURS
     )  # fmt: skip
     assert order is not None
-    rows = await tx.fetch(store.LETTER_ITEMS, delivery["order_id"])
+    rows = await tx.fetch(store.LETTER_ITEMS, delivery["order_id"], delivery["allocation_id"])
     chinese = delivery["locale"] == "zh-CN"
     facts: dict[str, Any] = {
         "order_code": order["code"],
@@ -90,6 +90,7 @@ async def write_letter(tx: Tx, ctx: Ctx, *, delivery: Mapping[str, Any], public_
         "support": order["support_contact"],
         "items": [_item(row, chinese=chinese) for row in rows],
         "gift": delivery["addressee"] == "RECIPIENT",
+        "replacement": delivery["allocation_id"] is not None,
     }
     enclosure, url = None, Secret("")
     form = Form(delivery["form"])
@@ -128,6 +129,10 @@ def _fill(words: Words, facts: Facts, locale: str) -> Written:
 
 
 def _message(facts: Mapping[str, Any], url: Secret[str], *, chinese: bool) -> str:
+    if chinese and facts["replacement"]:
+        return f"【{facts['store_name']}】订单 {facts['order_code']} 中的卡密已更换，点此查看：{url.reveal()}"
+    if facts["replacement"]:
+        return f"{facts['store_name']}: a code of your order {facts['order_code']} was replaced: {url.reveal()}"
     if chinese:
         return f"【{facts['store_name']}】订单 {facts['order_code']} 已发货，点此查看：{url.reveal()}"
     return f"{facts['store_name']}: your order {facts['order_code']} is here: {url.reveal()}"
@@ -141,12 +146,12 @@ async def _link(tx: Tx, ctx: Ctx, delivery: Mapping[str, Any], order: Mapping[st
         await tx.execute(store.SET_LINK, delivery["id"], found["id"])
         return Link(**found)
     link = Link(
-        id=LinkId(new_id()), order_id=order["id"], allocation_id=None, opens_max=order["link_opens_max"], opens=0,
+        id=LinkId(new_id()), order_id=order["id"], allocation_id=delivery["allocation_id"], opens_max=order["link_opens_max"], opens=0,
         expires_at=now + timedelta(hours=order["link_hours"]), created_by_kind=ActorKind.SYSTEM.value, created_at=now,
         revoked_at=None,
     )  # fmt: skip
     await tx.execute(
-        store.ADD_LINK, link.id, ctx.tenant, link.order_id, None, hash_token(secret_of(link.id)), link.opens_max,
+        store.ADD_LINK, link.id, ctx.tenant, link.order_id, link.allocation_id, hash_token(secret_of(link.id)), link.opens_max,
         link.expires_at, link.created_by_kind, None, now,
     )  # fmt: skip
     await tx.execute(store.SET_LINK, delivery["id"], link.id)
@@ -154,7 +159,9 @@ async def _link(tx: Tx, ctx: Ctx, delivery: Mapping[str, Any], order: Mapping[st
 
 
 async def _enclose(tx: Tx, ctx: Ctx, delivery: Mapping[str, Any], order: Mapping[str, Any], form: Form) -> Enclosure:
-    units = await show_units(tx, ctx, order_id=order["id"], allocation_id=None, via="EMAIL", whole=True)
+    units = await show_units(
+        tx, ctx, order_id=order["id"], allocation_id=delivery["allocation_id"], via="EMAIL", whole=True
+    )
     name = f"{order['code']}.{form.value.lower()}"
     return Enclosure(form, name, passphrase_of(order["id"]), delivery["locale"], units)
 

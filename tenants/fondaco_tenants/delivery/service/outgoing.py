@@ -16,7 +16,7 @@ from fondaco_core.context import Ctx
 from fondaco_core.crypto import bound_to
 from fondaco_core.db import Tx
 from fondaco_core.errors import Invalid, NotFound
-from fondaco_core.ids import DeliveryId, LinkId, OrderId, new_id
+from fondaco_core.ids import AllocationId, DeliveryId, LinkId, OrderId, TenantId, new_id
 from fondaco_core.keyring import keyring
 from fondaco_core.secret import Secret
 from fondaco_tenants import customers, orders
@@ -27,7 +27,7 @@ from fondaco_tenants.delivery.rules import Channel, DeliveryState, Form, Outcome
 from fondaco_tenants.delivery.service.letters import Letter, write_letter
 
 # An order in one of these states has something that was delivered.
-_HAS_CODES = frozenset({orders.OrderState.FULFILLED, orders.OrderState.PARTIALLY_REFUNDED})
+HAS_CODES = frozenset({orders.OrderState.FULFILLED, orders.OrderState.PARTIALLY_REFUNDED})
 _NOTHING_TO_SEND = "NOTHING_TO_SEND"
 
 
@@ -51,6 +51,8 @@ class Delivery:
     created_at: datetime
     sent_at: datetime | None
     delivered_at: datetime | None
+    # The one unit that it brings in place of a bad one; None for the whole order.
+    allocation_id: AllocationId | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ async def plan_deliveries(tx: Tx, ctx: Ctx, *, order_ids: Sequence[OrderId]) -> 
     made = [
         (new_id(), facts["id"], facts["locale"], *way)
         for facts in await tx.fetch(store.PLAN, list(order_ids))
-        if facts["state"] in _HAS_CODES
+        if facts["state"] in HAS_CODES
         for way in _ways_of(facts)
     ]
     if not made:
@@ -147,11 +149,12 @@ async def begin_attempt(tx: Tx, ctx: Ctx, *, delivery_id: DeliveryId, public_url
         await tx.execute(store.GIVE_UP, delivery_id, DeliveryState.UNKNOWN.value, Outcome.UNKNOWN.value)
         return None
     order = (await orders.find_orders(tx, ctx, [row["order_id"]]))[row["order_id"]]
-    if order.state not in _HAS_CODES:
+    if order.state not in HAS_CODES:
         await tx.execute(store.GIVE_UP, delivery_id, DeliveryState.FAILED.value, _NOTHING_TO_SEND)
         return None
     to = await _contact(tx, ctx, row, order)
-    if to is None:
+    gone = row["allocation_id"] is not None and not await tx.fetchval(store.UNIT_IS_HERE, row["allocation_id"])
+    if to is None or gone:
         await tx.execute(store.GIVE_UP, delivery_id, DeliveryState.FAILED.value, _NOTHING_TO_SEND)
         return None
     await tx.execute(store.ADD_ATTEMPT, ctx.tenant, delivery_id, row["attempts"], now)
@@ -234,7 +237,7 @@ async def resend_delivery(
         raise NotFound("delivery", path=("delivery_id",))
     await tx.execute(store.LOCK_DELIVERIES, first.order_id)
     order = await orders.get_order(tx, ctx, first.order_id)
-    if order.state not in _HAS_CODES or first.form is Form.PAGE:
+    if order.state not in HAS_CODES or first.form is Form.PAGE:
         raise NotResendable
     now = clock.now()
     if await tx.fetchval(store.COUNT_RESENDS, first.order_id, now - timedelta(hours=1)) >= limits.RESENDS_PER_HOUR_MAX:
@@ -265,11 +268,7 @@ async def _add_resend(
         for link in await tx.fetch(store.MAILED_LINKS, first.order_id):
             await tx.execute(store.REVOKE_LINK_QUIETLY, link["id"], now)
     elif first.addressee == "CORRECTED":
-        opened = await keyring().open(
-            await tx.fetchval(store.SEALED_CONTACT, first.id), aad=bound_to("contact", first.id, ctx.tenant)
-        )
-        key = await keyring().sealing_key(ctx.tenant)
-        sealed = key.seal(opened.reveal(), aad=bound_to("contact", id_, ctx.tenant))
+        sealed = await resealed_contact(tx, ctx.tenant, kept=first.id, made=id_)
     row = await tx.fetchrow(
         store.ADD_RESEND, first.id, id_, channel.value, addressee, sealed, masked, now, ctx.actor.value,
         ctx.actor_id or ctx.customer_id,
@@ -280,6 +279,14 @@ async def _add_resend(
         tx, ctx, "delivery.requested", subject_kind="delivery", subject_id=id_, reason=why, detail=detail
     )
     return _delivery(row)
+
+
+async def resealed_contact(tx: Tx, tenant_id: TenantId, *, kept: DeliveryId, made: DeliveryId) -> bytes:
+    """The corrected contact of one delivery, sealed for another."""
+    sealed = await tx.fetchval(store.SEALED_CONTACT, kept)
+    opened = await keyring().open(sealed, aad=bound_to("contact", kept, tenant_id))
+    key = await keyring().sealing_key(tenant_id)
+    return key.seal(opened.reveal(), aad=bound_to("contact", made, tenant_id))
 
 
 async def mark_delivered(

@@ -218,6 +218,8 @@ async def timeline_of(tx: Tx, ctx: Ctx, order_id: OrderId) -> list[TimelineEntry
         entries.append(TimelineEntry("FULFILLED", order.fulfilled_at))
     reveals = await tx.fetch(store.REVEALS, order_id, limits.PAGE_MAX)
     entries += [TimelineEntry("REVEALED", row["revealed_at"], units=row["units"]) for row in reveals]
+    replaced = await tx.fetch(store.REPLACEMENTS, order_id, limits.PAGE_MAX)
+    entries += [TimelineEntry("REPLACED", row["replaced_at"], units=row["units"]) for row in replaced]
     for row in await tx.fetch(store.REFUNDS, [order_id]):
         amount = Money(row["amount_minor"], order.total.currency)
         entries.append(TimelineEntry("REFUNDED", row["refunded_at"], units=row["units"], amount=amount))
