@@ -19,6 +19,10 @@ WORKBOOK_UNFOLDED_MAX = 512 * 1024 * 1024
 WORKBOOK_PART_MAX = 64 * 1024 * 1024
 WORKBOOK_PARTS_MAX = 1_000
 WORKBOOK_ROWS_MAX = 1_048_576
+# What is in memory of it as a tree, at some 25 times its size: one row, and one part that is read as a whole (styles, lists
+# of sheets) or one shared text.
+WORKBOOK_ROW_MAX = 1024 * 1024
+WORKBOOK_TREE_MAX = 4 * 1024 * 1024
 # A dry run reads so many lines, in pieces of an upload; it tells so many problems and sample values one by one.
 PREVIEW_LINES_MAX = 20_000
 PREVIEW_PROBLEMS_MAX = 100

@@ -28,17 +28,17 @@ def with_part(name: str, data: bytes) -> bytes:
 
 
 def endless_row(*, named: bytes = b"row") -> bytes:
-    cells = b"<c/>" * (32 * MIB // 4)
+    cells = b"<c/>" * (8 * MIB // 4)
     return b"<worksheet %b><sheetData><%b>%b</%b></sheetData></worksheet>" % (NAMESPACE, named, cells, named)
 
 
 def endless_head() -> bytes:
-    return b"<worksheet %b><cols>%b</cols><sheetData/></worksheet>" % (NAMESPACE, b"<b/>" * (32 * MIB // 4))
+    return b"<worksheet %b><cols>%b</cols><sheetData/></worksheet>" % (NAMESPACE, b"<b/>" * (8 * MIB // 4))
 
 
 def hidden_rows() -> bytes:
     """Ends of rows that are none: in remarks, and in a language of their own."""
-    cells = (b"<c/>" * 10_000 + b"<!-- </row><row> --><y:row></y:row>") * (32 * MIB // 40_000)
+    cells = (b"<c/>" * 10_000 + b"<!-- </row><row> --><y:row></y:row>") * (8 * MIB // 40_000)
     return b'<worksheet %b xmlns:y="urn:y"><sheetData><row>%b</row></sheetData></worksheet>' % (NAMESPACE, cells)
 
 
@@ -49,8 +49,8 @@ def hidden_rows() -> bytes:
         ("xl/worksheets/sheet1.xml", lambda: endless_row(named=b"r")),
         ("xl/worksheets/sheet1.xml", endless_head),
         ("xl/worksheets/sheet1.xml", hidden_rows),
-        ("xl/styles.xml", lambda: b"<styleSheet %b>%b</styleSheet>" % (NAMESPACE, b"<a/>" * (32 * MIB // 4))),
-        ("xl/workbook.xml", lambda: b"<workbook %b>%b</workbook>" % (NAMESPACE, b"<a/>" * (32 * MIB // 4))),
+        ("xl/styles.xml", lambda: b"<styleSheet %b>%b</styleSheet>" % (NAMESPACE, b"<a/>" * (8 * MIB // 4))),
+        ("xl/workbook.xml", lambda: b"<workbook %b>%b</workbook>" % (NAMESPACE, b"<a/>" * (8 * MIB // 4))),
     ],
     ids=["row", "no row at all", "head", "hidden", "styles", "book"],
 )
@@ -70,13 +70,31 @@ def test_a_workbook_whose_parts_become_large_trees_is_refused_before_they_have(
     assert most < 40 * limits.WORKBOOK_TREE_MAX
 
 
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16"])
+def test_a_document_type_is_refused_however_far_behind_it_stands(codec: str) -> None:
+    entities = "".join(f"<!ENTITY a{n} '{f'&a{n - 1};' * 10}'>" for n in range(1, 5))
+    sheet = (
+        f"<?xml version='1.0' encoding='{codec}'?>{' ' * 70_000}<!DOCTYPE x [<!ENTITY a0 'HAHA'>{entities}]>"
+        f"<worksheet {NAMESPACE.decode()}><sheetData><row><c t='inlineStr'><is><t>&a4;</t></is></c></row></sheetData></worksheet>"
+    )
+
+    with pytest.raises(UnreadableWorkbook) as refused:
+        list(Sheet(with_part("xl/worksheets/sheet1.xml", sheet.encode(codec))).rows())
+
+    assert refused.value.problem == "BROKEN"
+
+
 def test_what_stands_around_the_rows_of_a_sheet_is_not_in_the_way_of_them() -> None:
-    rows = b"".join(b"<row r='%d'><c t='inlineStr'><is><t>CODE-%d</t></is></c></row>" % (n, n) for n in range(1, 40_001))
+    rows = b"".join(
+        b"<row r='%d'><c t='inlineStr'><is><t>CODE-%d</t></is></c></row>" % (n, n) for n in range(1, 40_001)
+    )
     links = b"<hyperlinks>" + b"<hyperlink ref='A1' display='https://shop.example/'/>" * 200_000 + b"</hyperlinks>"
     plain = b"<worksheet %b><sheetData>%b</sheetData>%b</worksheet>" % (NAMESPACE, rows, links)
     prefixed = plain.replace(b"<", b"<x:").replace(b"<x:/", b"</x:").replace(b"xmlns=", b"xmlns:x=")
 
-    read = [[row.cells for row in Sheet(with_part("xl/worksheets/sheet1.xml", data)).rows()] for data in (plain, prefixed)]
+    read = [
+        [row.cells for row in Sheet(with_part("xl/worksheets/sheet1.xml", data)).rows()] for data in (plain, prefixed)
+    ]
 
     assert read[0] == read[1] == [[f"CODE-{n}"] for n in range(1, 40_001)]
 

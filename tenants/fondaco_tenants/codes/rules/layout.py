@@ -20,7 +20,8 @@ _BARE_COLUMNS_MAX = 3
 HYPHENS = "----"
 SPACES = " "
 DELIMITERS = (",", "\t", ";", HYPHENS, "|", SPACES)
-_HYPHENS = re.compile(r"\s*-{4,}\s*")
+# Blanks beside them go with those of the cells: a pattern that takes them along walks over a line of blanks for each blank.
+_HYPHENS = re.compile(r"-{4,}")
 # How much of a file is looked at to find out how it is written.
 _LOOKED_AT_LINES, _LOOKED_AT_BYTES = 50, 256 * 1024
 _BOMS = {b"\xef\xbb\xbf": "UTF_8", b"\xff\xfe": "UTF_16_LE", b"\xfe\xff": "UTF_16_BE"}
@@ -285,7 +286,8 @@ _EXPIRY_NAMES = {
 }  # fmt: skip
 _COST_NAMES = {"cost", "unit cost", "cost price", "purchase price", "成本", "成本价", "进价", "进货价", "采购价", "采购成本", "单位成本"}  # fmt: skip
 _NOTE_NAMES = {"note", "notes", "remark", "remarks", "comment", "comments", "memo", "备注", "说明", "附注", "注释"}
-_IN_BRACKETS = re.compile(r"[(（\[【].*?[)）\]】]")
+# From a bracket to the next one, whichever that is: so that a line of brackets is walked over once.
+_IN_BRACKETS = re.compile(r"[(（\[【][^()（）\[\]【】]*[)）\]】]")
 
 
 def columns_of_header(cells: Iterable[str], delimiter: str) -> Columns | None:

@@ -10,30 +10,27 @@ import math
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from io import BytesIO
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
-import openpyxl
 from openpyxl.utils.exceptions import InvalidFileException
 
 from fondaco_core import limits
 from fondaco_tenants.codes.errors import UnreadableWorkbook
 from fondaco_tenants.codes.rules.layout import COLUMNS_MAX, is_old_workbook
 from fondaco_tenants.codes.rules.lines import LineReason, RawRow
+from fondaco_tenants.codes.rules.parts import SHEETS, Reader
 
 # Whatever a reader of ZIP, XML and spreadsheets raises for a file that is not what it says.
 _BROKEN = (
     zipfile.BadZipFile, zlib.error, ParseError, InvalidFileException, LookupError, ValueError, TypeError, AttributeError,
     EOFError, OSError, RuntimeError, ArithmeticError,
 )  # fmt: skip
-_STRINGS = "xl/sharedStrings.xml"
 _DIGITS_KEPT = 15
-_DOCTYPES = (b"<!DOCTYPE", "<!DOCTYPE".encode("utf-16-le"), "<!DOCTYPE".encode("utf-16-be"))
-_PROLOG_BYTES = 4_096
 
 
 class Sheet:
@@ -47,7 +44,10 @@ class Sheet:
             _check_size(data)
             # A cell that cannot be a date is told about with its value, which may be a code.
             warnings.filterwarnings("ignore", category=UserWarning, module=r"openpyxl(\..*)?")
-            book: Any = openpyxl.load_workbook(BytesIO(data), read_only=True, data_only=False, keep_links=False)
+            reader = Reader(data)
+            reader.read()
+            book: Any = reader.wb
+            self._parts = reader.archive
             shown = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
         self.names: list[str] = [sheet.title for sheet in shown]
         if not shown or (name is not None and name not in self.names):
@@ -60,9 +60,12 @@ class Sheet:
     def rows(self, *, after: int = 0) -> Iterator[RawRow]:
         """The rows behind that number. Raises UnreadableWorkbook when the rest cannot be read."""
         with _readable():
+            self._parts.begin_rows()
             for number, cells in enumerate(self._sheet.iter_rows(max_col=COLUMNS_MAX), start=1):
                 if number > limits.WORKBOOK_ROWS_MAX:
                     raise UnreadableWorkbook("TOO_LARGE")
+                if self._parts.sheet is not None:
+                    self._parts.sheet.rest()
                 if number > after:
                     yield _row(number, cells)
 
@@ -77,19 +80,14 @@ def _check_size(data: bytes) -> None:
         unfolded = 0
         for member in members:
             unfolded += member.file_size
-            sheet = member.filename.startswith("xl/worksheets/")
+            sheet = member.filename.startswith(SHEETS)
             most = limits.WORKBOOK_UNFOLDED_MAX if sheet else limits.WORKBOOK_PART_MAX
             if member.file_size > most or unfolded > limits.WORKBOOK_UNFOLDED_MAX:
                 raise UnreadableWorkbook("TOO_LARGE")
-            if member.filename.endswith((".xml", ".rels")):
-                with archive.open(member) as part:
-                    prolog = part.read(_PROLOG_BYTES)
-                if any(doctype in prolog for doctype in _DOCTYPES):
-                    raise UnreadableWorkbook("BROKEN")
 
 
 @contextmanager
-def _readable() -> Iterator[None]:
+def _readable() -> Generator[None]:
     """Makes whatever is wrong with a file a refusal that does not repeat what stands in it."""
     try:
         yield
