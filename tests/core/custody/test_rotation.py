@@ -212,8 +212,10 @@ async def test_the_last_code_of_a_pool_is_sold_while_it_is_being_re_sealed() -> 
         await begun.wait()
         async with trading(pool.ctx) as tx:
             picked = await codes.pick_codes(tx, {pool.id: 1})
-            if picked[pool.id]:
-                await codes.allocate_codes(tx, [(AllocationId(new_id()), picked[pool.id][0])], delivered=False)
+            unit = AllocationId(new_id())
+            for code in picked[pool.id]:
+                await codes.allocate_codes(tx, [(unit, code)], delivered=False)
+                await codes.release_codes(tx, [unit])
             return len(picked[pool.id])
 
     async def go_on() -> None:

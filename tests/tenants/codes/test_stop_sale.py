@@ -92,10 +92,11 @@ async def test_the_mark_passes_what_is_not_sold_any_more_and_comes_back_when_it_
     await make_codes(pool, 5)
     await changed(pool, stop_sale_days=7)
 
-    for _ in range(2):
+    sold = [AllocationId(new_id()), AllocationId(new_id())]
+    for unit in sold:
         async with trading(pool.ctx) as tx:
             (code,) = (await codes.pick_codes(tx, {pool.id: 1}))[pool.id]
-            await codes.allocate_codes(tx, [(AllocationId(new_id()), code)], delivered=True)
+            await codes.allocate_codes(tx, [(unit, code)], delivered=True)
     async with reading(pool.ctx) as tx:
         mark = await tx.fetchval("SELECT pick_expires_at FROM code_pool WHERE id = $1", pool.id)
 
@@ -104,6 +105,9 @@ async def test_the_mark_passes_what_is_not_sold_any_more_and_comes_back_when_it_
     assert await in_stock(pool) == 3
     await changed(pool, stop_sale_days=1)
     assert (await in_stock(pool), await picked(pool, 10)) == (5, 5)
+    async with trading(pool.ctx) as tx:
+        await codes.release_codes(tx, sold)
+    await assert_invariants()
 
 
 async def test_codes_that_are_not_sold_any_more_expire_all_the_same() -> None:
@@ -215,7 +219,9 @@ async def test_low_stock_is_announced_once_until_there_was_clearly_more_again() 
         if move < 0:
             async with trading(pool.ctx) as tx:
                 taken = (await codes.pick_codes(tx, {pool.id: -move}))[pool.id]
-                await codes.allocate_codes(tx, [(AllocationId(new_id()), code) for code in taken], delivered=True)
+            async with transaction(pool.ctx) as tx:
+                gone = [code.code_id for code in taken]
+                await codes.void_codes(tx, pool.ctx, code_ids=gone, reason="taken away")
         for _ in range(2):
             await codes.watch_stock(SYSTEM)
         told.append(await announced(pool))
