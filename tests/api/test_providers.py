@@ -57,7 +57,7 @@ async def test_a_browser_goes_there_and_comes_back_signed_in(shop: Starlette, pr
     there = await browser.http.get(path)
     code, state = provider.grant(there.headers["location"])
 
-    back = await browser.http.get("/account/oidc/callback", params={"code": code, "state": state})
+    back = await browser.http.get(f"{path}/callback", params={"code": code, "state": state})
 
     assert {"title": "Corp", "path": path} in offered["signInProviders"]
     assert there.status_code == back.status_code == HTTPStatus.SEE_OTHER
@@ -77,14 +77,14 @@ async def test_another_browser_brings_an_answer_in_vain(shop: Starlette, provide
     code, state = provider.grant(there.headers["location"])
 
     for given in ({"code": code, "state": state}, {}, {"code": code}, {"state": "x" * 5000, "code": code}):
-        back = await Visitor(shop).http.get("/account/oidc/callback", params=given)
+        back = await Visitor(shop).http.get(f"{path}/callback", params=given)
 
         assert back.headers["location"] == "/account/trouble#PROVIDER_REFUSED"
         assert not [each for each in back.headers.get_list("set-cookie") if each.startswith("fondaco_session=")]
 
 
 async def test_a_provider_that_nobody_set_up_is_no_page(shop: Starlette) -> None:
-    for path in (f"/account/oidc/{uuid4()}", "/account/oidc/none", "/account/none"):
+    for path in (f"/account/oidc/{uuid4()}", "/account/oidc/none", "/account/oidc/callback", "/account/none"):
         assert (await Visitor(shop).http.get(path)).status_code == HTTPStatus.NOT_FOUND
 
 

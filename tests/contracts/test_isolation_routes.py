@@ -31,7 +31,7 @@ ROUTES = {
     "/gateways/{key}/notify": "tests/api/test_payments.py: what is not signed by the gateway does nothing",
     "/oauth/token": "tests/api/test_oauth.py: it takes a secret and tells nothing else",
     "/account/{page}": "the same for everybody",
-    "/account/oidc/callback": "tests/api/test_providers.py: what does not fit is refused as one",
+    "/account/oidc/{provider_id}/callback": "tests/api/test_providers.py: what does not fit is refused as one",
     "/account/oidc/{provider_id}": "tests/api/test_providers.py: it begins, and tells where a provider is",
     "/": "the same for everybody",
     "/assets/{version}/{name}": "the same for everybody",

@@ -96,7 +96,6 @@ COINCIDENCES = {
     "export_id",
     "redemption_id",
     "recipient",
-    "http://127.0.0.1:8000/account/oidc/callback",
 }
 # A mark that is shorter may stand in any answer by chance.
 MARK_CHARS = 8

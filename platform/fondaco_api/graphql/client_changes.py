@@ -193,15 +193,18 @@ class Mutation:
         row = await identity.approve_client(tx, info.context.ctx, api_client_id=input.key())
         return ApproveApiClientSuccess(api_client=ApiClient.of(row))
 
-    @mutation(refusals=[identity.BadMoment])
+    @mutation(refusals=[identity.RoleTooHigh, identity.BadMoment])
     async def rotate_api_client_secret(
         self, info: Info, tx: Tx, input: RotateApiClientSecretInput, repeat: Repeat | None
     ) -> RotateApiClientSecretSuccess:
-        """Gives a machine another secret; the one before counts for a while. Needs `clients.edit`, or to be its buyer."""
+        """Gives a machine another secret; the one before counts for a while.
+
+        Needs to be its buyer; or `clients.edit` and every right that the machine has, where no buyer looks after it.
+        """
         ctx = info.context.ctx
 
         async def make() -> tuple[UUID, Secret[str] | None]:
-            client, secret = await identity.rotate_secret(
+            client, secret = await customers.rotate_client_secret(
                 tx, ctx, api_client_id=input.key(), overlap_hours=input.overlap_hours
             )
             return client.id, secret

@@ -44,7 +44,7 @@ class IdentityProvider:
         """The schema's form of a provider."""
         return cls(
             key=str(row.id), title=row.title, issuer=row.issuer, client_id=row.client_id, domains=list(row.domains),
-            join_role=row.join_role, redirect_uri=identity.ways().public_url + identity.CALLBACK, created_at=row.created_at,
+            join_role=row.join_role, redirect_uri=identity.ways().public_url + identity.callback_of(row.id), created_at=row.created_at,
         )  # fmt: skip
 
 

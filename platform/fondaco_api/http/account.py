@@ -61,8 +61,12 @@ async def callback(request: Request) -> Response:
         return _trouble(identity.ProviderRefused())
     settings = request.app.state.process.settings
     try:
+        provider_id = UUID(request.path_params["provider_id"])
+    except ValueError:
+        return _trouble(identity.ProviderRefused())
+    try:
         result = await identity.sign_in_with_provider(
-            stranger(request), state=Secret(given["state"]), code=Secret(given["code"]), issuer=given["iss"] or None,
+            stranger(request), provider_id=provider_id, state=Secret(given["state"]), code=Secret(given["code"]), issuer=given["iss"] or None,
             browser=Secret(browser),
         )  # fmt: skip
     except identity.SecondFactorRequired as needed:
@@ -93,7 +97,7 @@ def _set_browser(request: Request, answer: Response, value: str, seconds: int) -
 
 
 routes: list[BaseRoute] = [
-    Route(identity.CALLBACK, callback, methods=["GET"]),
+    Route(_PATH + "/{provider_id}/callback", callback, methods=["GET"]),
     Route(_PATH + "/{provider_id}", begin, methods=["GET"]),
     Route("/account/{page}", page, methods=["GET"]),
 ]

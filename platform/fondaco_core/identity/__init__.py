@@ -44,8 +44,8 @@ from fondaco_core.identity.errands.passkeys import (
     verify_with_passkey,
 )
 from fondaco_core.identity.errands.providers import (
-    CALLBACK,
     begin_with_provider,
+    callback_of,
     offered_providers,
     sign_in_with_provider,
 )
@@ -172,7 +172,6 @@ from fondaco_core.identity.ways import open_identity, ways
 __all__ = [
     "BUYER_PERMISSIONS",
     "BUYER_SCOPES",
-    "CALLBACK",
     "GUEST_PERMISSIONS",
     "MERCHANT_PERMISSIONS",
     "PERMISSIONS",
@@ -246,6 +245,7 @@ __all__ = [
     "begin_second_factor",
     "begin_with_provider",
     "break_glass",
+    "callback_of",
     "change_member_role",
     "change_password",
     "check_password",

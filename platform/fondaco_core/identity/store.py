@@ -285,10 +285,15 @@ SESSION = "SELECT id, tenant_id, user_id, customer_id, revoked_at FROM session W
 REVOKE_SESSION = "UPDATE session SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL"
 _LIVE_OWN = """
 SELECT id, kind, tenant_id, created_at, used_at, expires_at, ip, user_agent, verified_at FROM session
-WHERE (user_id = $1 OR customer_id = $2) AND revoked_at IS NULL AND expires_at > $3 AND used_at > $4
+WHERE (user_id = $1 OR customer_id = $2) AND ($3::uuid IS NULL OR tenant_id = $3)
+  AND revoked_at IS NULL AND expires_at > $4 AND used_at > $5
 """
-OWN_SESSION = _LIVE_OWN + " AND id = $5"
-LIST_SESSIONS = _LIVE_OWN + " AND ($5::uuid IS NULL OR id < $5) ORDER BY id DESC LIMIT $6"
+OWN_SESSION = _LIVE_OWN + " AND id = $6"
+LIST_SESSIONS = _LIVE_OWN + " AND ($6::uuid IS NULL OR id < $6) ORDER BY id DESC LIMIT $7"
+END_OTHER_SESSIONS = """
+UPDATE session SET revoked_at = $4
+WHERE (user_id = $1 OR customer_id = $2) AND ($3::uuid IS NULL OR tenant_id = $3) AND revoked_at IS NULL AND id <> $5
+"""
 _HAS_FACTOR = """
 (EXISTS (SELECT 1 FROM second_factor f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL)
  OR EXISTS (SELECT 1 FROM passkey p WHERE p.user_id = u.id)) AS has_factor

@@ -33,6 +33,7 @@ from fondaco_tenants.customers.service import (
     open_contact,
     register_customer,
     require_welcome,
+    rotate_client_secret,
     unblock_customer,
 )
 
@@ -67,6 +68,7 @@ __all__ = [
     "register_customer",
     "require_welcome",
     "reset_customer_password",
+    "rotate_client_secret",
     "sign_in_customer",
     "sign_up_customer",
     "unblock_customer",

@@ -10,7 +10,7 @@ from fondaco_core.context import ActorKind, Ctx
 from fondaco_core.crypto import bound_to, keyed_hash
 from fondaco_core.db import Tx
 from fondaco_core.errors import NotFound
-from fondaco_core.ids import CustomerId, TenantId, new_id
+from fondaco_core.ids import ApiClientId, CustomerId, TenantId, new_id
 from fondaco_core.keyring import keyring
 from fondaco_core.secret import Secret
 from fondaco_tenants.customers import store
@@ -199,6 +199,22 @@ async def create_buyer_client(
         tx, ctx, name=name, scopes=scopes, customer_id=customer_id, awaits_consent=own, networks=networks,
         expires_at=expires_at,
     )  # fmt: skip
+
+
+async def rotate_client_secret(
+    tx: Tx, ctx: Ctx, *, api_client_id: ApiClientId, overlap_hours: int
+) -> tuple[identity.ApiClient, Secret[str]]:
+    """Gives a machine another secret, shown once: by the merchant's people, or by the buyer whom it acts for.
+
+    One that acts for a buyer who looks after the account themselves is the buyer's alone to rotate: they agreed to who
+    held its secret then, and to nobody who is shown one now. Raises NotFound, RoleTooHigh, BadMoment.
+    """
+    if not ctx.is_customer:
+        ctx.require("clients.edit")
+        client = await identity.get_api_client(tx, ctx, api_client_id)
+        if client.customer_id is not None and await tx.fetchval(store.PASSWORD, client.customer_id) is not None:
+            raise identity.RoleTooHigh("buyer.clients")
+    return await identity.rotate_secret(tx, ctx, api_client_id=api_client_id, overlap_hours=overlap_hours)
 
 
 async def open_contact(tx: Tx, ctx: Ctx, customer_id: CustomerId) -> Secret[str]:

@@ -61,6 +61,28 @@ async def test_signing_in_takes_two_steps_then() -> None:
     assert signed_in.ctx.guarded == frozenset()
 
 
+@pytest.mark.parametrize("act", ["codes.reveal", "codes.export", "members.edit", "clients.edit"])
+async def test_a_stolen_session_gets_at_no_code_without_the_second_factor(act: str) -> None:
+    person = await make_person()
+    await add_app(person)
+
+    with later(minutes=limits.SECOND_FACTOR_FRESH_MIN, seconds=1):
+        ctx = await person.ctx()
+        with pytest.raises(SecondFactorNeeded):
+            ctx.require(act)
+
+
+@pytest.mark.parametrize("act", ["platform.gateways", "platform.keys", "platform.wallets", "platform.people"])
+async def test_a_stolen_session_of_the_platform_makes_no_money_and_ends_no_keys(act: str) -> None:
+    admin = await make_admin()
+    await add_app(admin)
+
+    with later(minutes=limits.SECOND_FACTOR_FRESH_MIN, seconds=1):
+        ctx = await admin.ctx()
+        with pytest.raises(SecondFactorNeeded):
+            ctx.require(act)
+
+
 async def test_a_code_is_taken_once_also_by_two_at_the_same_moment() -> None:
     person = await make_person()
     app, _ = await add_app(person)

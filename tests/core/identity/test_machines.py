@@ -10,7 +10,7 @@ from fondaco_core.context import Ctx, system_ctx
 from fondaco_core.crypto import hash_password
 from fondaco_core.db import governing, transaction
 from fondaco_core.errors import NotFound, Unauthenticated
-from fondaco_core.identity import ApiClient, BadMoment, BadNetwork, RoleTooHigh, UnknownScope
+from fondaco_core.identity import ApiClient, BadMoment, BadNetwork, MemberRole, RoleTooHigh, UnknownScope
 from fondaco_core.identity.rules import checked_networks, may_ask_from
 from fondaco_core.secret import Secret
 from fondaco_tenants import customers
@@ -203,6 +203,42 @@ async def test_a_blocked_buyers_machines_stop_and_come_back() -> None:
     async with transaction(owner) as tx:
         await customers.unblock_customer(tx, owner, customer_id=buyer.customer_id, reason="a mistake")
     assert await identity.find_api_client(client.client_id) is not None
+
+
+@pytest.mark.parametrize("scope", ["codes.reveal", "codes.export"])
+async def test_nobody_is_shown_the_secret_of_a_machine_that_may_more_than_they(scope: str) -> None:
+    tenant_id = await make_tenant()
+    owner, manager = [await make_member_ctx(tenant_id, role=role) for role in (MemberRole.OWNER, MemberRole.MANAGER)]
+    async with transaction(owner) as tx:
+        client, _ = await identity.create_api_client(tx, owner, name="A machine", scopes=[scope, "orders.read"])
+
+    with pytest.raises(RoleTooHigh):
+        async with transaction(manager) as tx:
+            await customers.rotate_client_secret(tx, manager, api_client_id=client.id, overlap_hours=0)
+
+    async with transaction(owner) as tx:
+        _, after = await customers.rotate_client_secret(tx, owner, api_client_id=client.id, overlap_hours=0)
+    assert (await found(client)).has_secret(after)
+
+
+async def test_a_merchant_is_not_shown_the_secret_of_a_machine_that_its_buyer_looks_after() -> None:
+    tenant_id = await make_tenant()
+    owner = await make_member_ctx(tenant_id)
+    customer_id = await make_customer(tenant_id, password_hash=await hash_password(Secret("a password of four words")))
+    buyer = customer_ctx(tenant_id, customer_id)
+    async with transaction(buyer) as tx:
+        client, before = await identity.create_own_client(
+            tx, buyer, name="Mine", scopes=["buyer.order", "buyer.reveal"]
+        )
+
+    with pytest.raises(RoleTooHigh):
+        async with transaction(owner) as tx:
+            await customers.rotate_client_secret(tx, owner, api_client_id=client.id, overlap_hours=1)
+
+    assert (await found(client)).has_secret(before)
+    async with transaction(buyer) as tx:
+        _, after = await customers.rotate_client_secret(tx, buyer, api_client_id=client.id, overlap_hours=1)
+    assert (await found(client)).has_secret(after)
 
 
 async def test_a_buyers_machine_has_no_right_that_the_buyer_lacks() -> None:

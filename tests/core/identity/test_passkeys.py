@@ -9,7 +9,13 @@ import pytest
 from fondaco_core import identity, limits
 from fondaco_core.context import ActorKind
 from fondaco_core.errors import NotFound
-from fondaco_core.identity import ChallengeInvalid, PasskeyInvalid, SecondFactorRequired, TenantChoiceNeeded
+from fondaco_core.identity import (
+    ChallengeInvalid,
+    PasskeyInvalid,
+    SecondFactorRequired,
+    TenantChoiceNeeded,
+    TooManyAttempts,
+)
 from fondaco_core.ids import UserId
 from fondaco_core.secret import Secret
 from tests.core.identity.people import PASSWORD, Person, make_admin, make_person, visitor
@@ -64,6 +70,18 @@ async def test_who_has_a_passkey_is_asked_for_it_after_the_password() -> None:
         await identity.sign_in(visitor(), email=person.email, password=PASSWORD)
 
     assert required.value.kinds == [identity.FactorKind.PASSKEY]
+
+
+async def test_whoever_begins_again_and_again_closes_the_door_to_themselves_alone() -> None:
+    person, device, guest = await make_person(), Authenticator(), visitor()
+    await add(person, device)
+    for _ in range(limits.SIGN_IN_ADDRESS_ATTEMPTS_MAX):
+        await identity.begin_passkey_sign_in(guest)
+
+    with pytest.raises(TooManyAttempts):
+        await identity.begin_passkey_sign_in(guest)
+
+    assert (await sign_in(device)).ctx.tenant_id == person.tenant_id
 
 
 async def test_an_answer_counts_once() -> None:

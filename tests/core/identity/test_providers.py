@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from urllib.parse import parse_qs, urlencode, urlsplit
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,6 +15,7 @@ from fondaco_core.db import governing, reading, transaction
 from fondaco_core.errors import NotAllowed, NotFound
 from fondaco_core.identity import BadProvider, MemberRole, ProviderRefused, RoleTooHigh, SecondFactorRequired
 from fondaco_core.identity.errands.providers import Started
+from fondaco_core.ids import SessionId, UserId
 from fondaco_core.secret import Secret
 from tests.core.identity.people import PASSWORD, add_app, make_person, visitor
 from tests.support.clock import later
@@ -56,13 +58,18 @@ class Known:
         """There and back again."""
         started = await self.begin()
         code, state = self.provider.grant(started.url)
-        return await come_back(started, code, state)
+        return await self.come_back(started, code, state)
 
-
-async def come_back(started: Started, code: str, state: str, issuer: str | None = None) -> identity.SignedIn:
-    return await identity.sign_in_with_provider(
-        visitor(), state=Secret(state), code=Secret(code), issuer=issuer, browser=started.browser
-    )
+    async def come_back(self, started: Started, code: str, state: str, issuer: str | None = None) -> identity.SignedIn:
+        """The answer, at this provider's own address."""
+        return await identity.sign_in_with_provider(
+            visitor(),
+            provider_id=self.id,
+            state=Secret(state),
+            code=Secret(code),
+            issuer=issuer,
+            browser=started.browser,
+        )
 
 
 async def set_up(provider: Provider, *, owner: Ctx | None = None, join_role: MemberRole | None = None) -> Known:
@@ -109,7 +116,7 @@ async def test_a_lie_opens_nothing(provider: Provider, lie: str) -> None:
     code, state = provider.grant(started.url)
 
     with pytest.raises(ProviderRefused):
-        await come_back(started, code, state)
+        await known.come_back(started, code, state)
 
 
 async def test_an_answer_counts_once_also_at_the_same_moment(provider: Provider) -> None:
@@ -117,7 +124,7 @@ async def test_an_answer_counts_once_also_at_the_same_moment(provider: Provider)
     started = await known.begin()
     code, state = provider.grant(started.url)
 
-    outcomes = await asyncio.gather(*(come_back(started, code, state) for _ in range(3)), return_exceptions=True)
+    outcomes = await asyncio.gather(*(known.come_back(started, code, state) for _ in range(3)), return_exceptions=True)
 
     names = sorted(type(outcome).__name__ for outcome in outcomes)
     assert names == ["ProviderRefused", "ProviderRefused", "SignedIn"]
@@ -130,13 +137,64 @@ async def test_an_answer_belongs_to_the_browser_and_the_provider_that_it_began_w
 
     for browser in (other.browser, Secret(""), Secret(state)):
         with pytest.raises(ProviderRefused):
-            await come_back(replace(started, browser=browser), code, state)
+            await known.come_back(replace(started, browser=browser), code, state)
     with pytest.raises(ProviderRefused):
-        await come_back(started, code, state, issuer="https://elsewhere.example")
+        await known.come_back(started, code, state, issuer="https://elsewhere.example")
     mixed = await known.begin()
     _, own = provider.grant(mixed.url)
     with pytest.raises(ProviderRefused):
-        await come_back(mixed, code, own)
+        await known.come_back(mixed, code, own)
+
+
+async def test_a_provider_that_leads_on_to_another_is_not_handed_its_answer(provider: Provider) -> None:
+    victim = await with_member(provider)
+    async with open_provider() as evil:
+        attacker = await set_up(evil)
+        own, theirs = await victim.begin(), await attacker.begin()
+        asked, led = (
+            {name: values[0] for name, values in parse_qs(urlsplit(each.url).query).items()} for each in (own, theirs)
+        )
+        # The victim's browser began at the attacker's provider, and is sent on to the one where the victim is known.
+        code, state = provider.grant(f"{provider.issuer}/authorize?{urlencode(asked | {'state': led['state']})}")
+
+        assert asked["redirect_uri"] != led["redirect_uri"]
+        with pytest.raises(ProviderRefused):
+            await victim.come_back(theirs, code, state)
+
+        assert "/token" not in evil.asked
+
+
+async def test_whoever_begins_again_and_again_closes_the_door_to_themselves_alone(provider: Provider) -> None:
+    known, guest = await with_member(provider), visitor()
+    for _ in range(limits.SIGN_IN_ACCOUNT_ATTEMPTS_MAX + 1):
+        await identity.begin_with_provider(guest, provider_id=known.id)
+
+    assert (await known.sign_in()).ctx.tenant_id == known.owner.tenant_id
+
+
+async def test_a_tenants_provider_reaches_no_session_of_its_people_elsewhere(provider: Provider) -> None:
+    person = await make_person()
+    provider.email = person.email
+    known = await set_up(provider)
+    elsewhere = await person.ctx()
+    await make_member(known.owner.tenant, user_id=UserId(elsewhere.actor_id or known.id), role=MemberRole.SUPPORT)
+    async with transaction(known.owner) as tx:
+        await tx.execute("UPDATE identity_provider SET domains = '{example.com}' WHERE id = $1", known.id)
+    there = elsewhere.session_id
+    assert there is not None
+
+    signed_in = await known.sign_in()
+
+    async with transaction(signed_in.ctx) as tx:
+        seen = await identity.list_sessions(tx, signed_in.ctx)
+        assert {each.tenant_id for each in seen} == {known.owner.tenant_id}
+        assert await identity.find_session(tx, signed_in.ctx, SessionId(there)) is None
+        assert await identity.revoke_other_sessions(tx, signed_in.ctx) == 0
+    with pytest.raises(NotFound):
+        async with transaction(signed_in.ctx) as tx:
+            await identity.revoke_session(tx, signed_in.ctx, session_id=SessionId(there))
+    with later(seconds=limits.CREDENTIAL_CACHE_S):
+        assert (await person.ctx()).session_id == there
 
 
 async def test_an_answer_that_comes_too_late_is_none(provider: Provider) -> None:
@@ -145,7 +203,7 @@ async def test_an_answer_that_comes_too_late_is_none(provider: Provider) -> None
     code, state = provider.grant(started.url)
 
     with later(seconds=limits.CHALLENGE_S + 1), pytest.raises(ProviderRefused):
-        await come_back(started, code, state)
+        await known.come_back(started, code, state)
 
 
 async def test_an_address_counts_when_it_is_verified_and_of_a_domain_of_the_provider(provider: Provider) -> None:
@@ -214,7 +272,7 @@ async def test_a_provider_that_was_removed_is_none(provider: Provider) -> None:
     with pytest.raises(NotFound):
         await known.begin()
     with pytest.raises(ProviderRefused):
-        await come_back(started, code, state)
+        await known.come_back(started, code, state)
 
 
 async def test_nobody_sets_up_what_goes_beyond_them() -> None:

@@ -33,28 +33,44 @@ class Attempt:
             await tx.execute(store.KNOW_PLACE, self.place, clock.now())
 
 
+async def count_beginning(stranger: Ctx) -> None:
+    """Counts, by the asker's address alone, that somebody begins to sign in and names nobody; raises TooManyAttempts.
+
+    There is no account to count for: one count for all of them would let anybody close the door to everybody.
+    """
+    await _count(_of_address(stranger), None)
+
+
 async def count_attempt(stranger: Ctx, *, account: str) -> Attempt:
     """Counts an attempt for an account (any text that names one) from the asker's address; raises TooManyAttempts."""
     address = household(stranger.ip)
-    bounds = {
-        _key(f"pair|{address}|{account}"): limits.SIGN_IN_ATTEMPTS_MAX,
-        _key(f"account|{account}"): limits.SIGN_IN_ACCOUNT_ATTEMPTS_MAX,
-        _key(f"address|{address}"): limits.SIGN_IN_ADDRESS_ATTEMPTS_MAX,
+    pair, everywhere = _key(f"pair|{address}|{account}"), _key(f"account|{account}")
+    place = _key(f"place|{address}|{account}")
+    of_address = _of_address(stranger)
+    bounds = {pair: limits.SIGN_IN_ATTEMPTS_MAX, everywhere: limits.SIGN_IN_ACCOUNT_ATTEMPTS_MAX, **of_address}
+    await _count(bounds, (place, everywhere))
+    return Attempt(pair, (everywhere, *of_address), place)
+
+
+def _of_address(stranger: Ctx) -> dict[bytes, int]:
+    return {
+        _key(f"address|{household(stranger.ip)}"): limits.SIGN_IN_ADDRESS_ATTEMPTS_MAX,
         _key(f"network|{neighbourhood(stranger.ip)}"): limits.SIGN_IN_NETWORK_ATTEMPTS_MAX,
     }
-    pair, everywhere, *_ = bounds
-    place = _key(f"place|{address}|{account}")
+
+
+async def _count(bounds: dict[bytes, int], known: tuple[bytes, bytes] | None) -> None:
+    """Counts one more under each key; `known` names the place that lifts a bound for who was let in from there."""
     now = clock.now()
     window = timedelta(seconds=limits.SIGN_IN_WINDOW_S)
     async with transaction(Ctx()) as tx:
         rows = await tx.fetch(store.COUNT_ATTEMPT, list(bounds), now, now - window)
-        if await tx.fetchval(store.PLACE_KNOWN, place):
+        if known is not None and await tx.fetchval(store.PLACE_KNOWN, known[0]):
             # Guesses from elsewhere do not lock out who was let in from here before; guesses from here do.
-            bounds[everywhere] = sum(row["attempts"] for row in rows)
+            bounds[known[1]] = sum(row["attempts"] for row in rows)
     over = [row["since"] + window for row in rows if row["attempts"] > bounds[row["key"]]]
     if over:
         raise TooManyAttempts(max(1, int((max(over) - now).total_seconds())))
-    return Attempt(pair, tuple(key for key in bounds if key != pair), place)
 
 
 def _key(text: str) -> bytes:

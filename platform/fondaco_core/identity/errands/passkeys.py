@@ -28,7 +28,7 @@ from fondaco_core.db import governing
 from fondaco_core.errors import NotFound
 from fondaco_core.identity import store
 from fondaco_core.identity.derived import derived_bytes, derived_token, read_derived
-from fondaco_core.identity.errands.attempts import count_attempt
+from fondaco_core.identity.errands.attempts import count_beginning
 from fondaco_core.identity.errands.authenticate import forget_session
 from fondaco_core.identity.errands.begin import SignedIn, begin
 from fondaco_core.identity.errands.factors import ISSUER, mark_verified, person, prove_again, require_fresh
@@ -146,7 +146,7 @@ async def remove_passkey(ctx: Ctx, *, passkey_id: UUID) -> None:
 
 async def begin_passkey_sign_in(stranger: Ctx) -> Asked:
     """Asks a device for whichever passkey it has for this installation; nobody is named. Raises TooManyAttempts."""
-    await count_attempt(stranger, account="passkey")
+    await count_beginning(stranger)
     challenge_id, ends = await _ask(stranger.visiting(None), "PASSKEY", None)
     options = generate_authentication_options(
         rp_id=ways().host, challenge=derived_bytes("passkey", challenge_id),

@@ -28,7 +28,7 @@ from fondaco_core.db import Tx, governing, reading
 from fondaco_core.errors import NotFound, Refusal
 from fondaco_core.identity import store
 from fondaco_core.identity.derived import derived_bytes, derived_token, read_derived
-from fondaco_core.identity.errands.attempts import count_attempt
+from fondaco_core.identity.errands.attempts import count_beginning
 from fondaco_core.identity.errands.begin import SignedIn, begin, begin_for_member, seat_at
 from fondaco_core.identity.errors import BadEmail, ProviderRefused, WrongCredentials
 from fondaco_core.identity.events import MemberJoined
@@ -41,8 +41,15 @@ from fondaco_core.secret import Secret
 
 # What an ID token may be signed with: keys that only the provider holds. No secret of ours, and never nothing.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519")
-CALLBACK = "/account/oidc/callback"
 _LEEWAY_S = 60
+
+
+def callback_of(provider_id: UUID) -> str:
+    """The path that a provider's answer comes to, each at its own.
+
+    A provider that leads browsers on to another one would otherwise be handed what that one answers (RFC 9700, 4.4).
+    """
+    return f"/account/oidc/{provider_id}/callback"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,7 @@ async def offered_providers(tenant: str | None) -> list[Provider]:
 
 async def begin_with_provider(stranger: Ctx, *, provider_id: UUID, tenant: str | None = None) -> Started:
     """Begins to sign in by a provider; by the platform's for the tenant that is named. Raises NotFound, TooManyAttempts, ProviderRefused, Unanswered."""
-    await count_attempt(stranger, account="provider")
+    await count_beginning(stranger)
     provider, _ = await _provider(provider_id)
     about = await _discover(provider)
     challenge_id, now, tenant_id = new_id(), clock.now(), provider.tenant_id
@@ -76,7 +83,7 @@ async def begin_with_provider(stranger: Ctx, *, provider_id: UUID, tenant: str |
             now + timedelta(seconds=limits.CHALLENGE_S),
         )  # fmt: skip
     asked = {
-        "response_type": "code", "client_id": provider.client_id, "redirect_uri": ways().public_url + CALLBACK,
+        "response_type": "code", "client_id": provider.client_id, "redirect_uri": ways().public_url + callback_of(provider_id),
         "scope": "openid email profile", "state": derived_token("state", challenge_id).reveal(),
         "nonce": _nonce(challenge_id), "code_challenge": _hashed(_verifier(challenge_id)), "code_challenge_method": "S256",
     }  # fmt: skip
@@ -85,9 +92,11 @@ async def begin_with_provider(stranger: Ctx, *, provider_id: UUID, tenant: str |
 
 
 async def sign_in_with_provider(
-    stranger: Ctx, *, state: Secret[str], code: Secret[str], issuer: str | None, browser: Secret[str]
+    stranger: Ctx, *, provider_id: UUID, state: Secret[str], code: Secret[str], issuer: str | None, browser: Secret[str]
 ) -> SignedIn:
     """Signs in whom a provider vouches for, with what it sent the browser back with; each answer counts once.
+
+    `provider_id` is whose address the answer came to.
 
     Raises ProviderRefused for everything that does not fit, TenantChoiceNeeded, TenantNotActive, SecondFactorRequired,
     Unanswered when the provider is away.
@@ -97,7 +106,7 @@ async def sign_in_with_provider(
         raise ProviderRefused
     async with governing(stranger) as tx:
         found = await tx.fetchrow(store.USE_CHALLENGE, challenge_id, "PROVIDER", clock.now())
-    if found is None:
+    if found is None or found["provider_id"] != provider_id:
         raise ProviderRefused
     try:
         provider, client_secret = await _provider(found["provider_id"])
@@ -139,7 +148,7 @@ async def _exchange(
     provider: Provider, about: Mapping[str, Any], client_secret: Secret[str], code: Secret[str], verifier: str
 ) -> str:
     form = {
-        "grant_type": "authorization_code", "code": code.reveal(), "redirect_uri": ways().public_url + CALLBACK,
+        "grant_type": "authorization_code", "code": code.reveal(), "redirect_uri": ways().public_url + callback_of(provider.id),
         "code_verifier": verifier,
     }  # fmt: skip
     headers = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}

@@ -30,7 +30,8 @@ async def sign_in(stranger: Ctx, *, email: str, password: Secret[str], tenant: s
     """
     stranger = stranger.visiting(None)
     account = email.strip().lower()
-    attempt = await count_attempt(stranger, account=account)
+    # Whoever types an address types no other account's name under which something is counted.
+    attempt = await count_attempt(stranger, account=f"person {account}")
     async with governing(stranger) as tx:
         user = await tx.fetchrow(store.USER_BY_EMAIL, account)
     right = await verify_password(None if user is None else user["password_hash"], password)

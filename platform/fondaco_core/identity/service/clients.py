@@ -109,8 +109,16 @@ async def approve_client(tx: Tx, ctx: Ctx, *, api_client_id: ApiClientId) -> Api
 async def rotate_secret(
     tx: Tx, ctx: Ctx, *, api_client_id: ApiClientId, overlap_hours: int
 ) -> tuple[ApiClient, Secret[str]]:
-    """Gives a machine another secret, shown once; the one before still counts for so many hours. Raises NotFound, BadMoment."""
+    """Gives a machine another secret, shown once; the one before still counts for so many hours.
+
+    Who is shown a secret can be the machine: the merchant's people rotate none that they could not have made. For a
+    buyer's see customers.rotate_client_secret. Raises NotFound, RoleTooHigh, BadMoment.
+    """
     client = await _require_keeper(tx, ctx, api_client_id)
+    if not ctx.is_customer:
+        for scope in client.scopes:
+            if not may_hand_on(ctx.permissions, scope):
+                raise RoleTooHigh(scope)
     if not 0 <= overlap_hours <= limits.SECRET_OVERLAP_MAX_HOURS:
         most = limits.SECRET_OVERLAP_MAX_HOURS
         raise BadMoment(

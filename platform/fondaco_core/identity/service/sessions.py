@@ -92,28 +92,29 @@ async def list_sessions(
     tx: Tx, ctx: Ctx, *, after: SessionId | None = None, count: int = limits.PAGE_DEFAULT
 ) -> list[Session]:
     """Where one is signed in oneself, the latest first."""
-    user_id, customer_id = _oneself(ctx)
+    user_id, customer_id, tenant_id = _oneself(ctx)
     assert 0 < count <= limits.PAGE_MAX + 1
     now = clock.now()
     idle = now - timedelta(hours=limits.SESSION_IDLE_HOURS)
-    rows = await tx.fetch(store.LIST_SESSIONS, user_id, customer_id, now, idle, after, count)
+    rows = await tx.fetch(store.LIST_SESSIONS, user_id, customer_id, tenant_id, now, idle, after, count)
     return [_session(row) for row in rows]
 
 
 async def find_session(tx: Tx, ctx: Ctx, session_id: SessionId) -> Session | None:
     """One of one's own sessions, or None when it is over or not one's own."""
-    user_id, customer_id = _oneself(ctx)
+    user_id, customer_id, tenant_id = _oneself(ctx)
     now = clock.now()
     idle = now - timedelta(hours=limits.SESSION_IDLE_HOURS)
-    row = await tx.fetchrow(store.OWN_SESSION, user_id, customer_id, now, idle, session_id)
+    row = await tx.fetchrow(store.OWN_SESSION, user_id, customer_id, tenant_id, now, idle, session_id)
     return None if row is None else _session(row)
 
 
 async def revoke_session(tx: Tx, ctx: Ctx, *, session_id: SessionId) -> None:
     """Ends one of one's own sessions; who may edit members may end those of the tenant's people. Raises NotFound."""
-    user_id, customer_id = _oneself(ctx)
+    user_id, customer_id, tenant_id = _oneself(ctx)
     row = await tx.fetchrow(store.SESSION, session_id)
-    if row is None or not (_is_own(row, user_id, customer_id) or _is_staff(row, ctx)):
+    own = row is not None and _is_own(row, user_id, customer_id) and tenant_id in {None, row["tenant_id"]}
+    if row is None or not (own or _is_staff(row, ctx)):
         raise NotFound("session")
     if await tx.execute(store.REVOKE_SESSION, session_id, clock.now()):
         await audit.record(tx, ctx, "session.revoked", subject_kind="session", subject_id=session_id)
@@ -121,8 +122,8 @@ async def revoke_session(tx: Tx, ctx: Ctx, *, session_id: SessionId) -> None:
 
 async def revoke_other_sessions(tx: Tx, ctx: Ctx) -> int:
     """Ends all of one's own sessions but this one, and says how many; one that was lost with a device above all."""
-    user_id, customer_id = _oneself(ctx)
-    ended = await tx.execute(store.END_SESSIONS, user_id, customer_id, None, None, clock.now(), ctx.session_id)
+    user_id, customer_id, tenant_id = _oneself(ctx)
+    ended = await tx.execute(store.END_OTHER_SESSIONS, user_id, customer_id, tenant_id, clock.now(), ctx.session_id)
     if ended:
         await audit.record(
             tx,
@@ -152,13 +153,19 @@ async def forget_ended(tx: Tx, ctx: Ctx) -> int:
     return sum([await tx.execute(sweep, before) for sweep in sweeps])
 
 
-def _oneself(ctx: Ctx) -> tuple[UUID | None, UUID | None]:
-    """The person or the customer who asks; machines, guests and strangers have no sessions to see."""
+def _oneself(ctx: Ctx) -> tuple[UUID | None, UUID | None, TenantId | None]:
+    """The person or the customer who asks, and the tenant whose sessions are theirs to see; None for all of them.
+
+    A member's session reaches those at the same tenant: by a tenant's own provider its owner can begin one as anybody who
+    works there. A new password ends all. Machines, guests and strangers have no sessions to see.
+    """
     match ctx.actor:
-        case ActorKind.MEMBER | ActorKind.PLATFORM_ADMIN if ctx.actor_id is not None:
-            return ctx.actor_id, None
+        case ActorKind.MEMBER if ctx.actor_id is not None:
+            return ctx.actor_id, None, ctx.tenant
+        case ActorKind.PLATFORM_ADMIN if ctx.actor_id is not None:
+            return ctx.actor_id, None, None
         case ActorKind.CUSTOMER if ctx.customer_id is not None:
-            return None, ctx.customer_id
+            return None, ctx.customer_id, None
         case _:
             raise Unauthenticated
 
