@@ -98,7 +98,8 @@ RETURNING id, state
 
 # The newest delivery to people, and the newest on the buyer's own side: the ways that an order went.
 WAYS = """
-SELECT DISTINCT ON (form = 'PAGE') id, allocation_id, channel, form, addressee, contact_masked, locale, state, attempts
+SELECT DISTINCT ON (form = 'PAGE') id, allocation_id, channel, form, addressee, contact_masked, locale, state, attempts,
+  created_at
 FROM delivery WHERE order_id = $1 ORDER BY form = 'PAGE', id DESC
 """
 
@@ -142,7 +143,7 @@ requested_by_kind, created_at, sent_at, delivered_at, allocation_id
 CLAIM = """
 UPDATE delivery SET state = 'UNKNOWN', attempts = attempts + 1, next_attempt_at = $2 + make_interval(secs => $3), told_at = NULL
 WHERE id = $1 AND state IN ('QUEUED', 'UNKNOWN') AND next_attempt_at <= $2
-RETURNING id, order_id, channel, form, addressee, contact_sealed, locale, link_id, attempts, unknowns, allocation_id
+RETURNING id, order_id, channel, form, addressee, contact_sealed, locale, link_id, attempts, unknowns, allocation_id, created_at
 """
 
 # An attempt that nobody ended was cut short: nobody knows whether it arrived.

@@ -62,7 +62,14 @@ from fondaco_tenants.orders.service.exports import (
     read_export_piece,
     request_export,
 )
-from fondaco_tenants.orders.service.gifts import Gift, find_gifts, recipient_of, require_opener, take_back_gift
+from fondaco_tenants.orders.service.gifts import (
+    Gift,
+    find_gifts,
+    recipient_of,
+    require_opener,
+    take_back_gift,
+    taken_back_at,
+)
 from fondaco_tenants.orders.service.look_up import OrderSearch, search_orders
 from fondaco_tenants.orders.service.place import Placed, place_order, place_orders
 from fondaco_tenants.orders.service.quote import NewGift, OrderRequest, PayBy
@@ -172,6 +179,7 @@ __all__ = [
     "start_payment",
     "swap_withdrawn",
     "take_back_gift",
+    "taken_back_at",
     "timeline_of",
     "write_export",
 ]

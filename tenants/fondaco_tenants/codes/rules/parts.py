@@ -108,7 +108,7 @@ class Parts(zipfile.ZipFile):
         return self.sheet
 
 
-class Reader(openpyxl.reader.excel.ExcelReader):  # type: ignore[misc]
+class Reader(openpyxl.reader.excel.ExcelReader):
     """openpyxl's reader of workbooks over bounded parts."""
 
     def __init__(self, data: bytes) -> None:
@@ -117,12 +117,14 @@ class Reader(openpyxl.reader.excel.ExcelReader):  # type: ignore[misc]
 
     def read_strings(self) -> None:
         """The shared texts, one after the other."""
-        part = self.package.find(SHARED_STRINGS)
+        package: Any = self.package
+        part = package.find(SHARED_STRINGS)
         if part is None:
             return
         with self.archive.open(part.PartName[1:]) as source:
             for _, node in iterparse(source):  # noqa: S314 - what has a document type was refused before
                 if node.tag == _STRING:
-                    self.shared_strings.append(Text.from_tree(node).content.replace("x005F_", ""))
+                    text: Any = Text.from_tree(node)  # type: ignore[arg-type] # a tree is what it takes
+                    self.shared_strings.append(text.content.replace("x005F_", ""))
                     node.clear()
                     source.rest()

@@ -163,7 +163,9 @@ async def begin_attempt(tx: Tx, ctx: Ctx, *, delivery_id: DeliveryId, public_url
 
 
 async def _contact(tx: Tx, ctx: Ctx, row: Mapping[str, Any], order: orders.OrderView) -> Secret[str] | None:
-    """Where the delivery goes; None for a gift that was taken back."""
+    """Where the delivery goes; None for a gift that was taken back, which nobody does until this one has left."""
+    if await is_over(tx, order.id, row["addressee"], row["created_at"]):
+        return None
     match row["addressee"]:
         case "CORRECTED":
             opened = await keyring().open(row["contact_sealed"], aad=bound_to("contact", row["id"], ctx.tenant))
@@ -172,6 +174,14 @@ async def _contact(tx: Tx, ctx: Ctx, row: Mapping[str, Any], order: orders.Order
             return await orders.recipient_of(tx, order.id)
         case _:
             return await customers.open_contact(tx, ctx, order.customer_id)
+
+
+async def is_over(tx: Tx, order_id: OrderId, addressee: str, made_at: datetime) -> bool:
+    """Whether what was made for somebody then is none of their business any more: the gift was taken back since."""
+    if addressee == "BUYER":
+        return False
+    taken_back_at = await orders.taken_back_at(tx, order_id)
+    return taken_back_at is not None and made_at <= taken_back_at
 
 
 async def end_attempt(
@@ -219,7 +229,8 @@ async def list_attempts(tx: Tx, ctx: Ctx, ids: Sequence[DeliveryId]) -> dict[Del
     listed: dict[DeliveryId, list[Attempt]] = {each: [] for each in visible}
     for row in await tx.fetch(store.LIST_ATTEMPTS, visible):
         outcome = None if row["outcome"] is None else Outcome(row["outcome"])
-        listed[row["delivery_id"]].append(Attempt(**{**row, "outcome": outcome}))
+        fields: dict[str, Any] = {**row, "outcome": outcome}
+        listed[row["delivery_id"]].append(Attempt(**fields))
     return listed
 
 
@@ -238,6 +249,8 @@ async def resend_delivery(
     await tx.execute(store.LOCK_DELIVERIES, first.order_id)
     order = await orders.get_order(tx, ctx, first.order_id)
     if order.state not in HAS_CODES or first.form is Form.PAGE:
+        raise NotResendable
+    if contact is None and await is_over(tx, order.id, first.addressee, first.created_at):
         raise NotResendable
     now = clock.now()
     if await tx.fetchval(store.COUNT_RESENDS, first.order_id, now - timedelta(hours=1)) >= limits.RESENDS_PER_HOUR_MAX:

@@ -12,7 +12,7 @@ from fondaco_tenants import orders
 from fondaco_tenants.delivery import store
 from fondaco_tenants.delivery.events import DeliveryDue
 from fondaco_tenants.delivery.rules import DeliveryState, Form, channel_of
-from fondaco_tenants.delivery.service.outgoing import HAS_CODES, resealed_contact
+from fondaco_tenants.delivery.service.outgoing import HAS_CODES, is_over, resealed_contact
 
 
 async def plan_replacement(tx: Tx, ctx: Ctx, *, order_id: OrderId, allocation_id: AllocationId) -> list[DeliveryId]:
@@ -54,7 +54,7 @@ def _brings_it_anyway(way: Mapping[str, Any]) -> bool:
 
 async def _as_it_is_now(tx: Tx, order_id: OrderId, way: Mapping[str, Any]) -> Mapping[str, Any]:
     """A gift that was taken back is its buyer's again, and so is what replaces a unit of it."""
-    if way["addressee"] != "RECIPIENT" or await orders.recipient_of(tx, order_id) is not None:
+    if not await is_over(tx, order_id, way["addressee"], way["created_at"]):
         return way
     masked = await tx.fetchval(store.BUYERS_CONTACT, order_id)
     channel = channel_of(masked)

@@ -95,6 +95,12 @@ async def recipient_of(tx: Tx, order_id: OrderId) -> Secret[str] | None:
     return Secret(opened.reveal().decode())
 
 
+async def taken_back_at(tx: Tx, order_id: OrderId) -> datetime | None:
+    """When an order that was a gift became its buyer's own again; until the transaction ends that does not change."""
+    row = await tx.fetchrow(store.LOCK_GIFT, order_id)
+    return None if row is None else row["taken_back_at"]
+
+
 async def find_gifts(tx: Tx, ctx: Ctx, order_ids: Sequence[OrderId]) -> dict[OrderId, Gift]:
     """For whom those of the orders are that the asker may see and that are for somebody else."""
     visible = await find_orders(tx, ctx, order_ids)
