@@ -144,7 +144,9 @@ class AlreadyMember(Conflict):
     code = "ALREADY_MEMBER"
 
     def __init__(self) -> None:
-        super().__init__("This person works here already.", zh="此人已是成员。", path=("email",))
+        super().__init__(
+            "This person works here already, or has an invitation.", zh="此人已是成员或已收到邀请。", path=("email",)
+        )
 
 
 class LastOwner(Conflict):

@@ -42,6 +42,7 @@ _STANDS = {
     "CLOSED": ("has left the platform", "已退出平台"),
 }
 # What leads to a state from another one than was expected.
+_STATES_ZH = {"APPLIED": "待审核", "ACTIVE": "营业中", "SUSPENDED": "已暂停", "CLOSED": "已关闭"}
 _INSTEAD = {
     ("SUSPENDED", "ACTIVE"): (" Resume it instead.", "请改用恢复操作。"),
     ("APPLIED", "ACTIVE"): (" Approve it instead.", "请改用批准操作。"),
@@ -70,6 +71,6 @@ class WrongTenantState(Conflict):
         instead, instead_zh = _INSTEAD.get((state, wanted), ("", ""))
         super().__init__(
             f"A merchant that is {state} does not become {wanted} in this way.{instead}",
-            zh=f"状态为 {state} 的商户不能以此方式变为 {wanted}。{instead_zh}",
+            zh=f"{_STATES_ZH.get(state, state)}的商户不能以此方式变为{_STATES_ZH.get(wanted, wanted)}。{instead_zh}",
         )
         self.state = state

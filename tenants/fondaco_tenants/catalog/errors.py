@@ -41,6 +41,7 @@ _DONE = {
     "ARCHIVED": ("archived", "归档"),
     "changed": ("changed", "修改"),
 }
+_STATES_ZH = {"DRAFT": "草稿", "ACTIVE": "在售", "PAUSED": "暂停销售", "ARCHIVED": "已归档"}
 
 
 class ListingInWrongState(Conflict):
@@ -49,12 +50,13 @@ class ListingInWrongState(Conflict):
     code = "LISTING_IN_WRONG_STATE"
 
     def __init__(self, state: str, *, wanted: str) -> None:
+        state_zh = _STATES_ZH.get(state, state)
         if state == wanted:
-            super().__init__(f"This listing is {state} already.", zh=f"商品当前状态已是 {state}。")
+            super().__init__(f"This listing is {state} already.", zh=f"商品当前状态已是“{state_zh}”。")
         else:
             done, done_zh = _DONE.get(wanted, (wanted, wanted))
             super().__init__(
-                f"This listing is {state}; it cannot be {done}.", zh=f"商品当前状态为 {state}，不能{done_zh}。"
+                f"This listing is {state}; it cannot be {done}.", zh=f"商品当前状态为“{state_zh}”，不能{done_zh}。"
             )
         self.state = state
         self.wanted = wanted

@@ -154,6 +154,9 @@ class BatchTouched(Conflict):
         self.touched = touched
 
 
+_STATES_ZH = {"AVAILABLE": "可售", "QUARANTINED": "已隔离", "VOID": "已作废"}
+
+
 class CodesInWrongState(Conflict):
     """A code is not in the state that the change begins at; nothing was changed."""
 
@@ -162,7 +165,7 @@ class CodesInWrongState(Conflict):
     def __init__(self, wrong: int, wanted: str) -> None:
         super().__init__(
             f"{wrong} of these codes are in a state from which they do not become {wanted}; nothing was changed.",
-            zh=f"其中 {wrong} 个卡密的当前状态不能变更为 {wanted}；未作任何更改。",
+            zh=f"其中 {wrong} 个卡密的当前状态不能变更为“{_STATES_ZH.get(wanted, wanted)}”；未作任何更改。",
             path=("ids",),
         )
         self.wrong = wrong

@@ -141,6 +141,12 @@ class GuestsNotServed(Conflict):
         )
 
 
+_STATES_ZH = {
+    "PENDING_PAYMENT": "待付款", "PAID": "已付款", "FULFILLED": "已交付", "EXPIRED": "已过期", "CANCELLED": "已取消",
+    "HELD_FOR_REVIEW": "审核中", "REJECTED": "已拒绝", "PARTIALLY_REFUNDED": "部分退款", "REFUNDED": "已退款",
+}  # fmt: skip
+
+
 class OrderNotOpen(Conflict):
     """The order is in a state that does not allow this."""
 
@@ -151,7 +157,8 @@ class OrderNotOpen(Conflict):
             super().__init__("These units were refunded already, or have no code.", zh="这些卡密已经退款，或尚未交付。")
         else:
             super().__init__(
-                f"The order is {state}, which does not allow this.", zh=f"订单状态为 {state}，不允许此操作。"
+                f"The order is {state}, which does not allow this.",
+                zh=f"订单当前状态为“{_STATES_ZH.get(state, state)}”，不允许此操作。",
             )
         self.order_id = order_id
         self.state = state
