@@ -115,3 +115,20 @@ def test_whatever_is_written_is_filled_in_or_refused_by_name(source: str) -> Non
 def test_nothing_of_a_mail_prints() -> None:
     assert "#c2FtcGxl" not in repr(fill(words(), SAMPLE))
     assert isinstance(SAMPLE.link_url, Secret)
+
+
+def test_a_thing_that_is_named_by_itself_reads_as_what_it_is_called() -> None:
+    named = words(
+        "{{ store }} {{ order }} {{ link }} {{ items }} {% for i in items %}{{ i }}{% endfor %}",
+        subject="{{ store }}: {{ order }}",
+    )
+    check_words(named)
+
+    written = fill(named, SAMPLE)
+
+    assert SAMPLE.link_url is not None
+    assert written.subject == f"{SAMPLE.store_name}: {SAMPLE.order_code}"
+    assert written.text.startswith(
+        f"{SAMPLE.store_name} {SAMPLE.order_code} {SAMPLE.link_url.reveal()} {SAMPLE.items[0].title}"
+    )
+    assert "{" not in written.text

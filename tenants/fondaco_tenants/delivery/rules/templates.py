@@ -117,15 +117,29 @@ def fill(words: Words, facts: Facts) -> Written:
     return written
 
 
+class _Thing(dict[str, Any]):
+    """What a template names: by itself it reads as its first part, as whoever writes `{{ store }}` means it."""
+
+    def __str__(self) -> str:
+        return str(next(iter(self.values())))
+
+
+class _Things(list[_Thing]):
+    """What a loop goes over; by itself it reads as the things, with commas between."""
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self))
+
+
 def _named(facts: Facts) -> dict[str, Any]:
     return {
-        "order": {"code": facts.order_code, "total": facts.total, "units": facts.units},
-        "store": {"name": facts.store_name, "support": facts.support},
+        "order": _Thing(code=facts.order_code, total=facts.total, units=facts.units),
+        "store": _Thing(name=facts.store_name, support=facts.support),
         "link": None
         if facts.link_url is None
-        else {"url": facts.link_url.reveal(), "opens": facts.link_opens, "expires": facts.link_expires},
-        "attachment": None if facts.attachment_name is None else {"name": facts.attachment_name},
-        "items": [asdict(item) for item in facts.items[: limits.LETTER_ITEMS_MAX]],
+        else _Thing(url=facts.link_url.reveal(), opens=facts.link_opens, expires=facts.link_expires),
+        "attachment": None if facts.attachment_name is None else _Thing(name=facts.attachment_name),
+        "items": _Things(_Thing(asdict(item)) for item in facts.items[: limits.LETTER_ITEMS_MAX]),
         "gift": facts.gift,
         "replacement": facts.replacement,
     }
