@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from fondaco_core.db import trading
@@ -46,13 +47,13 @@ async def hot_pool(bench: Bench) -> None:
         await connection.execute("ALTER TABLE code SET (autovacuum_enabled = false)")
     try:
         # Prepares what connections prepare once.
-        await _sell(bench.system, buyers, hot.listing_id, count=200, batch=1)
-        first = await _sell(bench.system, buyers, hot.listing_id, count=window, batch=1)
-        await _sell(bench.system, buyers, hot.listing_id, count=total - 2 * window, batch=BATCH)
+        await sell(bench.system, buyers, hot.listing_id, count=200, batch=1)
+        first = await sell(bench.system, buyers, hot.listing_id, count=window, batch=1)
+        await sell(bench.system, buyers, hot.listing_id, count=total - 2 * window, batch=BATCH)
         last, beside = Cost(), Cost()
         for _ in range(window // SLICE):
-            last += await _sell(bench.system, buyers, hot.listing_id, count=SLICE, batch=1)
-            beside += await _sell(bench.system, buyers, fresh.listing_id, count=SLICE, batch=1)
+            last += await sell(bench.system, buyers, hot.listing_id, count=SLICE, batch=1)
+            beside += await sell(bench.system, buyers, fresh.listing_id, count=SLICE, batch=1)
     finally:
         async with bench.system.owner() as connection:
             await connection.execute("ALTER TABLE code RESET (autovacuum_enabled)")
@@ -69,25 +70,36 @@ def _compared(what: str, last: Cost, first: Cost, window: int, *, most: float | 
     return Figure("hot pool", what, last.backends_s / first.backends_s, told, most=most)
 
 
-async def _sell(system: System, buyers: list[Buyer], listing_id: ListingId, *, count: int, batch: int) -> Cost:
+async def sell(
+    system: System, buyers: list[Buyer], listing_id: ListingId, *, count: int, batch: int = 1, quantity: int = 1
+) -> Cost:
+    """What so many orders cost, by the use case itself, `batch` of them a transaction, each of so many codes."""
     left = count
-    backends = await _backends(system)
-    before, began = cpu_s(backends), time.perf_counter()
 
-    async def sell(buyer: Buyer) -> None:
+    async def buy(buyer: Buyer) -> None:
         nonlocal left
         while left > 0:
             taken = min(batch, left)
             left -= taken
-            requests = [OrderRequest(lines=((listing_id, 1),)) for _ in range(taken)]
+            requests = [OrderRequest(lines=((listing_id, quantity),)) for _ in range(taken)]
             async with trading(buyer.ctx) as tx:
                 done = await orders.place_orders(tx, buyer.ctx, customer_id=buyer.id, requests=requests)
             refused = next((one for one in done if isinstance(one, Refusal)), None)
             if refused is not None:
-                msg = f"An order of the hot pool was refused: {refused}"
+                msg = f"An order of the bench was refused: {refused}"
                 raise Broken(msg)
 
-    await asyncio.gather(*(sell(buyer) for buyer in buyers))
+    async def everybody() -> None:
+        await asyncio.gather(*(buy(buyer) for buyer in buyers))
+
+    return await cost_of(system, everybody)
+
+
+async def cost_of(system: System, work: Callable[[], Awaitable[object]]) -> Cost:
+    """What a piece of work cost, on the clock and in the database's backends."""
+    backends = await _backends(system)
+    before, began = cpu_s(backends), time.perf_counter()
+    await work()
     wall_s = time.perf_counter() - began
     # A backend that was started meanwhile began from nothing, so that what it has taken is of now.
     return Cost(wall_s, cpu_s(set(backends) | set(await _backends(system))) - before)

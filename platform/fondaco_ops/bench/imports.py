@@ -26,7 +26,7 @@ async def small(bench: Bench) -> None:
     """10,000 codes, sealed, deduplicated over the platform, beside seal, fingerprint and COPY of the same bytes."""
     rounds = 2 if bench.quick else 7
     shelf = await make_shelf(bench.shop)
-    told = await _import(bench, shelf, [SMALL] * (rounds + 1), floors=rounds + 1)
+    told = await run_imports(bench, shelf, [SMALL] * (rounds + 1), floors=rounds + 1)
     # The first one opens connections and prepares statements.
     took = statistics.median(one["seconds"] for one in told[1:])
     least = statistics.median(one["floor"] for one in told[1:])
@@ -41,7 +41,7 @@ async def big(bench: Bench) -> None:
     """A million codes, streamed, beside 10,000 in the same process."""
     size = 100_000 if bench.quick else BIG
     shelf = await make_shelf(bench.shop)
-    told = await _import(bench, shelf, [SMALL, SMALL, SMALL, SMALL, size], floors=0)
+    told = await run_imports(bench, shelf, [SMALL, SMALL, SMALL, SMALL, size], floors=0)
     one = statistics.median(each["seconds"] for each in told[1:-1]) / SMALL
     many = told[-1]["seconds"] / size
     grown = told[-1]["grown_mb"]
@@ -53,7 +53,8 @@ async def big(bench: Bench) -> None:
     await bench.check("big import")
 
 
-async def _import(bench: Bench, shelf: Shelf, sizes: list[int], *, floors: int) -> list[dict[str, float]]:
+async def run_imports(bench: Bench, shelf: Shelf, sizes: list[int], *, floors: int) -> list[dict[str, float]]:
+    """What imports of these sizes took, one after the other, in a process of their own."""
     batches = [str(await _upload(bench, shelf, size)) for size in sizes]
     await bench.system.settle()
     wanted = {

@@ -16,7 +16,7 @@ import asyncpg
 from fondaco_core.config import Settings
 from fondaco_core.context import system_ctx
 from fondaco_core.crypto import load_master_keys
-from fondaco_core.db import close_database, find_breaches, open_database
+from fondaco_core.db import Breach, close_database, find_breaches, open_database
 from fondaco_core.db.engine import role_password
 from fondaco_core.errors import FondacoError
 from fondaco_core.keyring import close_keyring, open_keyring
@@ -125,14 +125,23 @@ async def running() -> AsyncGenerator[System]:
 
 async def check_invariants(after: str) -> int:
     """Runs every invariant and says how many there are; raises Broken with those that do not hold."""
-    invariants = registry.invariants()
+    return len(await time_invariants(after))
+
+
+async def time_invariants(after: str) -> dict[str, float]:
+    """Runs every invariant and says how many seconds each took; raises Broken with those that do not hold."""
     ctx = system_ctx("bench", permissions=frozenset({"system.run"}))
-    breaches = await find_breaches(ctx, invariants)
+    breaches: list[Breach] = []
+    times: dict[str, float] = {}
+    for invariant in registry.invariants():
+        began = time.perf_counter()
+        breaches += await find_breaches(ctx, [invariant])
+        times[f"{invariant.module}: {invariant.promise}"] = time.perf_counter() - began
     if breaches:
         told = "; ".join(f"{b.invariant.module}: {b.invariant.promise} ({b.failure or b.rows[0]})" for b in breaches)
         msg = f"After {after} these promises do not hold: {told}"
         raise Broken(msg)
-    return len(invariants)
+    return times
 
 
 def _make_folder() -> Path:
