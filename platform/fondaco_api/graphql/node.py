@@ -12,6 +12,7 @@ A type becomes a node by inheriting `Node`, keeping its row's id as `key`, and s
 import asyncio
 import base64
 import binascii
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
@@ -74,13 +75,18 @@ def read_global_id(text: str) -> tuple[type[Node], UUID] | None:
         return None
 
 
+def noun_of(name: str) -> str:
+    """What people call a type of node: `DeliveryLink` is a delivery link."""
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", name).lower()
+
+
 def key_of(text: str, kind: type[Node], *, path: tuple[str, ...] = ("id",)) -> UUID:
     """The row's id behind an opaque id of an input; another type's id is NotFound, no id at all is Invalid."""
     read = read_global_id(text)
     if read is None:
         raise Invalid("This is not an id that was issued here.", zh="这不是本系统签发的 ID。", path=path)
     if read[0] is not kind:
-        raise NotFound((kind.node_name or kind.__name__).lower(), path=path)
+        raise NotFound(noun_of(kind.node_name or kind.__name__), path=path)
     return read[1]
 
 
