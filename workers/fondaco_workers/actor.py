@@ -65,7 +65,8 @@ class Actor(Generic[P]):
 
 def facts_of(payload: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """The events that a task tells of: those that were gathered, or the one that it is of."""
-    return payload.get("facts", [payload])
+    facts: Sequence[Mapping[str, Any]] = payload.get("facts", [payload])
+    return facts
 
 
 # Every actor of this process by its name; fondaco_workers.actors imports them all.

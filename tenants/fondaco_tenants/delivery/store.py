@@ -252,9 +252,10 @@ SEALED_CONTACT = "SELECT contact_sealed FROM delivery WHERE id = $1"
 
 # What was opened, or looked at on the buyer's own page, has arrived.
 MARK_DELIVERED = """
-UPDATE delivery SET state = 'DELIVERED', next_attempt_at = NULL, delivered_at = $4, sent_at = coalesce(sent_at, $4)
-WHERE order_id = $1 AND state <> 'DELIVERED' AND (link_id = $2 OR channel = ANY($3)) AND attempts + (form = 'PAGE')::int > 0
-RETURNING id
+UPDATE delivery d SET state = 'DELIVERED', next_attempt_at = NULL, delivered_at = $4, sent_at = coalesce(sent_at, $4)
+FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS seen (order_id, link_id, channel)
+WHERE d.order_id = seen.order_id AND state <> 'DELIVERED' AND (d.link_id = seen.link_id OR d.channel = seen.channel)
+  AND attempts + (form = 'PAGE')::int > 0
 """
 
 REVOKE_LINK_QUIETLY = "UPDATE delivery_link SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1"

@@ -18,7 +18,7 @@ from fondaco_core.errors import Invalid, NotAllowed, NotFound
 from fondaco_core.ids import LinkId, OrderId
 from fondaco_core.keyring import keyring
 from fondaco_core.secret import Secret
-from fondaco_tenants import delivery, orders
+from fondaco_tenants import codes, delivery, orders
 from fondaco_tenants.delivery import (
     Channel,
     Delivery,
@@ -119,9 +119,8 @@ async def test_the_mailed_link_opens_the_codes_and_then_the_mail_has_arrived(pos
     async with transaction(
         ctx := system_ctx("test", tenant_id=sale.tenant_id, permissions=frozenset({"system.run"}))
     ) as tx:
-        await delivery.look_at_reveals(
-            tx, ctx, via="LINK", actor_kind="ANONYMOUS", actor_id=None, order_id=sale.order_id, link_id=opened.link.id
-        )
+        showing = delivery.Showing(codes.RevealVia.LINK, "ANONYMOUS", None, sale.order_id, opened.link.id)
+        await delivery.look_at_reveals(tx, ctx, shown=[showing])
 
     assert {unit.code.reveal() for unit in opened.units} == set(sale.codes)
     assert (await mailed(sale)).state is DeliveryState.DELIVERED

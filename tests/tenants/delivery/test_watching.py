@@ -165,3 +165,25 @@ async def test_every_showing_is_announced_with_its_door_and_nothing_of_the_code(
         )
     assert '"ACCOUNT"' in told["payload"]
     assert sale.codes[0] not in told["payload"]
+
+
+@database
+async def test_many_showings_of_one_member_are_looked_at_once_and_together() -> None:
+    sale = await make_sale(units=2)
+    await usual(sale, staff_reveals_max=2)
+    member = replace(sale.owner, ip="192.0.2.1")
+    for _ in range(3):
+        await own_code(sale, member)
+    fact = {
+        "via": "BACK_OFFICE",
+        "actor_kind": "MEMBER",
+        "actor_id": str(member.actor_id),
+        "order_id": None,
+        "link_id": None,
+    }
+    other = fact | {"via": "ACCOUNT", "actor_kind": "CUSTOMER", "actor_id": None, "order_id": str(sale.order_id)}
+
+    for _ in range(2):
+        await look_at_reveals.perform(sale.tenant_id, {"facts": [fact, fact, other, fact]})
+
+    assert await alarms(sale) == [("STAFF_BURST", str(member.actor_id), 3)]

@@ -7,6 +7,8 @@ from fondaco_core.db import governing, transaction
 from fondaco_core.ids import AllocationId, DeliveryId, OrderId
 from fondaco_core.logs import get_logger
 from fondaco_tenants import delivery
+from fondaco_tenants.codes import RevealVia
+from fondaco_tenants.delivery import Showing
 from fondaco_workers.actor import actor
 
 log = get_logger(__name__)
@@ -39,14 +41,19 @@ async def tell_due(ctx: Ctx) -> None:
         await delivery.tell_due(tx, ctx)
 
 
-@actor(name="delivery.look_at_reveals", permissions={"system.run"})
+@actor(name="delivery.look_at_reveals", permissions={"system.run"}, gathers=True)
 async def look_at_reveals(
-    ctx: Ctx, *, via: str, actor_kind: str, actor_id: UUID | None, order_id: UUID | None, link_id: UUID | None
+    ctx: Ctx,
+    *,
+    via: tuple[RevealVia, ...],
+    actor_kind: tuple[str, ...],
+    actor_id: tuple[UUID | None, ...],
+    order_id: tuple[UUID | None, ...],
+    link_id: tuple[UUID | None, ...],
 ) -> None:
     """Notes what has arrived, and raises an alarm where showing codes is unusual."""
+    shown = [Showing(*each) for each in zip(via, actor_kind, actor_id, order_id, link_id, strict=True)]
     async with transaction(ctx) as tx:
-        found = await delivery.look_at_reveals(
-            tx, ctx, via=via, actor_kind=actor_kind, actor_id=actor_id, order_id=order_id, link_id=link_id
-        )
+        found = await delivery.look_at_reveals(tx, ctx, shown=shown)
     for each in found:
         log.warning("delivery.reveal_unusual", rule=each.rule.value, count=each.count, tenant=str(ctx.tenant))

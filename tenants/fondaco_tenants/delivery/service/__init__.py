@@ -35,7 +35,6 @@ from fondaco_tenants.delivery.service.outgoing import (
     find_deliveries,
     list_attempts,
     list_deliveries,
-    mark_delivered,
     plan_deliveries,
     resend_delivery,
     tell_due,
@@ -52,7 +51,7 @@ from fondaco_tenants.delivery.service.settings import (
     update_settings,
 )
 from fondaco_tenants.delivery.service.shown import RevealedUnit
-from fondaco_tenants.delivery.service.watching import look_at_reveals
+from fondaco_tenants.delivery.service.watching import Showing, look_at_reveals
 
 __all__ = [
     "Attempt",
@@ -66,6 +65,7 @@ __all__ = [
     "Reveal",
     "RevealedUnit",
     "Sending",
+    "Showing",
     "StoreFace",
     "Template",
     "begin_attempt",
@@ -85,7 +85,6 @@ __all__ = [
     "list_links",
     "list_reveals",
     "look_at_reveals",
-    "mark_delivered",
     "open_link",
     "passphrase_of",
     "plan_deliveries",

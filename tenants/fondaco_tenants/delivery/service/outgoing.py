@@ -5,7 +5,7 @@ plan ──► QUEUED ──begin_attempt──► UNKNOWN ──end_attempt─�
             └──────── not now ────────┘ └── never ──► FAILED
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -302,12 +302,12 @@ async def resealed_contact(tx: Tx, tenant_id: TenantId, *, kept: DeliveryId, mad
     return key.seal(opened.reveal(), aad=bound_to("contact", made, tenant_id))
 
 
-async def mark_delivered(
-    tx: Tx, ctx: Ctx, *, order_id: OrderId, link_id: UUID | None, channels: Sequence[Channel]
-) -> None:
-    """What was opened has arrived."""
+async def mark_delivered(tx: Tx, ctx: Ctx, seen: Collection[tuple[UUID, UUID | None, Channel | None]]) -> None:
+    """What was opened has arrived: of an order, by a link or on a channel of the buyer's own."""
     ctx.require("system.run")
-    await tx.execute(store.MARK_DELIVERED, order_id, link_id, [channel.value for channel in channels], clock.now())
+    if seen:
+        order_ids, link_ids, channels = zip(*seen, strict=True)
+        await tx.execute(store.MARK_DELIVERED, order_ids, link_ids, channels, clock.now())
 
 
 def _is_buyer(ctx: Ctx) -> bool:

@@ -1,5 +1,7 @@
 """Use cases after codes were shown: note what has arrived, and look whether the showing was unusual."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -8,7 +10,7 @@ from fondaco_core.addresses import household
 from fondaco_core.context import Ctx
 from fondaco_core.crypto import keyed_hash
 from fondaco_core.db import Tx
-from fondaco_core.ids import OrderId, new_id
+from fondaco_core.ids import new_id
 from fondaco_core.keyring import keyring
 from fondaco_tenants.codes import RevealVia
 from fondaco_tenants.delivery import store
@@ -17,24 +19,48 @@ from fondaco_tenants.delivery.rules import Channel, Unusual, Usual, judge_client
 from fondaco_tenants.delivery.service.outgoing import mark_delivered
 
 _PAGES = {RevealVia.ACCOUNT: Channel.ACCOUNT, RevealVia.GUEST: Channel.ACCOUNT, RevealVia.API: Channel.API}
+_BUYERS_DOORS = frozenset({RevealVia.ACCOUNT, RevealVia.GUEST, RevealVia.LINK})
+_WATCHED = frozenset({"MEMBER", "API_CLIENT"})
 
 
-async def look_at_reveals(
-    tx: Tx, ctx: Ctx, *, via: str, actor_kind: str, actor_id: UUID | None, order_id: UUID | None, link_id: UUID | None
-) -> list[Unusual]:
-    """Looks at what was shown within the last hour around one showing, and raises an alarm for what is unusual, once an hour."""
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """That codes were shown: through which door, to whom, of which order, by which link."""
+
+    via: RevealVia
+    actor_kind: str
+    actor_id: UUID | None
+    order_id: UUID | None
+    link_id: UUID | None
+
+
+async def look_at_reveals(tx: Tx, ctx: Ctx, *, shown: Sequence[Showing]) -> list[Unusual]:
+    """Looks at what was shown within the last hour around some showings, and raises an alarm for what is unusual, once an hour.
+
+    It looks once around everybody and every order, however often codes were shown to them.
+    """
     ctx.require("system.run")
-    door, since = RevealVia(via), clock.now() - timedelta(seconds=limits.REVEAL_WINDOW_S)
-    found: list[Unusual] = []
+    since = clock.now() - timedelta(seconds=limits.REVEAL_WINDOW_S)
     usual = await _usual(tx, ctx)
-    if order_id is not None and door is not RevealVia.EMAIL:
-        channels = [_PAGES[door]] if door in _PAGES else []
-        await mark_delivered(tx, ctx, order_id=OrderId(order_id), link_id=link_id, channels=channels)
-    if actor_id is not None and actor_kind in {"MEMBER", "API_CLIENT"}:
-        found += await _around_actor(tx, ctx, actor_id=actor_id, actor_kind=actor_kind, since=since, usual=usual)
-    if order_id is not None and door in {RevealVia.ACCOUNT, RevealVia.GUEST, RevealVia.LINK}:
-        found += await _around_order(tx, ctx, order_id=order_id, link_id=link_id, since=since, usual=usual)
-    for each in found:
+    await mark_delivered(
+        tx, ctx,
+        {
+            (each.order_id, each.link_id, _PAGES.get(each.via))
+            for each in shown
+            if each.order_id is not None and each.via is not RevealVia.EMAIL
+        },
+    )  # fmt: skip
+    actors = {(each.actor_id, each.actor_kind) for each in shown if each.actor_kind in _WATCHED}
+    orders = {(each.order_id, each.link_id) for each in shown if each.via in _BUYERS_DOORS}
+    found: list[Unusual] = []
+    for actor_id, actor_kind in actors:
+        if actor_id is not None:
+            found += await _around_actor(tx, ctx, actor_id=actor_id, actor_kind=actor_kind, since=since, usual=usual)
+    for order_id, link_id in orders:
+        if order_id is not None:
+            found += await _around_order(tx, ctx, order_id=order_id, link_id=link_id, since=since, usual=usual)
+    # In one order, so that two who raise the same wait for each other and not around each other.
+    for each in sorted(found, key=lambda each: (each.rule.value, each.subject)):
         await _raise(tx, ctx, each)
     return found
 
