@@ -10,7 +10,7 @@ Stands on tenancy, audit, outbox, crypto.
 
 from fondaco_core.identity.derived import derived_token, read_derived
 from fondaco_core.identity.errands.access import KnownClient, announce_endings, find_api_client, start_access
-from fondaco_core.identity.errands.attempts import Attempt, count_attempt
+from fondaco_core.identity.errands.attempts import Attempt, count_attempt, may_write_to
 from fondaco_core.identity.errands.authenticate import authenticate_bearer, authenticate_session
 from fondaco_core.identity.errands.begin import SignedIn
 from fondaco_core.identity.errands.factors import (
@@ -284,6 +284,7 @@ __all__ = [
     "mail_factor_changed",
     "mail_invitation",
     "mail_reset",
+    "may_write_to",
     "members_by_ids",
     "new_order_token",
     "normalised_email",

@@ -28,6 +28,11 @@ SIGN_IN_ACCOUNT_ATTEMPTS_MAX = 100
 SIGN_IN_ADDRESS_ATTEMPTS_MAX = 300
 # And from one network of many addresses: what one rents together, or one provider hands out.
 SIGN_IN_NETWORK_ATTEMPTS_MAX = 3_000
+# Letters to one address within so many seconds, over all merchants: those that anybody has sent by naming it (a lost order, a new
+# password, a proof), and gifts, which somebody paid for. A person who asks again and again finds one of the first.
+LETTERS_WINDOW_S = 3_600
+LETTERS_UNPROVED_MAX = 10
+LETTERS_OF_GIFTS_MAX = 60
 # The shortest password, in characters (NIST SP 800-63B asks for 8; length is what counts).
 PASSWORD_CHARS_MIN = 10
 # How long an invitation may be accepted, in hours: over a weekend.

@@ -90,7 +90,7 @@ async def mail_proof(ctx: Ctx, *, proof_id: UUID) -> None:
         if row is None or not mail.configured():
             return
         contact = await open_contact(tx, ctx, CustomerId(row["customer_id"]))
-    if "@" not in contact.reveal():
+    if "@" not in contact.reveal() or not await identity.may_write_to(contact):
         return
     page = "verify" if row["purpose"] == ProofPurpose.VERIFY else "buyer-password"
     url = identity.address_of(identity.ways().public_url, page, identity.derived_token("proof", proof_id))

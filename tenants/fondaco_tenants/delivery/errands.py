@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from fondaco_core import mail
+from fondaco_core import identity, limits, mail
 from fondaco_core.config import Settings
 from fondaco_core.context import Ctx
 from fondaco_core.db import transaction
@@ -54,6 +54,8 @@ async def send_delivery(ctx: Ctx, *, delivery_id: DeliveryId) -> None:
 
 
 async def _send(sending: Sending, ways: _Ways) -> tuple[Outcome, int | None]:
+    if sending.gift and not await identity.may_write_to(sending.to, most=limits.LETTERS_OF_GIFTS_MAX):
+        return Outcome.LATER, None
     try:
         if sending.channel is Channel.SMS:
             if ways.messenger is None:

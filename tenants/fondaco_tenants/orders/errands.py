@@ -90,6 +90,8 @@ async def send_look_up(ctx: Ctx, *, order_id: OrderId, locale: str) -> None:
         return
     async with reading(ctx) as tx:
         found = await look_up.read_look_up(tx, ctx, order_id=order_id)
+    if not await identity.may_write_to(found.contact):
+        return
     token = identity.new_order_token(tenant_id=ctx.tenant, order_id=order_id, version=found.token_version)
     url = f"{identity.ways().public_url}/s/{found.store_slug}/o/{found.code}#{token.reveal()}"
     subject, text = (_SUBJECT_ZH, _TEXT_ZH) if locale == "zh-CN" else (_SUBJECT, _TEXT)

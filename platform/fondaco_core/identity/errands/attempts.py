@@ -15,6 +15,7 @@ from fondaco_core.db import transaction
 from fondaco_core.identity import store
 from fondaco_core.identity.errors import TooManyAttempts
 from fondaco_core.keyring import keyring
+from fondaco_core.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,19 @@ async def _count(bounds: dict[bytes, int], known: tuple[bytes, bytes] | None) ->
     over = [row["since"] + window for row in rows if row["attempts"] > bounds[row["key"]]]
     if over:
         raise TooManyAttempts(max(1, int((max(over) - now).total_seconds())))
+
+
+async def may_write_to(address: Secret[str], *, most: int = limits.LETTERS_UNPROVED_MAX) -> bool:
+    """Counts a letter to somebody who need not have asked for it, and says whether it may leave; over all merchants.
+
+    Whoever names an address that is not theirs, in a store, for an order, as a recipient, has letters sent there.
+    """
+    now = clock.now()
+    window = timedelta(seconds=limits.LETTERS_WINDOW_S)
+    key = _key(f"letters|{most}|{address.reveal().strip().lower()}")
+    async with transaction(Ctx()) as tx:
+        (row,) = await tx.fetch(store.COUNT_ATTEMPT, [key], now, now - window)
+    return bool(row["attempts"] <= most)
 
 
 def _key(text: str) -> bytes:

@@ -9,7 +9,7 @@ from fondaco_core.context import Ctx
 from fondaco_core.db import governing
 from fondaco_core.identity import store
 from fondaco_core.identity.derived import derived_token
-from fondaco_core.identity.errands.attempts import count_attempt
+from fondaco_core.identity.errands.attempts import count_attempt, may_write_to
 from fondaco_core.identity.letters import Letter, address_of, write_letter
 from fondaco_core.identity.service.people import issue_reset
 from fondaco_core.identity.ways import ways
@@ -50,7 +50,7 @@ async def mail_invitation(ctx: Ctx, *, invitation_id: UUID) -> None:
 async def mail_reset(ctx: Ctx, *, reset_id: UUID) -> None:
     """Sends a token for a new password that was not sent yet and still holds. Raises Undelivered."""
     row = await _waiting(ctx, store.RESET_TO_MAIL, reset_id)
-    if row is None:
+    if row is None or not await may_write_to(Secret(row["email"])):
         return
     url = address_of(ways().public_url, "password", derived_token("reset", reset_id))
     letter = write_letter("reset", row["locale"], hours=limits.INVITATION_HOURS, url=url)

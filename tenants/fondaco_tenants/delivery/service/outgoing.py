@@ -76,6 +76,8 @@ class Sending:
     channel: Channel
     to: Secret[str]
     letter: Letter = field(repr=False)
+    # Whether it goes to somebody who bought nothing, and whose address the buyer named.
+    gift: bool
 
 
 def _delivery(row: Mapping[str, Any]) -> Delivery:
@@ -159,7 +161,9 @@ async def begin_attempt(tx: Tx, ctx: Ctx, *, delivery_id: DeliveryId, public_url
         return None
     await tx.execute(store.ADD_ATTEMPT, ctx.tenant, delivery_id, row["attempts"], now)
     letter = await write_letter(tx, ctx, delivery=row, public_url=public_url)
-    return Sending(delivery_id, row["attempts"], Channel(row["channel"]), to, letter)
+    return Sending(
+        delivery_id, row["attempts"], Channel(row["channel"]), to, letter, gift=row["addressee"] == "RECIPIENT"
+    )  # fmt: skip
 
 
 async def _contact(tx: Tx, ctx: Ctx, row: Mapping[str, Any], order: orders.OrderView) -> Secret[str] | None:
