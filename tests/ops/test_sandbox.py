@@ -326,6 +326,7 @@ def test_a_forged_changed_or_old_notification_is_not_believed() -> None:
         notification(kind=signing.Kind.REQUEST),
         replace(good, body=good.body.replace(b"5", b"6")),
         replace(good, body=b"[]"), replace(good, body=b"{"), replace(good, body=b"\xff"), replace(good, body=b"[" * 99_999),
+        *(replace(good, body=b'{"payment_id": %b}' % odd) for odd in (b"1", b"null", b"[]", b"{}", b"true")),
         replace(good, headers={}),
         replace(good, headers={**good.headers, "sandbox-timestamp": "٣"}),
         replace(good, headers={**good.headers, "sandbox-signature": "é"}),

@@ -59,7 +59,11 @@ REVIVE_MEMBER = """
 UPDATE member SET role = $2, created_at = $3, accepted_at = $4, disabled_at = NULL, version = version + 1 WHERE id = $1
 """
 SET_ROLE = "UPDATE member SET role = $2, version = version + 1 WHERE id = $1"
-ACCEPT = "UPDATE member SET accepted_at = $2, version = version + 1 WHERE id = $1 AND accepted_at IS NULL AND disabled_at IS NULL"
+# The seat is of whom and where the invitation says, or nobody's.
+ACCEPT = """
+UPDATE member SET accepted_at = $2, version = version + 1
+WHERE id = $1 AND user_id = $3 AND tenant_id = $4 AND accepted_at IS NULL AND disabled_at IS NULL
+"""
 DISABLE_MEMBER = "UPDATE member SET disabled_at = $2, version = version + 1 WHERE id = $1"
 # As the person itself, over tenants: the policy shows one's own rows.
 MEMBERSHIPS = """

@@ -91,8 +91,8 @@ class Invitation(Base):
         {
             "info": guarded(
                 kind="global",
-                reason="looked up by the hash of its token before a tenant is known",
-                tenant="SELECT, INSERT, UPDATE",
+                reason="looked up by the hash of its token before a tenant is known; whom it seats and where nobody says anew",
+                tenant="SELECT, INSERT, UPDATE (used_at)",
                 trade_grant="",
                 platform="SELECT, INSERT, UPDATE, DELETE",
                 hidden=("token_hash",),

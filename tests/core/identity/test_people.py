@@ -164,6 +164,32 @@ async def test_an_invitation_ends() -> None:
         await identity.accept_invitation(visitor(), token=token, password=PASSWORD)
 
 
+async def test_a_merchants_transaction_turns_no_invitation_into_a_seat_elsewhere() -> None:
+    owner, other = await make_member_ctx(await make_tenant()), await make_member_ctx(await make_tenant())
+    await invite(owner)
+    seat, _ = await invite(other, role=MemberRole.OWNER)
+
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        async with transaction(owner) as tx:
+            await tx.execute("UPDATE invitation SET tenant_id = $1, member_id = $2", other.tenant_id, seat)
+
+
+async def test_an_invitation_seats_nobody_where_somebody_else_is_asked_in() -> None:
+    owner, other = await make_member_ctx(await make_tenant()), await make_member_ctx(await make_tenant())
+    member_id, token = await invite(owner)
+    seat, _ = await invite(other, role=MemberRole.OWNER)
+    async with governing(admin_ctx()) as tx:
+        await tx.execute(
+            "UPDATE invitation SET tenant_id = $1, member_id = $2 WHERE member_id = $3",
+            other.tenant_id,
+            seat,
+            member_id,
+        )
+
+    with pytest.raises(InvitationInvalid):
+        await identity.accept_invitation(visitor(), token=token, password=PASSWORD)
+
+
 @pytest.mark.parametrize("text", ["", "fd_invite_x", "fd_session_" + "0" * 49])
 async def test_what_is_no_invitation_is_refused(text: str) -> None:
     with pytest.raises(InvitationInvalid):

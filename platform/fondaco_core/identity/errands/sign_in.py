@@ -81,7 +81,7 @@ async def accept_invitation(
     async with governing(ctx) as tx:
         if (
             await tx.execute(store.USE_INVITATION, found["id"], now) == 0
-            or await tx.execute(store.ACCEPT, member_id, now) == 0
+            or await tx.execute(store.ACCEPT, member_id, now, user_id, tenant_id) == 0
         ):
             raise InvitationInvalid
         if new_hash is not None:

@@ -35,6 +35,8 @@ STATEMENTS: tuple[str, ...] = (
     'GRANT SELECT (contact_verified_at) ON "customer" TO fondaco_platform',
     "ALTER TABLE invitation ADD COLUMN mailed_at TIMESTAMP WITH TIME ZONE",
     'GRANT SELECT (mailed_at), UPDATE (mailed_at) ON "invitation" TO fondaco_platform',
+    'REVOKE UPDATE ON "invitation" FROM fondaco_tenant',
+    'GRANT UPDATE (used_at) ON "invitation" TO fondaco_tenant',
     "ALTER TABLE password_reset ADD COLUMN mailed_at TIMESTAMP WITH TIME ZONE",
     'GRANT SELECT (mailed_at), UPDATE (mailed_at) ON "password_reset" TO fondaco_platform',
     "ALTER TABLE api_client ADD COLUMN networks TEXT[] DEFAULT '{}' NOT NULL",

@@ -79,13 +79,13 @@ class SandboxGateway:
         """What a notification says, once it is certain that the gateway says it."""
         try:
             said = json.loads(raw.body)
-            payment_id = UUID(said["payment_id"])
+            payment_id = UUID(_text(said, "payment_id"))
             self._believe("NOTIFICATION", str(payment_id), raw.headers, raw.body, at=raw.received_at)
             return Notified(
                 _text(said, "notification_id"), PaymentId(payment_id), _text(said, "reference"),
                 PaymentFound(said["state"]), _money(said["amount_minor"], said["currency"]),
             )  # fmt: skip
-        except (Garbage, KeyError, TypeError, ValueError, RecursionError) as error:
+        except (Garbage, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise ForgedNotification from error
 
     async def query(self, payment_id: PaymentId) -> Found:
