@@ -25,7 +25,7 @@ from fondaco_core.db.idempotency import checked_key, claim, claim_many, free
 from fondaco_core.errors import Invalid, NotFound, Refusal, Unauthenticated
 from fondaco_core.identity import GUEST_PERMISSIONS, new_order_token
 from fondaco_core.ids import ListingId, OrderId
-from fondaco_tenants import customers, orders, storefront
+from fondaco_tenants import customers, delivery, orders, storefront
 from fondaco_tenants.orders import OrderRequest, OrderState, OrderView, PayBy
 
 
@@ -89,6 +89,13 @@ async def _place(ctx: Ctx, given: PlaceOrderInput, request: OrderRequest, repeat
             assert given.guest is not None
             customer_id = await customers.find_or_create_guest(tx, ctx, contact=given.guest.contact)
         return (await orders.place_order(tx, ctx, customer_id=customer_id, request=request)).order
+
+
+async def _check_gifts(ctx: Ctx, requests: Sequence[OrderRequest]) -> None:
+    """Refuses gifts of a machine that is shown no code in the open: it would have them sent to whomever it names."""
+    if ctx.actor is ActorKind.API_CLIENT and any(request.gift is not None for request in requests):
+        async with reading(ctx) as tx:
+            await delivery.refuse_plain(tx, ctx)
 
 
 def _check_guest_key(key: str) -> None:
@@ -193,7 +200,7 @@ class SimulateOrderSuccess:
 class Mutation:
     """Placing orders."""
 
-    @mutation(refusals=PLACE_REFUSALS)
+    @mutation(refusals=[*PLACE_REFUSALS, delivery.PlainRefused])
     async def place_order(
         self,
         info: Info,
@@ -212,6 +219,7 @@ class Mutation:
         """
         request = request_of(input, info.context)
         ctx = await _buyer(info.context, input, request.lines)
+        await _check_gifts(ctx, [request])
         await _take_hold(info.context, ctx, [request])
         placed = await retried(lambda: _place(ctx, input, request, repeat), info, "placeOrder")
         if ctx.customer_id is None:
@@ -220,7 +228,7 @@ class Mutation:
             placed = await _wait(info.context, placed, wait_ms)
         return PlaceOrderSuccess(order=Order.of(placed))
 
-    @mutation()
+    @mutation(refusals=[delivery.PlainRefused])
     async def place_orders(
         self,
         info: Info,
@@ -239,6 +247,7 @@ class Mutation:
                 zh=f"买家每次可提交 1 至 {limits.ORDERS_PER_REQUEST_MAX} 个订单。", path=("orders",),
             )  # fmt: skip
         requests = [request_of(each, info.context, "orders", str(n)) for n, each in enumerate(input.orders)]
+        await _check_gifts(ctx, requests)
         await _take_hold(info.context, ctx, requests)
         outcomes = await retried(lambda: _place_many(ctx, input, requests, repeat), info, "placeOrders")
         results: list[Any] = [

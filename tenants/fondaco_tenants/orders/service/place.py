@@ -11,7 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from fondaco_core import audit, clock, ledger, outbox
-from fondaco_core.context import Ctx
+from fondaco_core.context import ActorKind, Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import Refusal
 from fondaco_core.ids import AllocationId, CodeId, CustomerId, OrderId, PoolId, new_id, new_public_code
@@ -84,6 +84,9 @@ async def place_orders(
     """Places many independent orders of one customer at one tenant; says for each what became of it, in their order."""
     ctx.require("buyer.order")
     assert requests
+    if ctx.actor is ActorKind.API_CLIENT and any(request.gift is not None for request in requests):
+        # A gift is a link to codes that goes wherever its giver says.
+        ctx.require("buyer.link")
     now = clock.now()
     outcomes: dict[OrderId, Placed | Refusal] = {}
     drafts = await _quote(tx, ctx, customer_id, requests, outcomes)
