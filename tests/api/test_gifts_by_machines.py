@@ -60,7 +60,7 @@ async def test_a_machine_gives_codes_away_only_where_it_could_hand_them_on(door:
     allowed = replace(without, permissions=without.permissions | {"buyer.link"})
     handed_on = await door.do("placeOrder", given, ctx=allowed, show=PLACED)
 
-    assert (refused["code"], many["code"]) == ("FORBIDDEN", "FORBIDDEN")
+    assert (refused["code"], many["code"]) == ("NOT_ALLOWED", "NOT_ALLOWED")
     assert own["order"]["state"] == handed_on["order"]["state"] == "FULFILLED"
 
 
