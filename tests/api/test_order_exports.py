@@ -51,7 +51,8 @@ async def sell(shop: Shop, contact: str, *references: str) -> None:
 def period(**more: Any) -> dict[str, Any]:
     now = clock.now()
     return {
-        "placedFrom": (now - timedelta(days=1)).isoformat(), "placedTo": (now + timedelta(days=1)).isoformat(), **more
+        "placedFrom": (now - timedelta(days=1)).isoformat(), "placedTo": (now + timedelta(days=1)).isoformat(),
+        "reason": "the books of a month", **more,
     }  # fmt: skip
 
 
@@ -172,7 +173,8 @@ async def test_a_period_is_one_and_short_enough_and_files_are_not_without_number
     backwards = {"placedFrom": now.isoformat(), "placedTo": (now - timedelta(days=1)).isoformat()}
     long = {"placedFrom": (now - timedelta(days=400)).isoformat(), "placedTo": now.isoformat()}
 
-    refused = [await door.do("exportOrders", each, ctx=shop.owner) for each in (backwards, long)]
+    refused = [await export(door, shop.owner, **each) for each in (backwards, long)]
+    silent = await export(door, shop.owner, reason=" ok ")
     monkeypatch.setattr(limits, "EXPORT_ORDERS_MAX", 2)
     many = await export(door, shop.owner)
     monkeypatch.setattr(limits, "EXPORT_ORDERS_MAX", 3)
@@ -180,6 +182,7 @@ async def test_a_period_is_one_and_short_enough_and_files_are_not_without_number
     files = [await export(door, shop.owner) for _ in range(2)]
 
     assert [each["code"] for each in refused] == ["INVALID_INPUT"] * 2
+    assert (silent["code"], silent["path"]) == ("INVALID_INPUT", ["input", "reason"])
     assert many["code"] == "INVALID_INPUT"
     assert files[1]["code"] == "TOO_MANY_EXPORTS"
 

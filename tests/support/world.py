@@ -305,7 +305,7 @@ class _Shop:
             f"{whose}{what}Max": 50 for whose in ("buyer", "guest", "device", "address") for what in ("Orders", "Units")
         }
         await self.do("setHoldBudgets", {"version": 0, "guestSharePercent": 60, **budgets})
-        period = {"placedFrom": "2020-01-01T00:00:00Z", "placedTo": "2020-06-01T00:00:00Z"}
+        period = {"placedFrom": "2020-01-01T00:00:00Z", "placedTo": "2020-06-01T00:00:00Z", "reason": "the books"}
         made = await self.do("exportOrders", period, "... on ExportOrdersSuccess { export { url } }")
         writer = system_ctx("world", tenant_id=self.owner.tenant, permissions=frozenset({"system.run"}))
         await orders.write_export(writer, export_id=UUID(made["export"]["url"].rpartition("/")[2]))

@@ -52,6 +52,11 @@ class CreateDeliveryLinkInput:
     expires_in_hours: int = strawberry.field(
         default=24, description=f"How long it lives, in hours, from 1 to {limits.LINK_HOURS_MAX}."
     )
+    reason: str | None = strawberry.field(
+        default=None,
+        description=f"Why, in at least {limits.REASON_CHARS_MIN} characters; the merchant's people have to say, and it is kept "
+        "in the audit log. A buyer need not.",
+    )
 
 
 @strawberry.input(description="Which link to withdraw.")
@@ -153,6 +158,7 @@ class Mutation:
             allocation_id=None if unit is None else AllocationId(key_of(unit, Allocation, path=("allocation_id",))),
             opens_max=input.opens_max,
             expires_in_hours=input.expires_in_hours,
+            reason=input.reason,
         )
         return CreateDeliveryLinkSuccess(link=DeliveryLink.of(link))
 

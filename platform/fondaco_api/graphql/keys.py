@@ -55,11 +55,14 @@ class KeyChange:
         )  # fmt: skip
 
 
-@strawberry.input(description="Whose key to replace.")
+@strawberry.input(description="Whose key to replace, and why.")
 class RotateTenantKeyInput:
-    """A merchant."""
+    """A merchant, and why."""
 
     tenant_id: strawberry.ID = strawberry.field(description="The merchant.")
+    reason: str = strawberry.field(
+        description=f"Why, in at least {limits.REASON_CHARS_MIN} characters; it is kept in the audit log."
+    )
 
 
 @strawberry.input(description="Whose keys to destroy, and why.")
@@ -97,7 +100,9 @@ class Mutation:
         """Gives a merchant a new key while it sells; asked again, it goes on with the same change. For the platform's admins."""
         tenant_id = TenantId(key_of(input.tenant_id, Tenant, path=("tenant_id",)))
         columns = sealed_columns(registry.metadata())
-        change = await custody.rotate_tenant_key(info.context.ctx, tenant_id=tenant_id, columns=columns)
+        change = await custody.rotate_tenant_key(
+            info.context.ctx, tenant_id=tenant_id, columns=columns, reason=input.reason
+        )
         return RotateTenantKeySuccess(change=KeyChange.of(change))
 
     @mutation(refusals=[custody.KeysStillNeeded, KeysDestroyed], replays=False)

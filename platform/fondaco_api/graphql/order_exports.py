@@ -60,6 +60,9 @@ class ExportOrdersInput:
     placed_to: datetime = strawberry.field(
         description=f"Orders placed before then, at most {limits.EXPORT_DAYS_MAX} days later."
     )
+    reason: str = strawberry.field(
+        description=f"Why, in at least {limits.REASON_CHARS_MIN} characters; it is kept in the audit log."
+    )
     format: ExportFormat = strawberry.field(default=ExportFormat.CSV, description="How the file is written.")
     contacts: bool = strawberry.field(
         default=False, description="Whether buyers' contacts stand in it in clear; needs `customers.contacts` as well."
@@ -97,6 +100,6 @@ class Mutation:
         """Has a file of a period's orders written, with contacts masked, and never a code. Needs `orders.export`."""
         made = await orders.request_export(
             tx, info.context.ctx, placed_from=input.placed_from, placed_to=input.placed_to, form=input.format,
-            contacts=input.contacts,
+            contacts=input.contacts, reason=input.reason,
         )  # fmt: skip
         return ExportOrdersSuccess(export=OrderExport.of(made))

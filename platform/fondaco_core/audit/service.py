@@ -8,6 +8,7 @@ import orjson
 
 from fondaco_core import clock, limits
 from fondaco_core.audit import store
+from fondaco_core.audit.rules import check_reason
 from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
 from fondaco_core.ids import TenantId, new_id
@@ -40,8 +41,12 @@ async def record_many(
     subjects: Sequence[tuple[UUID | None, UUID | None, Mapping[str, object]]],
     reason: str | None = None,
 ) -> None:
-    """Appends one entry per subject (tenant, subject, detail) in one statement."""
+    """Appends one entry per subject (tenant, subject, detail) in one statement.
+
+    Raises ReasonNeeded, and with it undoes the act, when the act needs a reason and `reason` says nothing.
+    """
     assert subjects
+    check_reason(ctx, action, reason)
     await tx.later(
         store.APPEND, action, subject_kind, reason, clock.now(), ctx.actor.value, ctx.actor_id, ctx.request_id, ctx.ip,
         [new_id() for _ in subjects],

@@ -27,8 +27,13 @@ def _tell_nobody(_: Change) -> None:
     return
 
 
-async def rotate_tenant_key(ctx: Ctx, *, tenant_id: TenantId, columns: Sequence[SealedColumn]) -> Change:
-    """Gives a tenant a new key, or finds the rotation that goes on; `carry_on` re-seals what older keys sealed."""
+async def rotate_tenant_key(
+    ctx: Ctx, *, tenant_id: TenantId, columns: Sequence[SealedColumn], reason: str | None = None
+) -> Change:
+    """Gives a tenant a new key, or finds the rotation that goes on; `carry_on` re-seals what older keys sealed.
+
+    People give a reason; a key that is worn out is reason enough for the system.
+    """
     async with governing(ctx) as tx:
         going = await service.open_change(tx, ctx, tenant_id=tenant_id)
     if going is not None:
@@ -37,7 +42,7 @@ async def rotate_tenant_key(ctx: Ctx, *, tenant_id: TenantId, columns: Sequence[
     await keyring().sealing_key(tenant_id)
     made = await make_key(keyring().master_keys, tenant_id)
     async with governing(ctx) as tx:
-        change = await service.begin_rotation(tx, ctx, tenant_id=tenant_id, made=made, columns=columns)
+        change = await service.begin_rotation(tx, ctx, tenant_id=tenant_id, made=made, columns=columns, reason=reason)
     keyring().forget(tenant_id)
     return change
 

@@ -127,13 +127,14 @@ async def tenants_after(tx: Tx, ctx: Ctx, *, after: TenantId | None, count: int)
 
 
 async def begin_rotation(
-    tx: Tx, ctx: Ctx, *, tenant_id: TenantId, made: Made, columns: Sequence[SealedColumn]
+    tx: Tx, ctx: Ctx, *, tenant_id: TenantId, made: Made, columns: Sequence[SealedColumn], reason: str | None = None
 ) -> Change:
     """Makes a fresh key the one that seals for a tenant; what older ones sealed is re-sealed from now on.
 
     Goes on with the change that is open, if there is one: the fresh key is thrown away then.
     """
     ctx.require("platform.keys")
+    why = None if reason is None else tenancy.checked_reason(reason)
     await tx.fetchval(store.BEGIN, str(tenant_id))
     if (going := await open_change(tx, ctx, tenant_id=tenant_id)) is not None:
         return going
@@ -142,7 +143,7 @@ async def begin_rotation(
     if not await tx.fetchval(store.HAS_KEY, tenant_id):
         raise KeysDestroyed
     await replace_key(tx, made)
-    return await _begin(tx, ctx, tenant_id, ChangeKind.ROTATION, number=made.key.number, columns=columns, reason=None)
+    return await _begin(tx, ctx, tenant_id, ChangeKind.ROTATION, number=made.key.number, columns=columns, reason=why)
 
 
 async def begin_destruction(
@@ -187,9 +188,9 @@ async def _begin(
     bought = kind is ChangeKind.DESTRUCTION
     counts = [await tx.fetchval(store.count_of(column, bought=bought), tenant_id) for column in walked(kind, columns)]
     change_id = new_id()
-    await tx.execute(
-        store.ADD, change_id, tenant_id, kind.value, number, clock.now(), ctx.actor_id, reason, sum(counts)
-    )
+    # Why a rotation was asked for stands in the audit log alone: the platform's own have no reason.
+    kept = reason if bought else None
+    await tx.execute(store.ADD, change_id, tenant_id, kind.value, number, clock.now(), ctx.actor_id, kept, sum(counts))
     await audit.record(
         tx, ctx, f"keys.{kind.value.lower()}_begun", subject_kind="tenant", subject_id=tenant_id, tenant_id=tenant_id,
         reason=reason, detail={"change_id": change_id, "number": number, "values": sum(counts)},

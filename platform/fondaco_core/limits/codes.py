@@ -54,8 +54,8 @@ UPLOAD_KEPT_HOURS = 24
 CODES_PER_CHANGE_MAX = 1_000
 # How long the undoing of one import may take, in milliseconds: a million codes take half a minute.
 UNDO_TIMEOUT_MS = 120_000
-# The fewest characters of a reason for what is done to a code; two Chinese words have four.
-REASON_CHARS_MIN = 4
+# The fewest characters of a reason that says anything.
+REASON_CHARS_MIN = 3
 # How far available codes are counted for a pool's owner; beyond, "more than that" says enough.
 STOCK_COUNTED_MAX = 100_000
 # The most codes of one's own making in one request: a worker makes as many in some seconds, and more are another request.

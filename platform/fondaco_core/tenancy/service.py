@@ -53,14 +53,10 @@ def checked_name(text: str, *, field: str = "name") -> str:
 
 
 def checked_reason(text: str) -> str:
-    """A reason that says something; Invalid when it is empty or too long."""
+    """A reason that says something; ReasonNeeded when it is too short or too long."""
     reason = text.strip()
-    if not 0 < len(reason) <= limits.NOTE_MAX or "\0" in reason:
-        raise Invalid(
-            f"Say why, in 1 to {limits.NOTE_MAX} characters.",
-            zh=f"请填写原因（1 至 {limits.NOTE_MAX} 个字符）。",
-            path=("reason",),
-        )
+    if not limits.REASON_CHARS_MIN <= len(reason) <= limits.NOTE_MAX or "\0" in reason:
+        raise audit.ReasonNeeded
     return reason
 
 

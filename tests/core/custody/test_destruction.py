@@ -45,7 +45,7 @@ async def open_code(ctx: Ctx, state: str, via: str) -> str:
     async with reading(ctx) as tx:
         code_id = await tx.fetchval("SELECT id FROM code WHERE state = $1 LIMIT 1", state)
     async with transaction(ctx) as tx:
-        (shown,) = await codes.reveal_codes(tx, ctx, code_ids=[code_id], via=via)
+        (shown,) = await codes.reveal_codes(tx, ctx, code_ids=[code_id], via=via, reason="a look")
     return shown.code.reveal()
 
 

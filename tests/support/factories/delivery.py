@@ -159,6 +159,7 @@ async def make_link(
     ctx = ctx or sale.buyer
     async with transaction(ctx) as tx:
         link = await delivery.create_link(
-            tx, ctx, order_id=sale.order_id, allocation_id=allocation_id, opens_max=opens_max, expires_in_hours=hours
-        )
+            tx, ctx, order_id=sale.order_id, allocation_id=allocation_id, opens_max=opens_max, expires_in_hours=hours,
+            reason=None if ctx.customer_id is not None or ctx.order_id is not None else "the buyer asked for one",
+        )  # fmt: skip
     return link, delivery.secret_of(link.id)

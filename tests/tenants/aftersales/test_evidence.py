@@ -130,7 +130,7 @@ async def test_who_opened_a_link_is_part_of_the_path() -> None:
     sale = await make_sale()
     ctx = sale.owner
     async with transaction(ctx) as tx:
-        link = await delivery.create_link(tx, ctx, order_id=sale.order_id)
+        link = await delivery.create_link(tx, ctx, order_id=sale.order_id, reason="the buyer asked for one")
     async with transaction(opener(sale)) as tx:
         await delivery.open_link(
             tx, opener(sale), store_slug=sale.store.slug, link_id=link.id, secret=delivery.secret_of(link.id)

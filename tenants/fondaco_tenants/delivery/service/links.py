@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from fondaco_core import audit, clock, limits, outbox
+from fondaco_core import audit, clock, limits, outbox, tenancy
 from fondaco_core.context import ActorKind, Ctx
 from fondaco_core.crypto import hash_token, keyed_hash, mask_code
 from fondaco_core.db import Tx
@@ -110,13 +110,15 @@ async def create_link(
     allocation_id: AllocationId | None = None,
     opens_max: int = 1,
     expires_in_hours: int = 24,
+    reason: str | None = None,
 ) -> Link:
     """Makes a link that opens an order's codes, or one unit's, a limited number of times.
 
     The buyer makes one to hand on. Whoever of the merchant's people makes one could open it as well, so that only they may
-    who may see codes at all. `secret_of` gives what completes the link's address; only its hash is stored.
+    who may see codes at all, and for a reason. `secret_of` gives what completes the link's address; only its hash is stored.
     """
     _require_making(ctx)
+    why = None if reason is None else tenancy.checked_reason(reason)
     await refuse_plain(tx, ctx)
     check_link_terms(opens_max=opens_max, expires_in_hours=expires_in_hours)
     order = await orders.get_order(tx, ctx, order_id)
@@ -145,7 +147,7 @@ async def create_link(
         "expires_at": link.expires_at,
     }
     await audit.record(
-        tx, ctx, "delivery_link.created", subject_kind="delivery_link", subject_id=link.id, detail=detail
+        tx, ctx, "delivery_link.created", subject_kind="delivery_link", subject_id=link.id, reason=why, detail=detail
     )
     await outbox.announce(tx, (ctx.tenant_id, LinkCreated(link.id, order_id)))
     return link

@@ -72,7 +72,7 @@ def safe_cell(text: str) -> str:
 
 
 async def request_export(
-    tx: Tx, ctx: Ctx, *, placed_from: datetime, placed_to: datetime, form: ExportFormat, contacts: bool
+    tx: Tx, ctx: Ctx, *, placed_from: datetime, placed_to: datetime, form: ExportFormat, contacts: bool, reason: str
 ) -> Export:
     """Asks for a file of the orders that were placed in a period; contacts in clear need customers.contacts as well.
 
@@ -81,6 +81,7 @@ async def request_export(
     ctx.require("orders.export")
     if contacts:
         ctx.require("customers.contacts")
+    why = tenancy.checked_reason(reason)
     await tenancy.require_active(tx, ctx)
     if not placed_from < placed_to <= placed_from + timedelta(days=limits.EXPORT_DAYS_MAX):
         raise Invalid(
@@ -105,7 +106,7 @@ async def request_export(
     )  # fmt: skip
     detail = {"from": placed_from, "to": placed_to, "format": form.value, "contacts": contacts}
     await audit.record(
-        tx, ctx, "order_export.requested", subject_kind="order_export", subject_id=export_id, detail=detail
+        tx, ctx, "order_export.requested", subject_kind="order_export", subject_id=export_id, reason=why, detail=detail
     )
     await outbox.announce(tx, (ctx.tenant, ExportRequested(str(export_id))))
     return _export(await tx.fetchrow(store.GET_EXPORT, export_id))
