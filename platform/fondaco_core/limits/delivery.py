@@ -44,6 +44,8 @@ MAILED_LINK_HOURS = 24 * 30
 TEMPLATE_CHARS_MAX = 20_000
 TEMPLATE_SUBJECT_CHARS_MAX = 200
 TEMPLATE_NODES_MAX = 2_000
+# How deep it may be nested: conditions in conditions, and filters on filters.
+TEMPLATE_DEPTH_MAX = 24
 LETTER_CHARS_MAX = 400_000
 # How many items of an order a mail names one by one.
 LETTER_ITEMS_MAX = 100

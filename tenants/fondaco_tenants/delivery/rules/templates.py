@@ -175,13 +175,29 @@ def _check_part(part: str, source: str, *, most: int) -> None:
         tree = _PLAIN.parse(source)
     except jinja2.TemplateSyntaxError as error:
         raise TemplateInvalid(part, error.lineno or 1, "it does not read as a template", "模板语法错误") from None
+    except ValueError:
+        raise TemplateInvalid(part, 1, "it does not read as a template", "模板语法错误") from None
     except RecursionError:
-        raise TemplateInvalid(part, 1, "it is nested too deep", "嵌套过深") from None
+        raise _too_deep(part) from None
+    if _depth(tree) > limits.TEMPLATE_DEPTH_MAX:
+        raise _too_deep(part)
     found = list(_walk(tree))
     if len(found) > limits.TEMPLATE_NODES_MAX:
         raise TemplateInvalid(part, 1, "it has too many parts", "内容过于复杂")
     for node, items, looping in found:
         _check_node(part, node, items=items, looping=looping)
+
+
+def _too_deep(part: str) -> TemplateInvalid:
+    return TemplateInvalid(part, 1, "it is nested too deep", "嵌套过深")
+
+
+def _depth(tree: nodes.Node) -> int:
+    """How deep a template is nested: filling it in goes down as far, in a process that is down already."""
+    deepest, level = 0, [tree]
+    while level:
+        deepest, level = deepest + 1, [child for node in level for child in node.iter_child_nodes()]
+    return deepest
 
 
 def _walk(
