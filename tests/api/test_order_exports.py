@@ -9,8 +9,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from openpyxl import load_workbook
 
 from fondaco_core import clock, limits
@@ -20,7 +18,7 @@ from fondaco_core.db import Database, governing, trading
 from fondaco_core.identity import MemberRole
 from fondaco_tenants import orders
 from fondaco_tenants.orders import OrderRequest, PayBy
-from fondaco_tenants.orders.service.exports import COLUMNS, safe_cell
+from fondaco_tenants.orders.service.exports import COLUMNS
 from fondaco_workers.actors import orders as actors
 from tests.support.door import Door, open_door
 from tests.support.factories.customers import make_customer_ctx
@@ -185,8 +183,3 @@ async def test_a_period_is_one_and_short_enough_and_files_are_not_without_number
     assert (silent["code"], silent["path"]) == ("INVALID_INPUT", ["input", "reason"])
     assert many["code"] == "INVALID_INPUT"
     assert files[1]["code"] == "TOO_MANY_EXPORTS"
-
-
-@given(st.text())
-def test_no_cell_begins_as_a_formula_does(text: str) -> None:
-    assert not safe_cell(text).startswith(("=", "+", "-", "@", "\t", "\r"))

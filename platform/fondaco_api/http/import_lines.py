@@ -24,6 +24,7 @@ from fondaco_core.context import Ctx
 from fondaco_core.db import reading, transaction
 from fondaco_core.errors import Invalid, NotAllowed, NotFound, Refusal, Unauthenticated
 from fondaco_core.ids import BatchId
+from fondaco_core.sheets import csv_line
 from fondaco_tenants import codes
 
 # Reads the schema's id of an import; None when it is none.
@@ -87,14 +88,14 @@ def _reason(body: bytes) -> str:
 
 async def _file(ctx: Ctx, batch_id: BatchId) -> AsyncIterator[bytes]:
     # The mark lets spreadsheets read it as UTF-8.
-    yield ("\ufeff" + codes.csv_line(_HEADER)).encode()
+    yield ("\ufeff" + csv_line(_HEADER)).encode()
     after = 0
     while True:
         async with reading(ctx) as tx:
             lines = await codes.kept_lines(tx, ctx, batch_id=batch_id, after=after, count=_PAGE_LINES)
         if lines:
             yield "".join(
-                codes.csv_line((line.line, line.outcome, line.reason, "" if line.text is None else line.text.reveal()))
+                csv_line((line.line, line.outcome, line.reason, "" if line.text is None else line.text.reveal()))
                 for line in lines
             ).encode("utf-8", "replace")
         if len(lines) < _PAGE_LINES:

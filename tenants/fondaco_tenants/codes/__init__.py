@@ -94,7 +94,6 @@ from fondaco_tenants.codes.rules import (
     StockBand,
     UploadState,
     band_after,
-    csv_line,
 )
 from fondaco_tenants.codes.rules.making import (
     CodeForm,
@@ -267,7 +266,6 @@ __all__ = [
     "codes_by_ids",
     "condemn_codes",
     "create_pool",
-    "csv_line",
     "deliver_codes",
     "expire_codes",
     "expiring_units",

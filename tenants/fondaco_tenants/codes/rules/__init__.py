@@ -26,7 +26,6 @@ from fondaco_tenants.codes.rules.lines import (
     RawLine,
     RawRow,
 )
-from fondaco_tenants.codes.rules.report import csv_line
 from fondaco_tenants.codes.rules.sheets import Sheet
 from fondaco_tenants.codes.rules.states import (
     NEVER,
@@ -73,7 +72,6 @@ __all__ = [
     "band_after",
     "before_states",
     "columns_of_row",
-    "csv_line",
     "detect",
     "enough_at",
     "magic",

@@ -15,6 +15,7 @@ from fondaco_core.ids import TenantId, new_id
 from fondaco_core.keyring import keyring
 from fondaco_core.money import Money
 from fondaco_core.secret import Secret
+from fondaco_core.sheets import safe_cell
 from fondaco_tenants.orders import store
 from fondaco_tenants.orders.errors import ExportNotReady, TooManyExports
 from fondaco_tenants.orders.events import ExportRequested
@@ -24,8 +25,6 @@ COLUMNS = (
     "order", "state", "placed_at", "paid_at", "fulfilled_at", "closed_at", "store", "channel", "reference", "buyer", "gift",
     "line", "title", "quantity", "live_quantity", "unit_price", "subtotal", "order_total", "order_refunded", "currency",
 )  # fmt: skip
-# What a spreadsheet takes for the beginning of a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class ExportFormat(StrEnum):
@@ -65,10 +64,9 @@ def _export(row: Any) -> Export:
     return Export(**fields)
 
 
-def safe_cell(text: str) -> str:
-    """A text that no spreadsheet takes for a formula, without what no file of sheets may hold."""
-    clean = "".join(char for char in text if char.isprintable() or char in "\t\n\r")
-    return f"'{clean}" if clean.startswith(_FORMULA) else clean
+def _cell(text: str) -> str:
+    """A text for a file of sheets, without what none may hold."""
+    return safe_cell("".join(char for char in text if char.isprintable() or char in "\t\n\r"))
 
 
 async def request_export(
@@ -176,7 +174,7 @@ def _cells(row: Any, buyer: str) -> list[str]:
             row["unit_price_minor"], row["unit_price_minor"] * row["quantity"], row["total_minor"], row["refunded_minor"],
         )), currency,
     )  # fmt: skip
-    return [safe_cell(text) for text in texts]
+    return [_cell(text) for text in texts]
 
 
 def _time(moment: datetime | None) -> str:
