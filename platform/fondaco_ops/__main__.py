@@ -39,6 +39,12 @@ settings (environment):
   FONDACO_PROFILE           local, or production: strict query budgets, no schema for strangers (local)
   FONDACO_MASTER_KEY_FILE   the keys of the vault; `up` makes them at the first start
   FONDACO_ROLE_SECRET       what the database roles' passwords come from; likewise
+  FONDACO_MASTER_KEY        the same keys as text, instead of a file
+  FONDACO_ALLOWED_ORIGINS   other sites whose pages may ask the API, with commas between (none)
+  FONDACO_TRUSTED_PROXIES   networks of proxies that are believed about who asks (this machine)
+  FONDACO_REACHABLE_NETWORKS  private networks that webhooks may reach in addition (none)
+  FONDACO_DATABASE_POOL     connections of a process to the database, for each role (12)
+  FONDACO_WORKER_THREADS    how much the worker that `up` starts does at once (4)
   FONDACO_METRICS_PORT      where worker, relay or scheduler show metrics, each in a container of its own (none)
   FONDACO_TRACES_URL        an OpenTelemetry collector that traces go to, OTLP over HTTP (none)
   FONDACO_TRACES_SHARE      which share of the traces is kept, 0 to 1 (1)

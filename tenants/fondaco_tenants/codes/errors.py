@@ -28,10 +28,14 @@ class EntitlementHasNoCodes(Invalid):
 
     code = "ENTITLEMENT_HAS_NO_CODES"
 
-    def __init__(self) -> None:
+    def __init__(self, *, made: bool = False) -> None:
         super().__init__(
-            "This entitlement is delivered without a code; only codes, links and QR codes are kept in pools.",
-            zh="该权益无需卡密即可交付；只有卡密、链接和二维码可以存入卡池。",
+            "Only entitlements that are delivered as a code can have their codes made; this one is a link or a QR code."
+            if made
+            else "This entitlement is delivered without a code; only codes, links and QR codes are kept in pools.",
+            zh="只能为以卡密交付的权益生成卡密；该权益以链接或二维码交付。"
+            if made
+            else "该权益无需卡密即可交付；只有卡密、链接和二维码可以存入卡池。",
             path=("entitlement_id",),
         )
 

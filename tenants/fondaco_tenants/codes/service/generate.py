@@ -80,7 +80,7 @@ async def generate_codes(
     terms = checked_terms(GENERATED, unit_cost, expires_at)
     shape = await shape_of(tx, ctx, pool_id=pool_id, expires_at=terms.expires_at)
     if shape.kind is not CodeKind.CODE:
-        raise EntitlementHasNoCodes
+        raise EntitlementHasNoCodes(made=True)
     batch_id = BatchId(new_id())
     await add_batch(
         tx, ctx, batch_id, pool_id, terms=terms, form=ImportFormat.TXT, digest=None, size=count, upload_id=None
