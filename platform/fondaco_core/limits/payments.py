@@ -15,6 +15,9 @@ TOP_UPS_OPEN_MAX = 10
 # How many payments or refunds one round of polling takes, and how many of them are asked about at the same time.
 PAYMENTS_POLLED = 100
 PAYMENTS_AT_ONCE = 8
+# How long after its end an order may still be had for its old price by money that comes late, in seconds: as long as statements of
+# gateways are looked through for what was not noticed. A price is no promise for ever.
+PAID_LATE_S = 3 * 24 * 3_600
 # How long captured money may wait before the schedule looks after it, in seconds; the event has had its chance by then.
 SETTLE_WITHIN_S = 60.0
 # How many payments and refunds of one order are listed.

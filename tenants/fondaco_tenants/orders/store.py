@@ -202,10 +202,11 @@ PAID_LATE = """
 UPDATE "order" SET state = 'FULFILLED', paid_at = $2, fulfilled_at = $2, closed_at = NULL, reason = NULL, version = version + 1
 WHERE id = $1 AND state = 'EXPIRED'
 """
-# Each line's units by their last attempt, and the pools that its listing is filled from now.
+# Each line's units by their last attempt, and the pools that its listing is filled from now; none while it is not on sale.
 LINES_TO_HOLD_AGAIN = """
 SELECT l.id, array_agg(u.id ORDER BY u.unit) AS units, (
-  SELECT array_agg(x.pool_id ORDER BY x.priority, x.id) FROM source x WHERE x.listing_id = l.listing_id AND x.enabled
+  SELECT array_agg(x.pool_id ORDER BY x.priority, x.id) FROM source x
+  JOIN listing g ON g.id = x.listing_id AND g.state = 'ACTIVE' WHERE x.listing_id = l.listing_id AND x.enabled
 ) AS pools
 FROM order_line l JOIN LATERAL (
   SELECT DISTINCT ON (a.unit) a.id, a.unit FROM allocation a WHERE a.line_id = l.id ORDER BY a.unit, a.attempt DESC

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from fondaco_core import clock
+from fondaco_core import clock, limits
 from fondaco_core.context import ActorKind, Ctx
 from fondaco_core.db import governing, trading, transaction
 from fondaco_core.errors import Outage
@@ -17,7 +17,7 @@ from fondaco_core.identity import GUEST_PERMISSIONS
 from fondaco_core.ids import OrderId, PaymentId, new_id
 from fondaco_core.money import Money
 from fondaco_core.postings import AccountKind
-from fondaco_tenants import customers, orders, payments
+from fondaco_tenants import catalog, customers, orders, payments
 from fondaco_tenants.orders import OrderRequest, OrderState, PayBy
 from fondaco_tenants.payments import BackTo, Outcome, PaymentNotOpened, PaymentState, RefundState, Verdict
 from tests.support.factories.catalog import make_listing
@@ -236,6 +236,32 @@ async def test_money_that_comes_too_late_goes_back_to_its_source(gateway: FakeGa
     assert (refund.amount, refund.state) == (Money(PRICE, "CNY"), RefundState.DONE)
     assert list(gateway.refunds) == [refund.id]
     assert await wallet(shop, guest) == 0
+    await assert_invariants()
+
+
+@pytest.mark.parametrize("why", ["paused", "long ago"])
+async def test_late_money_buys_nothing_that_is_off_sale_or_was_ordered_long_ago(gateway: FakeGateway, why: str) -> None:
+    shop = await make_shop(stock=1)
+    buyer = await make_buyer(shop, funds_minor=0)
+    placed = await place(shop, buyer, pay_by=PayBy.LATER)
+    payment_id = await start_payment(gateway, buyer, placed.order_id)
+    async with later(timedelta(hours=1)):
+        await expire()
+        if why == "paused":
+            async with transaction(shop.owner) as tx:
+                listing = await catalog.get_listing(tx, shop.owner, shop.listing_id)
+                await catalog.pause_listing(tx, shop.owner, listing_id=listing.id, version=listing.version)
+    waited = timedelta(hours=2) if why == "paused" else timedelta(hours=1, seconds=limits.PAID_LATE_S + 1)
+    async with later(waited):
+        gateway.pay(payment_id)
+
+        await look_and_settle(payment_id)
+        await send_refunds(payment_id)
+
+    assert (await payment_of(payment_id)).outcome is Outcome.TOO_LATE
+    assert await codes_by_state(shop) == {"AVAILABLE": 1}
+    (refund,) = await refunds_of(payment_id)
+    assert (refund.amount, refund.state) == (Money(PRICE, "CNY"), RefundState.DONE)
     await assert_invariants()
 
 

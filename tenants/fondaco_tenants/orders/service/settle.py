@@ -5,8 +5,9 @@ All of it in one transaction, and without a person. The order's row is locked fi
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
-from fondaco_core import audit, clock, ledger, outbox, tenancy
+from fondaco_core import audit, clock, ledger, limits, outbox, tenancy
 from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import Invalid, Refusal
@@ -60,8 +61,8 @@ async def find_payments(tx: Tx, ctx: Ctx, payment_ids: Sequence[PaymentId]) -> d
 async def settle_payment(tx: Tx, ctx: Ctx, *, payment_id: PaymentId) -> Outcome | None:
     """Does with captured money what it came for, or sends it back; once, however many try. None when there is nothing to do.
 
-    An order that still waits is paid and fulfilled. One whose hold ran out is held again, at its old price, from wherever its
-    listing is filled now. What is too much, too little, too late, twice or of another currency goes back to its source.
+    An order that still waits is paid and fulfilled. One whose hold ran out lately is held again, at its old price, from wherever its
+    listing is filled now, if it is on sale. What is too much, too little, too late, twice or of another currency goes back to its source.
     """
     ctx.require("system.run")
     payment = await payments.get_for_system(tx, ctx, payment_id)
@@ -92,6 +93,8 @@ async def _standing(tx: Tx, ctx: Ctx, order: OrderView) -> Standing:
     if order.state in rules.SETTLED or order.state is OrderState.REFUNDED:
         return Standing.PAID
     if order.state not in {OrderState.PENDING_PAYMENT, OrderState.EXPIRED}:
+        return Standing.OVER
+    if order.closed_at is not None and clock.now() - order.closed_at > timedelta(seconds=limits.PAID_LATE_S):
         return Standing.OVER
     try:
         await tenancy.require_active(tx, replace(ctx, tenant_id=order.tenant_id))
