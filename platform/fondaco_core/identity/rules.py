@@ -249,8 +249,9 @@ def may_ask_from(ip: str | None, networks: Iterable[str]) -> bool:
 # Acts that a stolen session alone must not do: an account with a second factor shows it for them, and has lately.
 STEP_UP = frozenset(
     {
-        "codes.reveal", "codes.export", "members.edit", "clients.edit", "platform.people", "platform.tenants",
-        "platform.wallets", "platform.gateways", "platform.keys", "platform.break_glass",
+        "codes.reveal", "codes.export", "customers.contacts", "members.edit", "clients.edit", "webhooks.edit", "wallets.credit",
+        "platform.people", "platform.tenants", "platform.wallets", "platform.gateways", "platform.keys",
+        "platform.break_glass",
     }
 )  # fmt: skip
 

@@ -19,11 +19,52 @@ from fondaco_core.identity import (
     normalised_email,
     permissions_in_state,
 )
-from fondaco_core.identity.rules import may_grant, session_ends_at
+from fondaco_core.identity.rules import BREAK_GLASS_PERMISSIONS, PERMISSIONS, STEP_UP, may_grant, session_ends_at
 
 
 def test_an_auditor_sees_no_code() -> None:
     assert not ROLE_PERMISSIONS[MemberRole.AUDITOR] & {"codes.reveal", "codes.import", "codes.edit"}
+
+
+# What leads to codes or contacts in bulk, hands out powers, or moves money: and the roles that may, beside the owner.
+SENSITIVE: dict[str, set[MemberRole]] = {
+    "codes.reveal": set(),
+    "codes.export": set(),
+    "members.edit": set(),
+    "clients.edit": {MemberRole.MANAGER},
+    "webhooks.edit": {MemberRole.MANAGER},
+    "customers.contacts": {MemberRole.MANAGER},
+    "orders.export": {MemberRole.MANAGER, MemberRole.FINANCE},
+    "wallets.credit": {MemberRole.MANAGER, MemberRole.FINANCE},
+    "wallets.top_up": {MemberRole.MANAGER, MemberRole.FINANCE},
+    "orders.refund": {MemberRole.MANAGER, MemberRole.SUPPORT},
+    "orders.replace": {MemberRole.MANAGER, MemberRole.SUPPORT},
+    "delivery.edit": {MemberRole.MANAGER, MemberRole.SUPPORT},
+    "codes.edit": {MemberRole.MANAGER, MemberRole.OPERATOR},
+    "codes.import": {MemberRole.MANAGER, MemberRole.OPERATOR},
+    "audit.read": {MemberRole.MANAGER, MemberRole.AUDITOR},
+}
+
+
+@pytest.mark.parametrize("permission", sorted(SENSITIVE))
+def test_a_sensitive_permission_is_of_as_few_roles_as_need_it(permission: str) -> None:
+    holders = {role for role in MemberRole if permission in ROLE_PERMISSIONS[role]}
+
+    assert holders == SENSITIVE[permission] | {MemberRole.OWNER}
+
+
+def test_an_auditor_and_who_breaks_the_glass_change_nothing() -> None:
+    for permissions in (ROLE_PERMISSIONS[MemberRole.AUDITOR], BREAK_GLASS_PERMISSIONS):
+        assert all(name.endswith(".read") for name in permissions)
+
+
+def test_a_stolen_session_alone_does_nothing_that_is_sensitive() -> None:
+    platform = {name for name in PERMISSIONS if name.startswith("platform.")}
+
+    assert platform - STEP_UP <= {"platform.read", "platform.catalog"}
+    assert {"codes.reveal", "codes.export", "customers.contacts", "members.edit", "clients.edit"} <= STEP_UP
+    assert {"webhooks.edit", "wallets.credit"} <= STEP_UP
+    assert PERMISSIONS.keys() >= STEP_UP
 
 
 def test_every_role_can_grant_itself_and_an_owner_all() -> None:
