@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from joserfc import jwe, jwk
 
-from fondaco_core import limits
+from fondaco_core import identity, limits
 from fondaco_core.config import Settings
 from fondaco_core.context import Ctx
 from fondaco_core.db import transaction
 from fondaco_tenants import customers, delivery
 from fondaco_workers.actors.delivery import plan, send
 from tests.support.door import Door, open_door
+from tests.support.factories.codes import make_codes
 from tests.support.factories.delivery import Sale, make_sale
 from tests.support.smtp import Post, post_office
 from tests.support.world import node_id
@@ -164,3 +165,25 @@ async def test_a_machine_with_a_key_is_answered_by_envelopes_alone(door: Door) -
     assert sale.codes[0] not in json.dumps(shown)
     assert made["key"]["thumbprint"] == private.thumbprint()
     assert (bad["code"], link["code"]) == ("KEY_REFUSED", "PLAIN_REFUSED")
+
+
+async def test_a_merchants_machine_with_a_key_is_shown_no_own_code_in_the_open(door: Door) -> None:
+    sale = await make_sale()
+    (spare,) = await make_codes(sale.pool, 1)
+    async with transaction(sale.owner) as tx:
+        client, _ = await identity.create_api_client(tx, sale.owner, name="Robot", scopes=["codes.read", "codes.reveal"])
+        code_id = await tx.fetchval("SELECT id FROM code WHERE state = 'AVAILABLE'")
+    machine = replace(
+        sale.machine, actor_id=client.id, customer_id=None, permissions=frozenset({"codes.read", "codes.reveal"})
+    )
+    private = jwk.ECKey.generate_key("P-256")
+    key = {"apiClientId": node_id("ApiClient", client.id), "jwk": json.dumps(private.as_dict(private=False))}
+    wanted = {"id": node_id("Code", code_id), "reason": "to check the stock"}
+
+    before = await door.do("revealOwnCode", wanted, ctx=machine)
+    await door.do("registerClientKey", key, ctx=sale.owner)
+    after = await door.do("revealOwnCode", wanted, ctx=machine)
+
+    assert before["__typename"] == "RevealOwnCodeSuccess"
+    assert after["code"] == "PLAIN_REFUSED"
+    assert spare not in json.dumps(after)

@@ -15,7 +15,7 @@ from fondaco_core.db import Tx
 from fondaco_core.errors import StaleVersion
 from fondaco_core.ids import CodeId, EntitlementId, PoolId
 from fondaco_core.secret import Secret
-from fondaco_tenants import catalog, codes
+from fondaco_tenants import catalog, codes, delivery
 
 
 @failure(codes.CodesInWrongState)
@@ -254,11 +254,15 @@ class Mutation:
         rows = await codes.find_codes(tx, info.context.ctx, text=Secret(input.text))
         return FindCodesSuccess(codes=[Code.of(row) for row in rows])
 
-    @mutation(refusals=[_SAFE, codes.ReasonTooShort, codes.ReasonTooLong], replays=False)
+    @mutation(refusals=[_SAFE, codes.ReasonTooShort, codes.ReasonTooLong, delivery.PlainRefused], replays=False)
     async def reveal_own_code(
         self, info: Info, tx: Tx, input: Annotated[RevealOwnCodeInput, strawberry.argument(description="Which one.")]
     ) -> RevealOwnCodeSuccess:
-        """Shows one of your own codes in the open, for a reason; every showing is kept in the audit log."""
+        """Shows one of your own codes in the open, for a reason; every showing is kept in the audit log.
+
+        Not to a machine with a public key: what shows codes in the open is not for it.
+        """
+        await delivery.refuse_plain(tx, info.context.ctx)
         code_id = CodeId(key_of(input.id, Code))
         return RevealOwnCodeSuccess(
             shown=await codes.reveal_own_code(tx, info.context.ctx, code_id=code_id, reason=input.reason)
