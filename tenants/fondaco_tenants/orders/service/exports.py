@@ -16,7 +16,7 @@ from fondaco_core.keyring import keyring
 from fondaco_core.money import Money
 from fondaco_core.secret import Secret
 from fondaco_core.sheets import safe_cell
-from fondaco_tenants.orders import store
+from fondaco_tenants.orders import store_exports as store
 from fondaco_tenants.orders.errors import ExportNotReady, TooManyExports
 from fondaco_tenants.orders.events import ExportRequested
 from fondaco_tenants.orders.service.look_up import first_id_at
