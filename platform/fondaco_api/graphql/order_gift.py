@@ -26,10 +26,17 @@ class Gift:
     name: str | None = strawberry.field(description="By which name they are addressed; null when none was given.")
     message: str | None = strawberry.field(description="What the buyer tells them; null when nothing.")
     locale: str = strawberry.field(description="Their language: `zh-CN` or `en`.")
-    opened_at: datetime | None = strawberry.field(description="When they first saw the codes; null while they have not.")
+    opened_at: datetime | None = strawberry.field(
+        description="When they first saw the codes; null while they have not."
+    )
     taken_back_at: datetime | None = strawberry.field(
         description="When the buyer took it back: from then on it is an order like any other; else null."
     )
+
+    @strawberry.field(description="Whether you may take it back: it is yours, and nobody has opened it.")
+    def viewer_can_take_back(self, info: Info) -> bool:
+        """By permission and state; whose order it is was decided when it was read."""
+        return self.opened_at is None and self.taken_back_at is None and info.context.ctx.has("buyer.order")
 
 
 @strawberry.type

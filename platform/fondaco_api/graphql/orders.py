@@ -121,6 +121,11 @@ class Allocation(Node):
         gift = await info.context.loaders.load(load_gifts, self.order_key)
         return gift is None or gift.taken_back_at is not None
 
+    @strawberry.field(description="Whether you may have another code put in its place.")
+    def viewer_can_replace(self, info: Info) -> bool:
+        """By permission and state; how often a code was replaced before, replacing says."""
+        return self.state is AllocationState.FULFILLED and info.context.ctx.has("orders.replace")
+
 
 @strawberry.type(description="One line of an order: a listing, how many, at which price.")
 class OrderLine:

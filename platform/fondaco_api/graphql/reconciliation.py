@@ -111,6 +111,11 @@ class ReconciliationDifference(Node):
     reason: str | None = strawberry.field(description="What became of it; null while it is open.")
     tenant_id: strawberry.Private[TenantId | None]
 
+    @strawberry.field(description="Whether you may say what became of it.")
+    def viewer_can_resolve(self, info: Info) -> bool:
+        """By permission and state."""
+        return self.state is DifferenceState.OPEN and info.context.ctx.has("platform.wallets")
+
     @classmethod
     def of(cls, row: payments.Difference) -> "ReconciliationDifference":
         """The schema's form of a difference."""

@@ -147,6 +147,11 @@ class Redemption(Node):
         """The code."""
         return await Code.load_node(info.context, self.code_key)
 
+    @strawberry.field(description="Whether you may take it back; for how long one may, `reverseRedemption` says.")
+    def viewer_can_reverse(self, info: Info) -> bool:
+        """By permission and state."""
+        return self.state is RedemptionState.REDEEMED and info.context.ctx.has("codes.redeem")
+
 
 @strawberry.input(description="The code to ask about.")
 class VerifyCodeInput:
