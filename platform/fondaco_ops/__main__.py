@@ -32,7 +32,8 @@ COMMANDS = (
 SETTINGS = """\
 settings (environment):
   FONDACO_DATA              where data, keys and logs are kept (.fondaco)
-  FONDACO_HOST, _PORT       where the API listens (127.0.0.1, 8000)
+  FONDACO_HOST              where the API listens (127.0.0.1)
+  FONDACO_PORT              and on which port (8000)
   FONDACO_PUBLIC_URL        how browsers reach it (http://127.0.0.1:8000)
   FONDACO_DATABASE_URL      an outside PostgreSQL, instead of the one that `up` brings
   FONDACO_REDIS_URL         an outside Valkey or Redis, instead of the one that `up` brings
@@ -51,7 +52,8 @@ settings (environment):
   FONDACO_SANDBOX_PORT      where the sandbox gateway of `up` listens (a free one, kept)
   FONDACO_MAIL_URL          the mail server: smtp://user:password@host:587, smtps://… (`up` brings a mailbox to look at)
   FONDACO_MAIL_FROM         the address mails come from: Fondaco <shop@example.com>
-  FONDACO_SMS_URL, _TOKEN   a gateway for text messages, by HTTP (`up`: the same mailbox)
+  FONDACO_SMS_URL           a gateway for text messages, by HTTP (`up`: the same mailbox)
+  FONDACO_SMS_TOKEN         what lets us in there
   FONDACO_LOG_LEVEL         DEBUG, INFO, WARNING or ERROR (INFO)
 """
 

@@ -15,7 +15,6 @@ DOCUMENTS = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs"
 BLOCK = re.compile(r"^[ ]*```graphql\n(.*?)^[ ]*```$", re.DOTALL | re.MULTILINE)
 # A document may show several operations one after the other; each is sent alone.
 RULES = [rule for rule in specified_rules if rule is not LoneAnonymousOperationRule]
-# A setting of a family that the text names by its beginning.
 SETTING = re.compile(r"\bFONDACO_[A-Z][A-Z_]*[A-Z]\b")
 
 
@@ -47,3 +46,9 @@ def test_every_setting_that_a_document_names_is_read(name: str) -> None:
 
 def test_the_documents_of_graphql_have_something_to_check() -> None:
     assert sum(len(blocks(name)) for name in DOCUMENTS) >= 15
+
+
+def test_the_help_names_every_setting() -> None:
+    told = set(SETTING.findall(read("platform/fondaco_ops/__main__.py")))
+
+    assert set(SETTING.findall(read("platform/fondaco_core/config.py"))) - told == set()
