@@ -82,6 +82,16 @@ async def test_a_buyer_orders_and_sees_what_may_be_done_next(door: Door) -> None
     assert result["guestToken"] is None
 
 
+async def test_a_buyer_is_not_offered_the_codes_of_a_gift(door: Door) -> None:
+    shop = await make_shop(stock=1)
+    buyer = await make_buyer(shop)
+
+    result = await buy(door, buyer, shop, 1, giftTo={"contact": "friend@example.com", "locale": "en"})
+
+    assert result["order"]["state"] == "FULFILLED"
+    assert [unit["viewerCanReveal"] for unit in result["order"]["allocations"]["nodes"]] == [False]
+
+
 async def test_every_refusal_of_placing_has_its_name_and_says_how_to_go_on(door: Door) -> None:
     shop = await make_shop(stock=2, order_max=3, customer_max=3, guest_checkout=False)
     other = await make_shop(stock=1)
