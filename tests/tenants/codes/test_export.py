@@ -141,7 +141,11 @@ async def test_who_goes_away_in_the_middle_leaves_nothing_running(monkeypatch: p
     assert len(rows(await fetch(pool, made.id))) == 31
 
 
-@pytest.mark.parametrize("key", ["", "age1", "AGE-SECRET-KEY-1", "ssh-ed25519 AAAA", KEY[:-1] + "!"])
+@pytest.mark.parametrize(
+    "key",
+    ["", "age1", "AGE-SECRET-KEY-1", "ssh-ed25519 AAAA", KEY[:-1] + "!"],
+    ids=["none", "short", "secret", "ssh", "odd"],
+)
 def test_a_key_that_is_none_is_refused(key: str) -> None:
     with pytest.raises(BadRecipientKey):
         codes.checked_recipient(key)

@@ -69,7 +69,7 @@ def test_what_is_done_about_a_payment_leads_where_its_state_may_go(
     assert (step is Step.CAPTURE) == (found is PaymentFound.PAID and state is not PaymentState.CAPTURED)
 
 
-@pytest.mark.parametrize(("state", "found"), list(product(OPEN, PaymentFound)))
+@pytest.mark.parametrize(("state", "found"), list(product(sorted(OPEN), PaymentFound)))
 def test_a_payment_whose_time_is_over_comes_to_its_end(state: PaymentState, found: PaymentFound) -> None:
     over = NOW - timedelta(seconds=limits.PAYMENT_GRACE_S)
 
