@@ -16,8 +16,8 @@ from tests.support.factories.identity import make_member_ctx, some_email
 from tests.support.factories.orders import Shop, make_buyer, make_shop
 from tests.support.smtp import post_office
 
-GIFT = "gift { contact name message locale openedAt takenBackAt }"
-UNITS = "allocations(first: 5) { nodes { id state } }"
+GIFT = "gift { contact name message locale openedAt takenBackAt viewerCanTakeBack }"
+UNITS = "allocations(first: 5) { nodes { id state viewerCanReplace } }"
 
 
 @pytest.fixture
@@ -48,10 +48,11 @@ async def test_a_gift_is_given_kept_from_its_buyer_and_taken_back(door: Door) ->
 
     assert order["gift"] == {
         "contact": customers.masked_contact(contact), "name": "小明", "message": "Enjoy!", "locale": "zh-CN",
-        "openedAt": None, "takenBackAt": None,
+        "openedAt": None, "takenBackAt": None, "viewerCanTakeBack": True,
     }  # fmt: skip
     assert (sealed["code"], sealed["message"][:2]) == ("GIFT_SEALED", "该订")
     assert back["order"]["gift"]["takenBackAt"] is not None
+    assert back["order"]["gift"]["viewerCanTakeBack"] is False
     assert shown["__typename"] == "RevealCodeSuccess"
 
 
@@ -94,7 +95,8 @@ async def test_support_replaces_a_unit_and_is_told_when_it_is_enough(
 
     assert refused == ["NOT_ALLOWED", "NOT_ALLOWED"]
     assert silent["path"] == ["input", "reason"]
-    assert sorted(unit["state"] for unit in done["order"]["allocations"]["nodes"]) == ["FAILED", "FULFILLED"]
+    units = {unit["state"]: unit["viewerCanReplace"] for unit in done["order"]["allocations"]["nodes"]}
+    assert units == {"FAILED": False, "FULFILLED": True}
     assert again["code"] == "ORDER_NOT_OPEN"
     assert (enough["code"], enough["most"], enough["perUnit"]) == ("REPLACEMENT_LIMIT", 1, True)
 
