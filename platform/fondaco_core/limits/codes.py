@@ -79,3 +79,5 @@ EXPORT_HOURS = 24
 EXPORT_DOWNLOADS_MAX = 3
 # How many codes of an export are opened at a time.
 EXPORT_CODES_PAGE = 500
+# How long whoever fetches one may read nothing, in seconds, before the line is cut.
+EXPORT_STALL_S = 60.0

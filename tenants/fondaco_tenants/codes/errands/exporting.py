@@ -1,17 +1,22 @@
 """Hand an export to its owner: opened page by page, written as CSV, encrypted by age as it leaves; nothing of it rests.
 
-age writes to a pipe in a thread of its own and waits when nobody reads: whatever the size, a few pages are in memory.
+age writes to a pipe in a thread of its own and waits when nobody reads: whatever the size, a few pages are in memory. Each file
+has threads of its own, so that who reads slowly keeps nobody else waiting; who reads nothing at all is let go of.
 """
 
 import asyncio
 import csv
 import io
 import queue
-from collections.abc import AsyncGenerator
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from uuid import UUID
 
-import pyrage  # type: ignore[import-untyped]
+import pyrage
 
+from fondaco_core import limits
 from fondaco_core.context import Ctx
 from fondaco_core.db import reading, transaction
 from fondaco_core.errors import Bug
@@ -22,6 +27,8 @@ from fondaco_tenants.codes.service.export import StockExport
 
 # How many pieces wait on either side of age.
 WAITING_MAX = 4
+# Of one file: who feeds age, age, and who takes what it gives.
+_THREADS = 3
 
 
 def checked_recipient(text: str) -> str:
@@ -45,10 +52,12 @@ async def stream_export(ctx: Ctx, *, found: StockExport) -> AsyncGenerator[bytes
     """The file of an export, encrypted, piece by piece."""
     ctx.require("codes.export")
     plain, sealed = _Pipe(), _Pipe()
-    encrypting = asyncio.ensure_future(asyncio.to_thread(_encrypt, plain, sealed, found.recipient))
-    feeding = asyncio.ensure_future(_feed(ctx, found, plain))
+    threads = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"export-{found.id}")
+    run = partial(asyncio.get_running_loop().run_in_executor, threads)
+    encrypting = run(_encrypt, plain, sealed, found.recipient)
+    feeding = asyncio.ensure_future(_feed(ctx, found, plain, run))
     try:
-        while (piece := await asyncio.to_thread(sealed.take)) is not None:
+        while (piece := await run(sealed.take)) is not None:
             yield piece
         await feeding
         await encrypting
@@ -58,11 +67,12 @@ async def stream_export(ctx: Ctx, *, found: StockExport) -> AsyncGenerator[bytes
         sealed.close()
         feeding.cancel()
         await asyncio.gather(feeding, encrypting, return_exceptions=True)
+        threads.shutdown(wait=False)
 
 
-async def _feed(ctx: Ctx, found: StockExport, plain: "_Pipe") -> None:
+async def _feed(ctx: Ctx, found: StockExport, plain: "_Pipe", run: Callable[..., Awaitable[object]]) -> None:
     try:
-        await asyncio.to_thread(plain.put, Secret(_lines([export.COLUMNS])))
+        await run(plain.put, Secret(_lines([export.COLUMNS])))
         written, place = 0, 0
         while True:
             async with reading(ctx) as tx:
@@ -70,7 +80,7 @@ async def _feed(ctx: Ctx, found: StockExport, plain: "_Pipe") -> None:
             if not cells:
                 break
             written += len(cells)
-            await asyncio.to_thread(plain.put, Secret(_lines([each.reveal() for each in cells])))
+            await run(plain.put, Secret(_lines([each.reveal() for each in cells])))
         if written != found.codes:
             msg = f"Export {found.id} has {found.codes} codes, and {written} of them were found."
             raise Bug(msg)  # noqa: TRY301 - the pipe is broken off below
@@ -78,7 +88,7 @@ async def _feed(ctx: Ctx, found: StockExport, plain: "_Pipe") -> None:
         # A file that is not whole must not look whole: age is cut off before its last piece.
         plain.break_off()
         raise
-    await asyncio.to_thread(plain.put, None)
+    await run(plain.put, None)
 
 
 def _lines(rows: list[tuple[str, ...]]) -> bytes:
@@ -92,6 +102,8 @@ def _encrypt(plain: "_Pipe", sealed: "_Pipe", recipient: str) -> None:
         pyrage.encrypt_io(plain, sealed, [pyrage.x25519.Recipient.from_str(recipient)])
     finally:
         sealed.write(b"", last=True)
+        # Whoever read nothing for too long is gone for age as well, and with age goes who feeds it.
+        plain.close()
 
 
 class _BrokenOffError(OSError):
@@ -109,11 +121,14 @@ class _Pipe:
         self._broken = False
 
     def put(self, piece: Secret[bytes] | None) -> None:
-        """Adds a piece, waiting for room; None is the end."""
+        """Adds a piece, waiting for room; None is the end. Where nobody takes one for too long the pipe is closed."""
+        until = time.monotonic() + limits.EXPORT_STALL_S
         while not self._closed:
             try:
                 self._pieces.put(piece, timeout=0.5)
             except queue.Full:
+                if time.monotonic() > until:
+                    self.close()
                 continue
             return
 
