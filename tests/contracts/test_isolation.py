@@ -36,6 +36,7 @@ NODE_PERMISSIONS = {
     "Payment": "orders.read",
     "Pool": "codes.read",
     "Redemption": "codes.read",
+    "RefusedRefund": "orders.read",
     "Source": "catalog.read",
     "StockExport": "codes.read",
     "Upload": "codes.import",
@@ -45,7 +46,7 @@ NODE_PERMISSIONS = {
 # What some nodes are shown to as well: a till sees what it redeemed.
 ALSO_WITH = {"Redemption": "codes.redeem"}
 # What is the platform's own to see, though it be about a merchant.
-PLATFORM_NODES = {"ReconciliationDifference"}
+PLATFORM_NODES = {"PaymentNotification", "ReconciliationDifference"}
 # The permission that each list of a merchant needs; None for what all of its people may see.
 LIST_PERMISSIONS = {
     "accounts": "wallets.read",
@@ -72,6 +73,7 @@ LIST_PERMISSIONS = {
     "previewDeliveryTemplate": "merchant.read",
     "profile": "merchant.read",
     "redemptions": "codes.read",
+    "refundsNeedingAttention": "orders.read",
     "stockExports": "codes.read",
     "stores": "merchant.read",
     "tenant": None,

@@ -278,6 +278,16 @@ class _Shop:
             await self.do("refundOrder", {"orderId": placed["id"], "reason": f"back {self.tag}"})
             await send_refunds(payment_id)
             await make_difference(self.owner.tenant)
+            contact = f"refused-{self.tag}@example.com"
+            bought = await self.place(None, 1, payBy="LATER", guest={"contact": contact})
+            self.secrets |= {"contact of refused guest": contact, "token of refused guest": bought["guestToken"]}
+            guest = await identity.authenticate_bearer(Secret(bought["guestToken"]), Ctx(request_id=uuid4().hex))
+            payment_id = await start_payment(gateway, guest, OrderId(key_of(bought["order"]["id"])))
+            gateway.pay(payment_id)
+            await look_and_settle(payment_id)
+            await self.do("refundOrder", {"orderId": bought["order"]["id"], "reason": f"refused {self.tag}"})
+            gateway.refused = {"refund"}
+            await send_refunds(payment_id)
 
     async def sell_to_another(self, other: Ctx) -> None:
         """An order of another buyer of the same store."""

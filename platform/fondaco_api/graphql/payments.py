@@ -72,7 +72,8 @@ described(
     REQUESTED="The gateway is told.",
     UNKNOWN="The gateway has not said that it is done; it is asked again.",
     DONE="It went back.",
-    REFUSED="The gateway does not give it back.",
+    REFUSED="The gateway does not give it back; where no wallet took it, a person sends it again or another way.",
+    PAID_OUT="Somebody paid it out by hand, outside of the gateway.",
 )
 described(
     RefundReason,

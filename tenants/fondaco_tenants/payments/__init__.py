@@ -28,6 +28,7 @@ from fondaco_tenants.payments.errors import (
     InvalidDay,
     InvalidGateway,
     PaymentNotOpened,
+    RefundNotRefused,
     TooManyPayments,
 )
 from fondaco_tenants.payments.events import (
@@ -84,6 +85,13 @@ from fondaco_tenants.payments.service.gateways import (
     set_gateway_secret,
     update_gateway,
 )
+from fondaco_tenants.payments.service.notifications import (
+    NotificationView,
+    list_notifications,
+    notifications_by_ids,
+    reading_evidence,
+    reveal_notification,
+)
 from fondaco_tenants.payments.service.reconciliation import (
     Difference,
     DifferenceKind,
@@ -98,6 +106,12 @@ from fondaco_tenants.payments.service.reconciliation import (
     resolve_difference,
 )
 from fondaco_tenants.payments.service.refunds import paid_by, request_refund
+from fondaco_tenants.payments.service.refused import (
+    list_refused_refunds,
+    record_payout,
+    refunds_by_ids,
+    retry_refund,
+)
 from fondaco_tenants.payments.service.wallets import (
     Wallet,
     credit_customer_wallet,
@@ -127,6 +141,7 @@ __all__ = [
     "InvalidAmount",
     "InvalidDay",
     "InvalidGateway",
+    "NotificationView",
     "Outcome",
     "PaymentAlarm",
     "PaymentCaptured",
@@ -147,6 +162,7 @@ __all__ = [
     "ReconciliationState",
     "RefundAlarm",
     "RefundEnded",
+    "RefundNotRefused",
     "RefundReason",
     "RefundRequested",
     "RefundState",
@@ -168,9 +184,12 @@ __all__ = [
     "give_up_payments",
     "list_differences",
     "list_gateways",
+    "list_notifications",
     "list_payments",
     "list_reconciliations",
+    "list_refused_refunds",
     "look_at_payment",
+    "notifications_by_ids",
     "open_at_gateway",
     "open_order_payment",
     "open_top_up",
@@ -180,14 +199,19 @@ __all__ = [
     "payments_of_orders",
     "poll_payments",
     "poll_refunds",
+    "reading_evidence",
     "receive_notification",
     "reconcile_day",
     "reconcile_due",
     "record_deposit",
+    "record_payout",
+    "refunds_by_ids",
     "refunds_of",
     "request_reconciliation",
     "request_refund",
     "resolve_difference",
+    "retry_refund",
+    "reveal_notification",
     "sealing_gateways",
     "send_refund",
     "set_gateway_secret",

@@ -210,12 +210,12 @@ async def _refund(work: RefundToSend, gateway: Gateway) -> RefundFound:
     refund = work.refund
     if refund.state is RefundState.UNKNOWN or refund.tries:
         # It may have arrived the last time.
-        found = await gateway.query_refund(refund.id)
+        found = await gateway.query_refund(refund.sent_as)
         if found.state is not RefundStanding.MISSING:
             return found
     reason = refund.reason.value
     return await gateway.refund(
-        NewRefund(refund.id, refund.payment_id, work.gateway_reference, refund.amount, work.paid, reason)
+        NewRefund(refund.sent_as, refund.payment_id, work.gateway_reference, refund.amount, work.paid, reason)
     )
 
 

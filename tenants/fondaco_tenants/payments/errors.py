@@ -11,6 +11,7 @@ FondacoError
 │       ├── GatewayExists        there is a gateway of that key
 │       ├── GatewayUnavailable   this way to pay cannot be used for this
 │       ├── PaymentNotOpened     the gateway did not take the payment
+│       ├── RefundNotRefused     a refund does not wait for a person
 │       └── TooManyPayments      too many payments wait to be paid already
 ├── GatewayRefused               a gateway says no for good; the next step is ours
 └── ForgedNotification           a notification is not from the gateway it names
@@ -28,7 +29,7 @@ class InvalidAmount(Invalid):
     def __init__(self, *, path: tuple[str, ...] = ("amount",)) -> None:
         super().__init__(
             f"An amount is from 1 to {limits.AMOUNT_MAX_MINOR} minor units.",
-            zh=f"金额须为 1 至 {limits.AMOUNT_MAX_MINOR}(最小货币单位)。",
+            zh=f"金额须为 1 至 {limits.AMOUNT_MAX_MINOR} 个最小货币单位（如分）。",
             path=path,
         )
 
@@ -109,6 +110,19 @@ class DifferenceResolved(Conflict):
 
     def __init__(self) -> None:
         super().__init__("This difference is resolved already.", zh="该差异已处理。")
+
+
+class RefundNotRefused(Conflict):
+    """This refund does not wait for a person: it is on its way, at its end, or in the buyer's wallet."""
+
+    code = "REFUND_NOT_REFUSED"
+
+    def __init__(self, state: str) -> None:
+        super().__init__(
+            f"This refund does not wait for anybody to do something about it (it is {state}).",
+            zh=f"该退款无需人工处理（当前状态 {state}）。",
+        )
+        self.state = state
 
 
 class GatewayRefused(FondacoError):

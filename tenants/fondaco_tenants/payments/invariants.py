@@ -20,12 +20,12 @@ INVARIANTS = {
         GROUP BY p.id, p.captured_minor HAVING coalesce(sum(r.amount_minor), 0) <> p.captured_minor
     """,
     "money of a refund left the wallet once, and arrived where the refund says": """
-        SELECT r.id FROM payment_refund r LEFT JOIN ledger_transfer t ON t.reference_id = r.id AND t.purpose = 'PAY_BACK'
+        SELECT r.id FROM payment_refund r LEFT JOIN ledger_transfer t ON t.reference_id = r.id AND t.purpose IN ('PAY_BACK', 'PAY_OUT')
         LEFT JOIN ledger_account d ON d.id = t.debit_account_id LEFT JOIN ledger_account c ON c.id = t.credit_account_id
         GROUP BY r.id, r.amount_minor, r.state, r.into_wallet
         HAVING coalesce(sum(t.amount_minor) FILTER (WHERE c.kind = 'REFUNDS'), 0) <> r.amount_minor
             OR coalesce(sum(t.amount_minor) FILTER (WHERE c.kind = 'GATEWAY_CLEARING'), 0)
-               <> CASE WHEN r.state = 'DONE' THEN r.amount_minor ELSE 0 END
+               <> CASE WHEN r.state IN ('DONE', 'PAID_OUT') THEN r.amount_minor ELSE 0 END
             OR coalesce(sum(t.amount_minor) FILTER (WHERE d.kind = 'REFUNDS' AND c.kind = 'WALLET'), 0)
                <> CASE WHEN r.into_wallet THEN r.amount_minor ELSE 0 END
     """,

@@ -109,12 +109,16 @@ class Standing(StrEnum):
 
 
 class RefundState(StrEnum):
-    """Where money on its way back to its source is. UNKNOWN stays so until the gateway says what became of it."""
+    """Where money on its way back to its source is. UNKNOWN stays so until the gateway says what became of it.
+
+    What was REFUSED and came into no wallet is sent again, or PAID_OUT by hand.
+    """
 
     REQUESTED = "REQUESTED"
     UNKNOWN = "UNKNOWN"
     DONE = "DONE"
     REFUSED = "REFUSED"
+    PAID_OUT = "PAID_OUT"
 
 
 class RefundReason(StrEnum):
@@ -237,6 +241,14 @@ def money_gone(amount: Money, *, refund_id: PaymentRefundId) -> NewTransfer:
     return NewTransfer(
         _platform(AccountKind.REFUNDS, amount.currency), _platform(AccountKind.GATEWAY_CLEARING, amount.currency),
         amount.amount_minor, Purpose.PAY_BACK, refund_id,
+    )  # fmt: skip
+
+
+def money_paid_out(amount: Money, *, refund_id: PaymentRefundId) -> NewTransfer:
+    """The transfer that books what somebody paid out by hand, outside of any gateway."""
+    return NewTransfer(
+        _platform(AccountKind.REFUNDS, amount.currency), _platform(AccountKind.GATEWAY_CLEARING, amount.currency),
+        amount.amount_minor, Purpose.PAY_OUT, refund_id,
     )  # fmt: skip
 
 

@@ -123,7 +123,7 @@ SELECT count(*)::int FROM payment_notification WHERE gateway_id = $1 AND verdict
 
 REFUND_COLUMNS = """
 r.id, r.tenant_id, r.payment_id, r.customer_id, r.order_refund_id, r.amount_minor, r.currency, r.reason, r.state,
-r.requested_at, r.tries, r.ended_at, r.into_wallet
+r.requested_at, r.tries, r.ended_at, r.into_wallet, coalesce(r.sent_as, r.id) AS sent_as, r.failure, r.payout_reference
 """
 # Never more than was captured, whoever else is refunding.
 RESERVE_REFUND = """
@@ -162,3 +162,31 @@ WHERE r.id IN (
   SELECT id FROM payment_refund WHERE next_try_at <= $1 ORDER BY next_try_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
 ) RETURNING r.id
 """
+
+# Money that no gateway and no wallet took; of a merchant ($1), or of all.
+REFUSED_REFUNDS = f"""
+SELECT {REFUND_COLUMNS} FROM payment_refund r WHERE r.state = 'REFUSED' AND NOT r.into_wallet
+  AND ($1::uuid IS NULL OR r.tenant_id = $1) AND ($2::uuid IS NULL OR r.id < $2) ORDER BY r.id DESC LIMIT $3
+"""
+REFUNDS_BY_IDS = f"""
+SELECT {REFUND_COLUMNS} FROM payment_refund r WHERE r.id = ANY($1::uuid[]) AND ($2::uuid IS NULL OR r.tenant_id = $2)
+"""
+LOCK_REFUND = f"""
+SELECT {REFUND_COLUMNS} FROM payment_refund r WHERE r.id = $1 AND ($2::uuid IS NULL OR r.tenant_id = $2) FOR NO KEY UPDATE
+"""
+RETRY_REFUND = """
+UPDATE payment_refund SET state = 'REQUESTED', sent_as = $2, next_try_at = $3, tries = 0, ended_at = NULL, failure = NULL
+WHERE id = $1
+"""
+PAY_REFUND_OUT = "UPDATE payment_refund SET state = 'PAID_OUT', ended_at = $2, payout_reference = $3 WHERE id = $1"
+
+_NOTIFICATION = """
+SELECT n.id, g.key AS gateway, n.tenant_id, n.payment_id, n.notification_id, n.verdict, n.digest, n.ip, n.received_at%s
+FROM payment_notification n JOIN gateway g ON g.id = n.gateway_id
+"""
+NOTIFICATIONS = f"""{_NOTIFICATION % ""}
+WHERE ($1::uuid IS NULL OR n.payment_id = $1) AND ($2::text IS NULL OR n.verdict = $2) AND ($3::uuid IS NULL OR n.id < $3)
+ORDER BY n.id DESC LIMIT $4
+"""
+NOTIFICATIONS_BY_IDS = f"{_NOTIFICATION % ''} WHERE n.id = ANY($1::uuid[])"
+NOTIFICATION_MESSAGE = f"{_NOTIFICATION % ', n.message'} WHERE n.id = $1"

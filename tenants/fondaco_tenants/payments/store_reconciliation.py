@@ -30,7 +30,7 @@ WITH line AS (
   SELECT l.*, f.id, f.tenant_id, f.state, f.state = 'DONE', f.amount_minor, f.currency
   FROM line l LEFT JOIN (
     SELECT r.* FROM payment_refund r JOIN payment p ON p.id = r.payment_id AND p.gateway_id = $2
-  ) f ON f.id = l.our_id WHERE l.kind = 'REFUND'
+  ) f ON (f.id = l.our_id AND f.sent_as IS NULL) OR f.sent_as = l.our_id WHERE l.kind = 'REFUND'
 ), found AS (
   SELECT kind AS subject, CASE
       WHEN found_id IS NULL THEN 'MISSING_HERE' WHEN times > 1 THEN 'REPEATED' WHEN NOT agreed THEN 'STATE'
@@ -45,11 +45,11 @@ WITH line AS (
     SELECT FROM statement_line s JOIN reconciliation r ON r.id = s.reconciliation_id
     WHERE s.our_id = p.id AND s.kind = 'PAYMENT' AND r.gateway_id = $2 AND r.day BETWEEN $3::date - 1 AND $3::date + 1)
   UNION ALL
-  SELECT 'REFUND', 'MISSING_THERE', f.id::text, f.id, f.tenant_id, p.gateway_reference, f.state, f.amount_minor, f.currency, NULL, NULL
+  SELECT 'REFUND', 'MISSING_THERE', coalesce(f.sent_as, f.id)::text, f.id, f.tenant_id, p.gateway_reference, f.state, f.amount_minor, f.currency, NULL, NULL
   FROM payment_refund f JOIN payment p ON p.id = f.payment_id AND p.gateway_id = $2
   WHERE f.state = 'DONE' AND f.ended_at >= $4 AND f.ended_at < $5 AND NOT EXISTS (
     SELECT FROM statement_line s JOIN reconciliation r ON r.id = s.reconciliation_id
-    WHERE s.our_id = f.id AND s.kind = 'REFUND' AND r.gateway_id = $2 AND r.day BETWEEN $3::date - 1 AND $3::date + 1)
+    WHERE s.our_id = coalesce(f.sent_as, f.id) AND s.kind = 'REFUND' AND r.gateway_id = $2 AND r.day BETWEEN $3::date - 1 AND $3::date + 1)
 )
 SELECT *, count(*) OVER ()::int AS total FROM found WHERE kind IS NOT NULL ORDER BY subject, written_id, kind LIMIT $6
 """

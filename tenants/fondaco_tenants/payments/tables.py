@@ -166,17 +166,25 @@ class PaymentNotification(Base):
 
 
 class PaymentRefund(TenantOwned):
-    """Money of a captured payment on its way back to where it came from. REQUESTED → DONE | REFUSED; UNKNOWN until it is known."""
+    """Money of a captured payment on its way back to where it came from. REQUESTED → DONE | REFUSED; UNKNOWN until it is known.
+
+    REFUSED goes on, by a person, when no wallet took the money: REQUESTED under another number, or PAID_OUT by hand.
+    """
 
     __tablename__ = "payment_refund"
     __table_args__ = (
-        CheckConstraint("state IN ('REQUESTED', 'UNKNOWN', 'DONE', 'REFUSED')", name="state"),
+        CheckConstraint("state IN ('REQUESTED', 'UNKNOWN', 'DONE', 'REFUSED', 'PAID_OUT')", name="state"),
         CheckConstraint("amount_minor > 0", name="amount"),
-        CheckConstraint("(state IN ('DONE', 'REFUSED')) = (ended_at IS NOT NULL)", name="ended"),
+        CheckConstraint("(state IN ('DONE', 'REFUSED', 'PAID_OUT')) = (ended_at IS NOT NULL)", name="ended"),
+        CheckConstraint("(state = 'PAID_OUT') = (payout_reference IS NOT NULL)", name="paid_out"),
         Index("ix_payment_refund_payment_id", "payment_id"),
         # What the statement of a day is compared with.
         Index("ix_payment_refund_ended_at", "ended_at", postgresql_where=text("state = 'DONE'")),
         Index("ix_payment_refund_next_try_at", "next_try_at", postgresql_where=text("next_try_at IS NOT NULL")),
+        # The number under which a gateway knows it, once the first one was refused.
+        Index("uq_payment_refund_sent_as", "sent_as", unique=True, postgresql_where=text("sent_as IS NOT NULL")),
+        # What waits for a person.
+        Index("ix_payment_refund_refused", "id", postgresql_where=text("state = 'REFUSED' AND NOT into_wallet")),
         # Units of an order are refunded to the source once.
         Index("uq_payment_refund_order_refund_id", "order_refund_id", unique=True),
         {
@@ -205,6 +213,10 @@ class PaymentRefund(TenantOwned):
     # The gateway's own word for why it refused, and whether the money went into the buyer's wallet instead.
     failure: Mapped[str | None]
     into_wallet: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    # The number under which it was sent again after it was refused; null while it is known by its id.
+    sent_as: Mapped[UUID | None]
+    # Where a payment by hand is found.
+    payout_reference: Mapped[str | None]
 
 
 _PLATFORMS = "the platform's: it has the accounts with gateways, and one statement lists every merchant's payments"

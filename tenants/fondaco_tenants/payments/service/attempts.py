@@ -82,6 +82,11 @@ class RefundView:
     tries: int
     ended_at: datetime | None
     into_wallet: bool
+    # The number under which the gateway knows it.
+    sent_as: PaymentRefundId
+    # The gateway's own word for why it refused, and where a payment by hand is found.
+    failure: str | None
+    payout_reference: str | None
 
     @property
     def payer(self) -> Payer:
