@@ -78,6 +78,8 @@ class OrderLine(TenantOwned):
         CheckConstraint("unit_price_minor >= 0", name="unit_price"),
         Index("ix_order_line_order_id", "order_id"),
         Index("ix_order_line_limit", "listing_id", "customer_id", "placed_at"),
+        # The orders of one listing in the order of their ids, which begin with their time.
+        Index("ix_order_line_order_of_listing", "tenant_id", "listing_id", "order_id"),
         {"info": guarded(trade=True, tenant="SELECT", trade_grant="SELECT, INSERT, UPDATE")},
     )
 

@@ -11,7 +11,7 @@ from fondaco_core.errors import Invalid
 from fondaco_core.ids import CustomerId, ListingId, OrderId
 from fondaco_core.secret import Secret
 from fondaco_tenants import customers
-from fondaco_tenants.orders import store
+from fondaco_tenants.orders import store, store_search
 from fondaco_tenants.orders.events import LookUpAsked
 from fondaco_tenants.orders.rules import OrderState
 from fondaco_tenants.orders.service.read import OrderView, order_view
@@ -89,7 +89,7 @@ async def search_orders(
     given |= _period(search.placed_from, search.placed_to)
     if bound is not None:
         given["after" if backwards else "before"] = bound
-    sql, names = store.search(frozenset(given), backwards=backwards)
+    sql, names = store_search.search(frozenset(given), backwards=backwards)
     return [order_view(row) for row in await tx.fetch(sql, ctx.tenant, count, *(given[name] for name in names))]
 
 
