@@ -14,6 +14,7 @@ from tests.support.breaking import global_id
 from tests.support.door import Door, open_door
 from tests.support.factories.identity import make_member_ctx, some_email
 from tests.support.factories.orders import Shop, make_buyer, make_shop
+from tests.support.invariants import assert_invariants
 from tests.support.smtp import post_office
 
 GIFT = "gift { contact name message locale openedAt takenBackAt viewerCanTakeBack }"
@@ -99,6 +100,7 @@ async def test_support_replaces_a_unit_and_is_told_when_it_is_enough(
     assert units == {"FAILED": False, "FULFILLED": True}
     assert again["code"] == "ORDER_NOT_OPEN"
     assert (enough["code"], enough["most"], enough["perUnit"]) == ("REPLACEMENT_LIMIT", 1, True)
+    await assert_invariants()
 
 
 async def test_whoever_looks_for_an_order_hears_the_same_in_any_case(door: Door) -> None:

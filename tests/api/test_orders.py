@@ -22,12 +22,14 @@ from fondaco_core.context import Ctx
 from fondaco_core.db import Database, transaction
 from fondaco_core.identity import MemberRole
 from fondaco_core.ids import new_id
+from fondaco_core.postings import AccountKind
 from fondaco_core.secret import Secret
 from fondaco_tenants import catalog, customers, orders
 from fondaco_tenants.orders import PayBy
 from tests.support.door import Door, open_door
+from tests.support.factories.customers import make_customer_ctx
 from tests.support.factories.identity import admin_ctx, make_member_ctx, some_email
-from tests.support.factories.orders import PRICE, Shop, fund, make_buyer, make_shop, place
+from tests.support.factories.orders import PRICE, Shop, balance, fund, make_buyer, make_shop, place
 from tests.support.invariants import assert_invariants
 from tests.support.statements import counted
 from tests.tenants.orders.test_place import codes_by_state
@@ -518,10 +520,9 @@ async def test_a_guest_is_told_to_have_no_wallet(door: Door) -> None:
 async def test_a_contact_that_is_typed_pays_nothing(door: Door) -> None:
     shop = await make_shop(stock=3)
     contact = some_email()
+    known = await make_customer_ctx(shop.tenant_id, contact=contact)
+    await fund(shop.tenant_id, known.customer_id, PRICE * 3)
     mine = await buy(door, None, shop, guest={"contact": contact}, payBy="LATER")
-    async with transaction(shop.owner) as tx:
-        (known,) = await customers.list_customers(tx, shop.owner, contact=contact)
-    await fund(shop.tenant_id, known.id, PRICE * 3)
     guest = await identity.authenticate_bearer(Secret(mine["guestToken"]), Ctx())
 
     at_once = await buy(door, None, shop, guest={"contact": contact}, payBy="WALLET")
@@ -529,6 +530,8 @@ async def test_a_contact_that_is_typed_pays_nothing(door: Door) -> None:
 
     assert at_once["code"] == later["code"] == "INSUFFICIENT_FUNDS"
     assert await codes_by_state(shop) == {"AVAILABLE": 2, "HELD": 1}
+    assert await balance(shop.tenant_id, known.customer_id, AccountKind.WALLET) == PRICE * 3
+    await assert_invariants()
 
 
 async def test_a_blocked_buyer_pays_no_order_any_more(door: Door) -> None:
