@@ -211,6 +211,22 @@ FROM order_line l JOIN LATERAL (
 ) u ON true
 WHERE l.order_id = $1 GROUP BY l.id, l.number, l.listing_id ORDER BY l.number
 """
+# Which listings of an order are limited per customer, and whether the customer has bought so much since that it would be too much.
+LIMITED_LISTINGS = """
+SELECT DISTINCT l.listing_id FROM order_line l JOIN listing g ON g.id = l.listing_id
+WHERE l.order_id = $1 AND g.customer_max IS NOT NULL
+"""
+OVER_LIMIT = """
+SELECT EXISTS (
+  SELECT 1 FROM (SELECT listing_id, sum(quantity) AS units FROM order_line WHERE order_id = $1 GROUP BY listing_id) w
+  JOIN listing g ON g.id = w.listing_id
+  WHERE w.units + (
+    SELECT coalesce(sum(b.live_quantity), 0) FROM order_line b
+    WHERE b.listing_id = g.id AND b.customer_id = $2 AND b.order_id <> $1
+      AND (g.customer_period_days IS NULL OR b.placed_at > $3::timestamptz - make_interval(days => g.customer_period_days::int))
+  ) > g.customer_max
+)
+"""
 ALLOCATE_AGAIN = """
 INSERT INTO allocation (id, tenant_id, leaf_tenant_id, order_id, line_id, unit, attempt, source_id, code_id, state, changed_at)
 SELECT w.id, a.tenant_id, w.owner_id, a.order_id, a.line_id, a.unit, a.attempt + 1, a.source_id, w.code_id, 'FULFILLED', $5

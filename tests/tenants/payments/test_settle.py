@@ -265,6 +265,23 @@ async def test_late_money_buys_nothing_that_is_off_sale_or_was_ordered_long_ago(
     await assert_invariants()
 
 
+async def test_late_money_buys_nobody_more_than_a_listing_allows(gateway: FakeGateway) -> None:
+    shop = await make_shop(stock=3, customer_max=1, customer_period_days=30)
+    buyer = await make_buyer(shop)
+    placed = await place(shop, buyer, pay_by=PayBy.LATER)
+    payment_id = await start_payment(gateway, buyer, placed.order_id)
+    async with later(timedelta(hours=1)):
+        await expire()
+        await place(shop, buyer)
+        gateway.pay(payment_id)
+
+        await look_and_settle(payment_id)
+
+    assert (await payment_of(payment_id)).outcome is Outcome.TOO_LATE
+    assert await codes_by_state(shop) == {"AVAILABLE": 2, "DELIVERED": 1}
+    await assert_invariants()
+
+
 async def test_money_for_a_cancelled_order_goes_back(gateway: FakeGateway) -> None:
     shop = await make_shop(stock=1)
     buyer = await make_buyer(shop, funds_minor=0)

@@ -11,7 +11,7 @@ from fondaco_core import audit, clock, ledger, limits, outbox, tenancy
 from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import Invalid, Refusal
-from fondaco_core.ids import AllocationId, OrderId, PaymentId, PoolId, new_id
+from fondaco_core.ids import AllocationId, ListingId, OrderId, PaymentId, PoolId, new_id
 from fondaco_tenants import codes, customers, payments
 from fondaco_tenants.codes import Picked
 from fondaco_tenants.orders import rules, store
@@ -19,6 +19,7 @@ from fondaco_tenants.orders.errors import HoldExpired, OrderNotOpen
 from fondaco_tenants.orders.events import OrderFulfilled
 from fondaco_tenants.orders.rules import OrderState
 from fondaco_tenants.orders.service.change import sale_of
+from fondaco_tenants.orders.service.quote import limit_key
 from fondaco_tenants.orders.service.read import OrderView, find_orders, get_order, order_view
 from fondaco_tenants.payments import Due, Outcome, PaymentView, Standing, Through
 
@@ -146,7 +147,15 @@ class _Line:
 
 
 async def _pick_again(tx: Tx, order: OrderView) -> list[_Unit] | None:
-    """Locks a code for every unit of an order whose hold has ended, first expiring first; None when some cannot be had."""
+    """Locks a code for every unit of an order whose hold has ended, first expiring first; None when some cannot be had.
+
+    Nothing can where the buyer has bought as much meanwhile as a listing allows.
+    """
+    limited = [ListingId(row["listing_id"]) for row in await tx.fetch(store.LIMITED_LISTINGS, order.id)]
+    if limited:
+        await tx.fetch(store.LOCK_LIMITS, [limit_key(listing_id, order.customer_id) for listing_id in limited])
+        if await tx.fetchval(store.OVER_LIMIT, order.id, order.customer_id, clock.now()):
+            return None
     lines = [
         _Line([AllocationId(unit) for unit in row["units"]], [PoolId(pool) for pool in row["pools"] or ()])
         for row in await tx.fetch(store.LINES_TO_HOLD_AGAIN, order.id)
