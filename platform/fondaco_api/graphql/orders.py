@@ -339,7 +339,7 @@ class Subscription:
     """Orders as they change."""
 
     @strawberry.subscription(
-        description="An order now and after each change, until it has ended. Closes by itself then."
+        description="An order now and after each change. Closes by itself once the order is EXPIRED, CANCELLED, REJECTED or REFUNDED; it stays open on FULFILLED and PARTIALLY_REFUNDED, which may still be refunded."
     )
     async def order_changed(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The order's id.")]
