@@ -13,6 +13,17 @@ INSERT INTO user_account (id, email, name, locale, created_at) VALUES ($1, $2, $
 # Whose address is named may be found by it, and whose token is shown by that (row level security).
 NAME_EMAIL = "SELECT set_config('app.email', $1, true)"
 SHOW_TOKEN = "SELECT set_config('app.token', $1, true)"  # noqa: S105 - a statement
+# What an account that never proved its address was bound to: whoever bound it may have been anybody.
+FORGET_UNPROVED = """
+WITH unproved AS (
+  SELECT id FROM user_account WHERE id = $1 AND email_verified_at IS NULL
+), factors AS (
+  DELETE FROM second_factor WHERE user_id IN (SELECT id FROM unproved)
+), papers AS (
+  DELETE FROM recovery_code WHERE user_id IN (SELECT id FROM unproved)
+)
+DELETE FROM passkey WHERE user_id IN (SELECT id FROM unproved)
+"""
 PERSON_BY_EMAIL = "SELECT id, disabled_at FROM user_account WHERE email = $1"
 OWN_NAME = "SELECT name FROM user_account WHERE id = $1"
 # As the platform: no merchant's transaction reads who may sign in, and how.

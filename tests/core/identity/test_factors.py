@@ -25,6 +25,7 @@ from fondaco_core.secret import Secret
 from tests.core.identity.people import PASSWORD, Person, add_app, code_of, make_admin, make_person, visitor
 from tests.support.clock import later
 from tests.support.factories.customers import make_customer_ctx
+from tests.support.factories.identity import admin_ctx
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -263,3 +264,23 @@ async def test_what_is_stored_opens_nothing_by_itself() -> None:
     expected = keyed_hash(keyring().lookup_key, "recovery-code", f"{ctx.actor_id}|{plain}")
     assert expected in {row["code_hash"] for row in hashes}
     assert factor["confirmed_at"] <= clock.now()
+
+
+@pytest.mark.parametrize(("proved", "kept"), [(False, 0), (True, 1)])
+async def test_who_took_an_address_first_is_out_once_its_owner_has_reset_the_password(
+    *, proved: bool, kept: int
+) -> None:
+    person = await make_person()
+    await add_app(person)
+    admin = admin_ctx()
+    async with governing(admin) as tx:
+        user_id = await tx.fetchval("SELECT id FROM user_account WHERE email = $1", person.email)
+        if proved:
+            await tx.execute("UPDATE user_account SET email_verified_at = now() WHERE id = $1", user_id)
+        _, token = await identity.issue_password_reset(tx, admin, email=person.email)
+    assert token is not None
+
+    await identity.reset_password(visitor(), token=token, password=Secret("another one of five words"))
+
+    async with governing(admin) as tx:
+        assert await tx.fetchval("SELECT count(*) FROM second_factor WHERE user_id = $1", user_id) == kept

@@ -104,7 +104,10 @@ async def accept_invitation(
 
 
 async def reset_password(stranger: Ctx, *, token: Secret[str], password: Secret[str]) -> None:
-    """Sets the password of who holds the token, once, and ends all their sessions. Raises ResetInvalid, WeakPassword."""
+    """Sets the password of who holds the token, once, and ends all their sessions. Raises ResetInvalid, WeakPassword.
+
+    Where the address was never proved by a mail, somebody else may have taken it first: factors and passkeys go, too.
+    """
     check_password(password.reveal())
     if read_derived("reset", token) is None:
         raise ResetInvalid
@@ -120,6 +123,7 @@ async def reset_password(stranger: Ctx, *, token: Secret[str], password: Secret[
         user = await tx.fetchrow(store.USER_BY_ID, user_id)
         if user is None or user["disabled_at"] is not None or await tx.execute(store.USE_RESET, found["id"], now) == 0:
             raise ResetInvalid
+        await tx.execute(store.FORGET_UNPROVED, user_id)
         if found["mailed_at"] is not None:
             await tx.execute(store.EMAIL_VERIFIED, user_id, now)
         await tx.execute(store.SET_PASSWORD, user_id, hashed)
