@@ -114,4 +114,4 @@ class OutboxListener(TenantOwned):
     )  # fmt: skip
 
     # Declared again, since it is the key.
-    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)  # pyright: ignore[reportIncompatibleVariableOverride]

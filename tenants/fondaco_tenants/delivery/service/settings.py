@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from fondaco_core import audit, clock, limits, tenancy
 from fondaco_core.context import Ctx
@@ -100,7 +101,10 @@ async def get_settings(tx: Tx, ctx: Ctx) -> DeliverySettings:
     """How the merchant's deliveries go out."""
     ctx.require("merchant.read")
     row = await tx.fetchrow(store.SETTINGS, ctx.tenant)
-    return DeliverySettings() if row is None else DeliverySettings(**{**row, "form": Form(row["form"])})
+    if row is None:
+        return DeliverySettings()
+    values: dict[str, Any] = {**row, "form": Form(row["form"])}
+    return DeliverySettings(**values)
 
 
 async def update_settings(tx: Tx, ctx: Ctx, *, settings: DeliverySettings) -> DeliverySettings:
