@@ -1,380 +1,262 @@
 """What was planted is searched for everywhere afterwards: it is found nowhere but where somebody was meant to see it.
 
-A world with all its secrets is made, a whole installation runs on it with its logs at their loudest, and everything goes wrong
-that may: what is left then in the database, the queue, the logs, the metrics and the refusals is looked through.
+A world with all its secrets is made, a whole installation runs on it with its logs at their loudest, and everything happens
+that may: imports by each door, mails, messages, a gateway, a gift, refusals, an error that nobody foresaw, deaths, rotations
+and the end of a merchant. What is left then, and what has left the house, is looked through.
 """
 
 import asyncio
 import base64
+import gzip
 import hashlib
-import json
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
+import tarfile
+import zipfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
-from uuid import uuid4
 
-import httpx2
 import pytest
 import redis
 
+from fondaco_core import custody, limits, tenancy
 from fondaco_core.config import Settings
 from fondaco_core.context import system_ctx
-from fondaco_core.db import Database, governing
-from fondaco_core.limits import GRAPHQL_BODY_BYTES_MAX
-from fondaco_ops.embedded import postgres_tool
+from fondaco_core.db import Database, governing, sealed_columns
+from fondaco_core.identity import PLATFORM_ADMIN_PERMISSIONS
+from fondaco_ops.backup import BASE, take
+from fondaco_tenants import registry
 from tests.support.breaking import free_port
+from tests.support.clock import later
+from tests.support.dealings import Dealings
 from tests.support.door import open_door
-from tests.support.factories.codes import some_codes
+from tests.support.haystack import Haystack, dump, keys_of
+from tests.support.receiver import Receiver, receiving
+from tests.support.rows import as_owner
+from tests.support.sandbox import Sandbox
+from tests.support.smtp import Post, post_office
+from tests.support.trade import CONTROL, KEPT, Installation, Trade
 from tests.support.waiting import until
-from tests.support.world import ASKED_BY_SCRIPT, PASSWORD, World, make_worlds, node_id
-from tests.workers.conftest import Start
+from tests.support.world import World, make_worlds, node_id
+from tests.workers.conftest import Start, kill
 
-SYSTEM = system_ctx("canary", permissions=frozenset({"system.run"}))
+KEEPER = system_ctx("canary", permissions=PLATFORM_ADMIN_PERMISSIONS | {"system.run"})
+COLUMNS = sealed_columns(registry.metadata())
 WORKER = ("fondaco_ops.bound", "fondaco_workers.main", "--processes", "1", "--threads", "2")
-# What is shorter stands anywhere by chance.
-SHORT = 8
 # Three processes start one after the other, on a machine that may be busy with others.
 STARTED_S = 60.0
-
-
-def disguises(secret: str) -> Iterator[bytes]:
-    """Every form in which a secret might lie around."""
-    for text in {secret, secret[::-1], secret.lower(), secret.replace("-", ""), quote(secret, safe="")}:
-        raw = text.encode()
-        yield raw
-        yield raw.hex().encode()
-        yield raw.hex().upper().encode()
-        yield "".join(f"\\u{ord(letter):04x}" for letter in text).encode()
-        for wide in (text.encode("utf-16-le"), text.encode("utf-16-be")):
-            yield wide
-            yield wide.hex().encode()
-        for offset in range(3):
-            # Whatever stands before it, one of three alignments is what base64 makes of it.
-            inner = base64.b64encode(b"\0" * offset + raw)
-            cut = inner[4 if offset else 0 : len(inner) - 4]
-            yield cut
-            yield cut.replace(b"+", b"-").replace(b"/", b"_")
-
-
-def digests(secret: str) -> Iterator[bytes]:
-    """What a hash without a key would make of a secret that can be guessed."""
-    for text in (secret, secret.lower(), secret.upper()):
-        for name in ("md5", "sha1", "sha256"):
-            digest = hashlib.new(name, text.encode()).digest()
-            yield digest
-            yield digest.hex().encode()
-            yield base64.b64encode(digest).rstrip(b"=")
+EVIDENCE = """mutation ($i: MakeEvidenceInput!) { result: makeEvidence(input: $i, idempotencyKey: "canary evidence") { __typename
+  ... on MakeEvidenceSuccess { evidence { document } } ... on Failure { code message } } }"""
 
 
 @dataclass(slots=True)
-class Haystack:
-    """Everything that somebody might get hold of, by a word for it."""
+class Outside:
+    """What is beyond the walls: a post office, a merchant's own system, a collector of traces, a gateway."""
 
-    places: dict[str, bytes] = field(default_factory=dict)
-
-    def find(self, secrets: dict[str, str]) -> list[tuple[str, str, bytes]]:
-        """Which secret lies where, and in which form."""
-        found = []
-        for what, secret in secrets.items():
-            assert len(secret) >= SHORT, what
-            guessable = what.startswith(("code", "upload", "contact", "password", "pin"))
-            for needle in {*disguises(secret), *(digests(secret) if guessable else ())}:
-                found += [(what, where, needle) for where, text in self.places.items() if needle in text]
-        return found
+    post: Post
+    hooks: Receiver
+    collector: Receiver
+    sandbox: Sandbox
 
 
-async def dump(settings: Settings) -> bytes:
-    """The whole database of this worker, as a backup of it would be."""
-    command = [str(postgres_tool("pg_dump")), settings.require_database_url().reveal(), "--no-owner"]
-    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, check=True)
-    return done.stdout
+@dataclass(slots=True)
+class House:
+    """The processes of the installation, which may all be killed."""
 
+    start: Start
+    settings: Settings
+    outside: Outside
+    port: int
+    running: dict[str, "subprocess.Popen[bytes]"]
 
-def keys_of(queue: "redis.Redis") -> bytes:
-    """Every key of Valkey with all that is in it."""
-    readers: dict[Any, Callable[[Any], Any]] = {
-        b"string": queue.get,
-        b"hash": queue.hgetall,
-        b"list": lambda key: queue.lrange(key, 0, -1),
-        b"set": queue.smembers,
-        b"zset": lambda key: queue.zrange(key, 0, -1, withscores=True),
-        b"stream": queue.xrange,
-    }
-    parts: list[bytes] = []
-    for key in queue.scan_iter():
-        parts += [key, *_bytes_in(readers[queue.type(key)](key))]
-    return b"\n".join(parts)
+    def run(self, name: str, *module: str) -> None:
+        """Starts a part, again if need be."""
+        where = {
+            "FONDACO_PORT": str(self.port), "FONDACO_PUBLIC_URL": f"http://127.0.0.1:{self.port}",
+            "FONDACO_TRACES_URL": f"http://127.0.0.1:{self.outside.collector.port}",
+            "FONDACO_MAIL_URL": f"smtp://127.0.0.1:{self.outside.post.port}", "FONDACO_MAIL_FROM": "shop@example.com",
+            "FONDACO_REACHABLE_NETWORKS": "127.0.0.0/8",
+        }  # fmt: skip
+        self.running[name] = self.start(*module, **where)
 
+    def begin(self) -> None:
+        """Everything behind the front door."""
+        self.run("relay", "fondaco_workers.relay")
+        self.run("scheduler", "fondaco_workers.schedule")
+        self.run("worker", *WORKER)
 
-def _bytes_in(value: Any) -> Iterator[bytes]:
-    if isinstance(value, bytes):
-        yield value
-    elif isinstance(value, dict):
-        for pair in value.items():
-            yield from _bytes_in(pair)
-    elif isinstance(value, list | tuple | set):
-        for each in value:
-            yield from _bytes_in(each)
+    def die(self) -> None:
+        """Kill -9 for everything, and everything begins again."""
+        for process in self.running.values():
+            kill(process)
+        self.run("api", "fondaco_api")
+        self.begin()
 
-
-class Installation:
-    """An installation of processes, and somebody who asks it."""
-
-    def __init__(self, port: int) -> None:
-        self.http = httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30)
-        # What was refused, and so was meant to show nothing.
-        self.refusals: list[str] = []
-
-    async def is_up(self) -> bool:
-        """Whether the front door is open."""
-        try:
-            return (await self.http.get("/readyz")).is_success
-        except httpx2.TransportError:
-            return False
-
-    async def ask(self, document: str, token: str | None = None, /, **variables: Any) -> Any:
-        """The data of an answer."""
-        answer = (await self.post({"query": document, "variables": variables}, token)).json()
-        assert "errors" not in answer, answer
-        return answer["data"]["result"]
-
-    async def post(self, body: dict[str, Any], token: str | None) -> httpx2.Response:
-        """The answer to a body."""
-        headers = {"x-request-id": CONTROL} | ({} if token is None else {"authorization": f"Bearer {token}"})
-        return await self.http.post("/graphql", json=body, headers=headers)
-
-    async def refuse(self, document: str, token: str | None = None, /, **variables: Any) -> None:
-        """Asks for what must be refused, and keeps the refusal."""
-        self.refusals.append((await self.post({"query": document, "variables": variables}, token)).text)
-
-
-# What is meant to be found, so that the search is known to work.
-CONTROL = f"control-{uuid4().hex}"
-IMPORT = "mutation ($i: ImportCodesInput!) { result: importCodes(input: $i) { ... on ImportCodesSuccess { batch { id } } ... on Failure { code message path } } }"
-FIND = "mutation ($i: FindCodesInput!, $k: String) { result: findCodes(input: $i, idempotencyKey: $k) { ... on FindCodesSuccess { codes { id } } } }"
-PLACE = """mutation ($i: PlaceOrderInput!) { result: placeOrder(input: $i, idempotencyKey: "canary") { ... on PlaceOrderSuccess {
-  order { id code allocations(first: 5) { nodes { id } } } } ... on Failure { code message } } }"""
-REVEAL = """mutation ($i: RevealCodeInput!) { result: revealCode(input: $i, idempotencyKey: "canary reveal") {
-  ... on RevealCodeSuccess { code { plaintext } } } }"""
-OWN = """mutation ($i: RevealOwnCodeInput!) { result: revealOwnCode(input: $i, idempotencyKey: "canary own") {
-  ... on RevealOwnCodeSuccess { plaintext } } }"""
-LINK = """mutation ($i: CreateDeliveryLinkInput!) { result: createDeliveryLink(input: $i, idempotencyKey: "canary link") {
-  ... on CreateDeliveryLinkSuccess { url } } }"""
-CLIENT = """mutation ($i: CreateApiClientInput!) { result: createApiClient(input: $i, idempotencyKey: "canary client") {
-  ... on CreateApiClientSuccess { secret apiClient { clientId } } } }"""
-SIGN_IN = "mutation ($i: SignInInput!) { result: signIn(input: $i) { ... on SignInSuccess { token } ... on Failure { code message } } }"
-BUYER = "mutation ($i: SignInCustomerInput!) { result: signInCustomer(input: $i) { __typename ... on SignInCustomerSuccess { token } } }"
-POOL = "query ($id: ID!) { result: node(id: $id) { ... on Pool { codes(first: 50, state: AVAILABLE) { nodes { id } } batches(first: 5) { nodes { state } } } } }"
-KEPT = "query Kept { viewer { kind } }"
-COST = {"amount": "1.00", "currency": "CNY"}
+    async def command(self, *words: str) -> None:
+        """What an operator types; its output is among the logs."""
+        process = self.start("fondaco_ops", *words)
+        assert await asyncio.to_thread(process.wait) == 0, words
 
 
 @pytest.fixture
-async def world(settings: Settings, database: Database, queue: "redis.Redis") -> World:
-    """A merchant with every kind of secret there is, made after the queue was emptied: its imports wait to be done."""
+async def worlds(settings: Settings, database: Database, queue: "redis.Redis") -> tuple[World, World]:
+    """Two merchants with every kind of secret there is, made after the queue was emptied: their imports wait to be done."""
     assert database
     assert queue
     async with open_door(settings) as door:
-        made, _ = await make_worlds(door)
-    return made
+        return await make_worlds(door)
 
 
-async def test_no_secret_is_left_anywhere(
-    world: World, queue_settings: Settings, queue: "redis.Redis", start: Start, tmp_path: Path
+@pytest.fixture
+async def outside(worlds: tuple[World, World], tmp_path: Path) -> AsyncIterator[Outside]:
+    assert worlds
+    sandbox = Sandbox(tmp_path / "gateway")
+    async with AsyncExitStack() as stack:
+        post = await stack.enter_async_context(post_office())
+        hooks, collector = [await stack.enter_async_context(receiving()) for _ in range(2)]
+        stack.push_async_callback(sandbox.aclose)
+        await sandbox.start()
+        yield Outside(post, hooks, collector, sandbox)
+
+
+async def test_no_secret_is_left_anywhere(  # noqa: PLR0915, PLR0917 - one long story
+    worlds: tuple[World, World],
+    outside: Outside,
+    queue_settings: Settings,
+    queue: "redis.Redis",
+    start: Start,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    port = free_port()
-    start("fondaco_api", FONDACO_PORT=str(port))
-    asked = Installation(port)
+    world, leaver = worlds
+    house = House(start, queue_settings, outside, free_port(), {})
+    house.run("api", "fondaco_api")
+    asked = Installation(house.port)
     await until(asked.is_up, seconds=STARTED_S)
-    secrets = dict(world.secrets)
+    secrets = world.secrets | {f"{what} of who leaves": secret for what, secret in leaver.secrets.items()}
     hay = Haystack()
 
     trade = Trade(asked, world, secrets)
+    dealings = Dealings(trade, outside.post, outside.hooks, outside.sandbox)
     await trade.sign_in()
+    await dealings.open()
     await trade.plant()
-    start("fondaco_workers.relay")
+    house.run("relay", "fondaco_workers.relay")
     await until(lambda: _messages(queue), seconds=STARTED_S)
     hay.places["the queue before the worker"] = keys_of(queue)
-    start(*WORKER)
+    house.begin()
     await until(trade.is_imported, seconds=STARTED_S)
+    await dealings.import_a_workbook()
     shown = await trade.sell()
+    await dealings.be_mailed_a_link()
+    await dealings.be_mailed_a_file()
+    await dealings.give()
+    await dealings.forget_a_password()
+    await dealings.pay_at_the_gateway()
     await trade.go_wrong()
+    await break_in_the_middle(trade, queue_settings)
+    house.die()
+    await until(asked.is_up, seconds=STARTED_S)
+    await dealings.pay_at_the_gateway()
+    await house.command("audit", "seal")
+    hay.places["the evidence"] = await evidence_of(trade)
+    await dealings.prove_twice()
+    await house.command("rotate-keys", "--master")
+    await house.command("rotate-keys", "--tenant", world.tenant_slug, "--no-wait")
+    await leave(leaver, monkeypatch)
+    await until(dealings.was_told, seconds=STARTED_S)
 
+    mailed = dealings.mailed()
     hay.places |= {
         "the database": await dump(queue_settings),
         "the queue": keys_of(queue),
-        "the logs": (tmp_path / "processes.log").read_bytes(),
         "the metrics": (await asked.http.get("/metrics")).content,
         "the refusals": "\n".join(asked.refusals).encode(),
+        "the mails": mailed,
+        "the messages": dealings.received(),
+        "the gateway": dealings.evidence_of_the_gateway(),
+        "an export": await exported(house, world, tmp_path),
     }
+    # Mails go to an address, and carry the secret of a link, of an invitation or of a new password to its one reader.
+    hay.meant["the mails"] = ("contact of ", "mailed ", "invitation", "reset")
     await asked.http.aclose()
+    # What ends says its last words, and sends its last traces.
+    for process in house.running.values():
+        process.terminate()
+        await asyncio.to_thread(process.wait)
+    hay.places["the logs"] = b"\n".join(path.read_bytes() for path in tmp_path.rglob("*.log"))
+    hay.places["the traces"] = b"\n".join(each.body for each in outside.collector.received)
     assert shown <= set(secrets.values()), "it was shown to who bought it"
+    assert dealings.enclosed, "it was in the file that its passphrase opens"
     assert CONTROL.encode() in hay.places["the logs"]
     assert f"reference {world.tag}".encode() in hay.places["the database"]
+    assert f"reference {world.tag}".encode() in hay.places["an export"]
     assert b"codes.import_batch" in hay.places["the queue before the worker"]
+    assert b"INSERT INTO" in hay.places["the traces"]
+    assert b"audit_entry" in hay.places["the evidence"] or b"entries" in hay.places["the evidence"]
+    assert world.contact.encode() in mailed
+    assert any(what.startswith("mailed ") for what in secrets)
     assert KEPT.encode() in hay.places["the queue"]
-    assert hay.find(secrets) == []
+    assert {(what, where) for what, where, _ in hay.find(secrets)} == set()
+    copy = await backed_up(queue_settings, tmp_path)
+    assert f"reference {world.tag}".encode() in copy
+    assert [what for what, secret in secrets.items() if secret.encode() in copy] == []
 
 
 async def _messages(queue: "redis.Redis") -> bool:
     return b"codes.import_batch" in keys_of(queue)
 
 
-class Trade:
-    """What people do with the planted codes, and what goes wrong with them."""
+async def break_in_the_middle(trade: Trade, settings: Settings) -> None:
+    """An error that nobody foresaw, with codes in everybody's hands: the asker is told that there was one."""
+    async with as_owner(settings) as owner:
+        await owner.execute("ALTER TABLE code_batch RENAME TO code_batch_away")
+        try:
+            await trade.import_badly()
+        finally:
+            await owner.execute("ALTER TABLE code_batch_away RENAME TO code_batch")
 
-    def __init__(self, asked: Installation, world: World, secrets: dict[str, str]) -> None:
-        self.asked = asked
-        self.world = world
-        self.secrets = secrets
-        self.inline, self.planted, self.stray = some_codes(1)[0], some_codes(3), some_codes(1)[0]
-        secrets |= {"code inline": self.inline, "code stray": self.stray}
-        secrets |= {f"code planted {place}": text for place, text in enumerate(self.planted)}
-        self.owner = self.buyer = ""
 
-    async def sign_in(self) -> None:
-        """The owner and the buyer, with their passwords."""
-        given = {"email": f"owner-{self.world.tag}@example.com", "password": PASSWORD.reveal(), "carrier": "TOKEN"}
-        self.owner = (await self.asked.ask(SIGN_IN, i=given))["token"]
-        store = {"store": self.world.store_slug, "contact": self.world.contact, "password": PASSWORD.reveal()}
-        self.buyer = (await self.asked.ask(BUYER, i=store | {"carrier": "TOKEN"}))["token"]
-        self.secrets |= {"session of owner": self.owner, "second session of buyer": self.buyer}
-
-    async def plant(self) -> None:
-        """Codes by an upload, and one by hand."""
-        body = "\n".join([*self.planted, self.planted[0], self.stray + "\x00"])
-        sent = await self.asked.http.post(
-            "/uploads", content=body, headers={"authorization": f"Bearer {self.owner}", "x-filename": "codes.txt"}
+async def evidence_of(trade: Trade) -> bytes:
+    """The file that proves what happened to a code."""
+    async with governing(KEEPER) as tx:
+        code_id = await tx.fetchval(
+            "SELECT id FROM code WHERE tenant_id = $1 AND state = 'DELIVERED' LIMIT 1", trade.world.tenant_id
         )
-        pool = node_id("Pool", self.world.pool.id)
-        given = {"poolId": pool, "unitCost": COST}
-        await self.asked.ask(IMPORT, self.owner, i=given | {"uploadId": sent.json()["uploadId"]})
-        await self.asked.ask(
-            IMPORT, self.owner, i=given | {"lines": [self.inline, self.inline, f"{self.stray}\n{self.stray}"]}
-        )
-        await self.asked.ask(FIND, self.owner, i={"text": self.inline}, k="canary find")
-
-    async def is_imported(self) -> bool:
-        """Whether the worker has done all imports."""
-        found = await self.asked.ask(POOL, self.owner, id=node_id("Pool", self.world.pool.id))
-        return all(batch["state"] == "READY" for batch in found["batches"]["nodes"])
-
-    async def sell(self) -> set[str]:
-        """Shows codes through every door that may, and gives what was shown."""
-        listing = node_id("Listing", await self._listing())
-        bought = await self.asked.ask(
-            PLACE, self.buyer, i={"lines": [{"listingId": listing, "quantity": 2}], "payBy": "WALLET"}
-        )
-        order, [first, _] = bought["order"], bought["order"]["allocations"]["nodes"]
-        shown = {(await self.asked.ask(REVEAL, self.buyer, i={"allocationId": first["id"]}))["code"]["plaintext"]}
-        made = await self.asked.ask(LINK, self.buyer, i={"orderId": order["id"], "opensMax": 2})
-        page, _, secret = made["url"].partition("#")
-        self.secrets["second link"] = secret
-        path = "/" + page.split("/", 3)[3]
-        opened = await self.asked.http.post(f"{path}/open", json={"secret": secret}, headers=ASKED_BY_SCRIPT)
-        shown |= {unit["code"] for unit in opened.json()["units"]}
-        headers = ASKED_BY_SCRIPT | {"authorization": f"Bearer {self.buyer}"}
-        where = f"/s/{self.world.store_slug}/o/{order['code']}"
-        state = await self.asked.http.get(f"{where}/state", headers=headers)
-        self.asked.refusals.append(state.text)
-        shown |= {
-            unit["code"]
-            for unit in (await self.asked.http.post(f"{where}/reveal", json={}, headers=headers)).json()["units"]
-        }
-        left = await self.asked.ask(POOL, self.owner, id=node_id("Pool", self.world.pool.id))
-        own = {"id": left["codes"]["nodes"][0]["id"], "reason": "a buyer says that it does not work"}
-        shown.add((await self.asked.ask(OWN, self.owner, i=own))["plaintext"])
-        client = await self.asked.ask(CLIENT, self.owner, i={"name": "Machine", "scopes": ["orders.read"]})
-        self.secrets["second client"] = client["secret"]
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": client["apiClient"]["clientId"],
-            "client_secret": client["secret"],
-        }
-        self.secrets["second access"] = (await self.asked.http.post("/oauth/token", data=form)).json()["access_token"]
-        return shown
-
-    async def _listing(self) -> Any:
-        async with governing(SYSTEM) as tx:
-            return await tx.fetchval(
-                "SELECT id FROM listing WHERE tenant_id = $1 AND state = 'ACTIVE'", self.world.tenant_id
-            )
-
-    async def go_wrong(self) -> None:
-        """Everything that is refused, each time with a code where it does not belong."""
-        code, quoted = self.stray, json.dumps(self.stray)
-        pool, token = node_id("Pool", self.world.pool.id), self.owner
-        given = {"poolId": pool, "unitCost": COST}
-        for wrong in (
-            {"lines": [code] * 1_500},
-            {"lines": [f"{code},{code},{code}"], "format": "CSV"},
-            {"lines": [code * 400]},
-            {"text": f"code,pin\n{code}", "lines": [code]},
-            {"lines": [code], "format": code},
-            {"lines": [code], "expiresAt": code},
-            {"lines": [code], "unitCost": {"amount": code, "currency": "CNY"}},
-            {"lines": [code], "unitCost": {"amount": "1.00", "currency": code}},
-            {"lines": [code], "poolId": code},
-            {"lines": {"code": code}},
-        ):
-            await self.asked.refuse(IMPORT, token, i=given | wrong)
-        for document in (
-            f"mutation {{ findCodes(input: {{text: {quoted}",
-            f"mutation {{ findCodes(input: {{text: {quoted}}}) {{ nothing }} }}",
-            f"query {{ entitlements(first: {quoted}) {{ pageInfo {{ hasNextPage }} }} }}",
-            f"query {{ entitlements(kind: {quoted}) {{ pageInfo {{ hasNextPage }} }} }}",
-            f"query {{ node(id: {quoted}) {{ id }} }}",
-            f"query {{ entitlements(after: {quoted}) {{ pageInfo {{ hasNextPage }} }} }}",
-        ):
-            await self.asked.refuse(document, token)
-        await self.asked.refuse(
-            "query ($n: Int) { entitlements(first: $n) { pageInfo { hasNextPage } } }", token, n=code
-        )
-        await self.asked.refuse("query ($n: ID!) { node(id: $n) { id } }", token, n=code)
-        await self.asked.refuse("{ viewer { kind } }", f"fd_session_{code}")
-        await self.asked.refuse(SIGN_IN, i={"email": f"{code}@example.com", "password": code, "carrier": "TOKEN"})
-        await self.asked.refuse(
-            BUYER, i={"store": self.world.store_slug, "contact": code, "password": code, "carrier": "TOKEN"}
-        )
-        await self._keep_a_document(code)
-        await self._go_wrong_over_http(code)
-
-    async def _keep_a_document(self, code: str) -> None:
-        """A document that is to be kept by its hash, with a code written into it, and one that has none."""
-        for document in (f"mutation {{ findCodes(input: {{text: {json.dumps(code)}}}) {{ __typename }} }}", KEPT):
-            digest = hashlib.sha256(document.encode()).hexdigest()
-            kept = {"query": document, "extensions": {"persistedQuery": {"version": 1, "sha256Hash": digest}}}
-            assert "errors" not in (await self.asked.post(kept, self.owner)).json()
-
-    async def _go_wrong_over_http(self, code: str) -> None:
-        bearer = {"authorization": f"Bearer {self.owner}"}
-        http = self.asked.http
-        query = f'mutation {{ findCodes(input: {{text: "{code}"}}) {{ __typename }} }}'
-        secret = {"client_secret": code}
-        for request in (
-            http.post("/graphql", content=code * (GRAPHQL_BODY_BYTES_MAX // 10), headers=bearer | JSON),
-            http.post("/graphql", content=f'{{"query": "{code}', headers=bearer | JSON),
-            http.post("/graphql", json=[code], headers=bearer),
-            http.post("/uploads", content=code, headers={"authorization": f"Bearer {self.buyer}"}),
-            http.post("/uploads", content=code, headers={"authorization": f"Bearer {code}{code}"}),
-            http.post("/oauth/token", data=secret | {"grant_type": "client_credentials", "client_id": code}),
-            http.post("/oauth/token", data=secret | {"grant_type": code}),
-            http.post(f"/s/{self.world.store_slug}/r/{uuid4()}/open", json={"secret": code}, headers=ASKED_BY_SCRIPT),
-            http.post(f"/s/{self.world.store_slug}/r/{code}/open", json={"secret": code}, headers=ASKED_BY_SCRIPT),
-            http.get(f"/s/{self.world.store_slug}/o/{code}/state", headers=ASKED_BY_SCRIPT),
-            http.get("/graphql", params={"query": query}, headers=bearer),
-            http.get(f"/{code}", headers=bearer),
-        ):
-            # Who sends far too much is cut off, and may not even read why.
-            with suppress(httpx2.TransportError):
-                self.asked.refusals.append((await request).text)
+    given = {"codeId": node_id("Code", code_id), "reason": "the buyer says that it never worked"}
+    found = await trade.asked.ask(EVIDENCE, trade.owner, i=given)
+    return str(found["evidence"]["document"]).encode()
 
 
-JSON = {"content-type": "application/json"}
+async def leave(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A merchant has gone, and its keys with it."""
+    monkeypatch.setattr(limits, "RESEAL_PAUSE_FACTOR", 0.0)
+    monkeypatch.setattr(limits, "KEY_CACHE_S", 0.0)
+    why = "The contract ended, and the dispute period with it."
+    async with governing(KEEPER) as tx:
+        await tenancy.close_tenant(tx, KEEPER, world.tenant_id, reason=why)
+    with later(days=limits.KEYS_KEPT_DAYS + 1):
+        change = await custody.destroy_tenant_keys(KEEPER, tenant_id=world.tenant_id, reason=why, columns=COLUMNS)
+        await custody.carry_on(KEEPER, change_id=change.id, columns=COLUMNS, patient=True)
+
+
+async def exported(house: House, world: World, folder: Path) -> bytes:
+    """What the merchant takes along in the open."""
+    file = folder / "export.zip"
+    await house.command("export-tenant", world.tenant_slug, str(file), "--reason", "It asked for its data.")
+    with zipfile.ZipFile(file) as archive:
+        return b"\n".join(archive.read(name) for name in archive.namelist())
+
+
+async def backed_up(settings: Settings, folder: Path) -> bytes:
+    """Every file of the database, as a backup holds them, with the log that makes it consistent."""
+    file = folder / "all.backup"
+    await asyncio.to_thread(take, settings, file)
+    with tarfile.open(file) as outer:
+        member: Any = outer.extractfile(BASE)
+        return gzip.decompress(member.read())
 
 
 def test_the_search_finds_what_is_there() -> None:
