@@ -160,8 +160,14 @@ async def open_link(request: Request) -> dict[str, Any]:
         "store": opened.store_name,
         "orderCode": opened.order_code,
         "opensLeft": opened.link.opens_max - opened.link.opens,
+        "said": _said(opened.gift_name, opened.gift_message),
         "units": _units(opened.units),
     }
+
+
+def _said(name: str | None, message: str | None) -> dict[str, str | None] | None:
+    """What whoever gives it says to whom it is for, for a page to show as text."""
+    return None if name is None and message is None else {"name": name, "message": message}
 
 
 def _link_of(request: Request) -> str:
@@ -197,6 +203,7 @@ async def show_order(request: Request) -> dict[str, Any]:
             "contact": gift.contact_masked,
             "opened": gift.opened_at is not None,
             "takenBack": gift.taken_back_at is not None,
+            "said": _said(gift.name, gift.message),
         },
         "deliveries": _deliveries(sent),
         "passphrase": _passphrase(order.id, sent, ctx=at),

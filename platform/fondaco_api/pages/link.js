@@ -1,6 +1,6 @@
 // The page of a delivery link. Loading it opens nothing: only a press sends the secret, which stays behind the #.
 
-import { announce, ask, h, revealed, show, store, t, trouble } from "./page.js";
+import { announce, ask, h, revealed, said, show, store, t, trouble } from "./page.js";
 
 const secret = decodeURIComponent(location.hash.slice(1));
 
@@ -19,6 +19,7 @@ function opened(answer) {
       h("h1", { tabindex: "-1" }, t(answer.units.length > 1 ? "openedMany" : "opened")),
       h("p", { class: "soft" }, t("order", { code: answer.orderCode })),
       h("p", { class: left === 0 ? "note" : "note fine" }, t(left === 0 ? "leftNone" : left === 1 ? "leftOne" : "leftMany", { count: left }))),
+    answer.said ? h("section", { class: "card" }, said(answer.said)) : null,
     answer.units.map((unit) => h("section", { class: "card", "data-unit": unit.allocationId }, h("h2", {}, unit.title), revealed(unit))),
     h("p", { class: "soft" }, t("private")),
   ].flat();

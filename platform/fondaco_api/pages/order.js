@@ -1,6 +1,6 @@
 // The page of one order, for whoever has its token. It follows the order by itself and shows a code only at a press.
 
-import { announce, ask, h, has, help, money, revealed, secret, show, t, trouble, when } from "./page.js";
+import { announce, ask, h, has, help, money, revealed, said, secret, show, t, trouble, when } from "./page.js";
 
 const token = decodeURIComponent(location.hash.slice(1));
 const MOVING = ["PENDING_PAYMENT", "PAID", "HELD_FOR_REVIEW"];
@@ -45,6 +45,7 @@ function deliveriesCard() {
   if (order.deliveries.length === 0 && !order.gift) return null;
   return h("section", { class: "card", "data-role": "deliveries" }, h("h2", {}, t("deliveries")),
     order.gift ? h("p", { class: "note" }, t(order.gift.takenBack ? "giftTakenBack" : order.gift.opened ? "giftOpened" : "gift", { to: order.gift.contact.replaceAll("*", "•") })) : null,
+    order.gift && order.gift.said ? said(order.gift.said) : null,
     h("ul", { class: "rows" }, order.deliveries.map(deliveryRow)),
     order.passphrase ? h("div", {}, secret(t("passphrase"), t("copyPassphrase"), order.passphrase, "passphrase"), h("p", { class: "soft" }, t("passphraseText"))) : null,
     sent ? h("p", { class: "note", role: "status" }, sent) : null);

@@ -40,6 +40,13 @@ export function h(name, properties = {}, ...children) {
   return made;
 }
 
+/** What whoever gives a gift says to whom it is for: text and nothing else, and marked as not ours. */
+export function said({ name, message }) {
+  return h("figure", { class: "said", "data-role": "said" },
+    h("figcaption", { class: "soft" }, t("said")),
+    h("blockquote", {}, name ? h("p", {}, name) : null, message ? h("p", {}, message) : null));
+}
+
 /** Says something to a screen reader. */
 export function announce(text) {
   document.getElementById("announce").textContent = text;

@@ -17,8 +17,9 @@ RETURNING {_LINK}
 
 # Where a link leads, by its id and its secret's hash, in the store under whose name it was asked for.
 FIND_LINK_IN_STORE = """
-SELECT o.code AS order_code, s.name AS store_name
+SELECT o.code AS order_code, s.name AS store_name, g.name AS gift_name, g.message AS gift_message
 FROM delivery_link k JOIN "order" o ON o.id = k.order_id JOIN store s ON s.id = o.store_id
+LEFT JOIN gift g ON g.order_id = o.id AND g.taken_back_at IS NULL
 WHERE k.id = $1 AND k.secret_hash = $2 AND s.slug = $3
 """
 
@@ -195,8 +196,10 @@ SELECT DISTINCT k.id FROM delivery d JOIN delivery_link k ON k.id = d.link_id WH
 # Who buys, where, and from whom: what a mail says of an order.
 LETTER = """
 SELECT o.id, o.code, o.state, o.currency, o.total_minor, o.customer_id, o.store_id, s.slug, s.name AS store_name,
-       p.support_contact, coalesce(t.link_opens_max, $2) AS link_opens_max, coalesce(t.link_hours, $3) AS link_hours
+       p.support_contact, coalesce(t.link_opens_max, $2) AS link_opens_max, coalesce(t.link_hours, $3) AS link_hours,
+       g.name AS gift_name, g.message AS gift_message
 FROM "order" o JOIN store s ON s.id = o.store_id
+LEFT JOIN gift g ON g.order_id = o.id AND g.taken_back_at IS NULL
 LEFT JOIN merchant_profile p ON p.tenant_id = o.tenant_id
 LEFT JOIN delivery_setting t ON t.tenant_id = o.tenant_id
 WHERE o.id = $1

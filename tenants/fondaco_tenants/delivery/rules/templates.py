@@ -17,6 +17,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from fondaco_core import limits
 from fondaco_core.secret import Secret
 from fondaco_tenants.delivery.errors import TemplateInvalid
+from fondaco_tenants.delivery.rules.quoting import quoted, unlinked
 
 # What a template may name, and what each of these has.
 VOCABULARY: Final[Mapping[str, frozenset[str]]] = {
@@ -25,7 +26,7 @@ VOCABULARY: Final[Mapping[str, frozenset[str]]] = {
     "link": frozenset({"url", "opens", "expires"}),
     "attachment": frozenset({"name"}),
     "items": frozenset(),
-    "gift": frozenset(),
+    "gift": frozenset({"name", "message"}),
     "replacement": frozenset(),
 }
 ITEM: Final = frozenset({"title", "quantity", "redemption", "restrictions"})
@@ -66,6 +67,9 @@ class Facts:
     support: str | None
     items: Sequence[Item]
     gift: bool
+    # By which name whoever gives it addresses the recipient, and what they say; empty when nothing.
+    gift_name: str = ""
+    gift_message: str = ""
     # Whether it brings one unit in place of a bad one.
     replacement: bool = False
     link_url: Secret[str] | None = None
@@ -105,11 +109,11 @@ def check_words(words: Words) -> None:
 def fill(words: Words, facts: Facts) -> Written:
     """The mail that a template makes of the facts. Raises TemplateInvalid for one that grows beyond all measure."""
     named = _named(facts)
-    # A subject travels in the open and is quoted in logs: it is not even told the link.
-    subject = _render("subject", words.subject, {**named, "link": None}, html=False)
+    # A subject travels in the open and is quoted in logs: it is not even told the link, nor what strangers say.
+    subject = _render("subject", words.subject, {**named, "link": None, "gift": facts.gift}, html=False)
     written = Written(
         " ".join(subject.split())[: limits.TEMPLATE_SUBJECT_CHARS_MAX],
-        _render("text", words.text, named, html=False),
+        _render("text", words.text, {**named, "gift": _said(facts, quoting=True)}, html=False),
         _render("html", words.html, named, html=True),
     )
     if len(written.text) + len(written.html) > limits.LETTER_CHARS_MAX:
@@ -140,9 +144,17 @@ def _named(facts: Facts) -> dict[str, Any]:
         else _Thing(url=facts.link_url.reveal(), opens=facts.link_opens, expires=facts.link_expires),
         "attachment": None if facts.attachment_name is None else _Thing(name=facts.attachment_name),
         "items": _Things(_Thing(asdict(item)) for item in facts.items[: limits.LETTER_ITEMS_MAX]),
-        "gift": facts.gift,
+        "gift": _said(facts, quoting=False),
         "replacement": facts.replacement,
     }
+
+
+def _said(facts: Facts, *, quoting: bool) -> _Thing | None:
+    """What whoever gives it says: nothing to press in it, and in plain text every line marked as not ours."""
+    if not facts.gift:
+        return None
+    name, message = unlinked(facts.gift_name), unlinked(facts.gift_message)
+    return _Thing(name=quoted(name), message=quoted(message)) if quoting else _Thing(name=name, message=message)
 
 
 def _environment(*, html: bool) -> ImmutableSandboxedEnvironment:
@@ -270,5 +282,5 @@ SAMPLE: Final = Facts(
 )
 SAMPLE_ATTACHED: Final = Facts(
     order_code="FD-7K2M-9QXA-4TBC", total="CNY 96.00", units=2, store_name="星河数卡", support=None,
-    items=(Item("Steam 50", 2, "Press redeem.", None),), gift=True, attachment_name="FD-7K2M-9QXA-4TBC.zip",
+    items=(Item("Steam 50", 2, "Press redeem.", None),), gift=True, gift_name="Li", gift_message="生日快乐", attachment_name="FD-7K2M-9QXA-4TBC.zip",
 )  # fmt: skip

@@ -92,6 +92,8 @@ async def write_letter(tx: Tx, ctx: Ctx, *, delivery: Mapping[str, Any], public_
         "gift": delivery["addressee"] == "RECIPIENT",
         "replacement": delivery["allocation_id"] is not None,
     }
+    if facts["gift"] and not facts["replacement"]:
+        facts |= {"gift_name": order["gift_name"] or "", "gift_message": order["gift_message"] or ""}
     enclosure, url = None, Secret("")
     form = Form(delivery["form"])
     if form is Form.LINK:

@@ -39,6 +39,9 @@ class OpenedLink:
     order_code: str
     store_name: str
     units: Sequence[RevealedUnit]
+    # What whoever gave it says to its recipient; None when it is no gift, or they said nothing.
+    gift_name: str | None
+    gift_message: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +219,9 @@ async def open_link(tx: Tx, ctx: Ctx, *, store_slug: str, link_id: LinkId, secre
     detail = {"order_id": link.order_id, "opens": link.opens, "units": len(units)}
     await audit.record(tx, ctx, "delivery_link.opened", subject_kind="delivery_link", subject_id=link.id, detail=detail)
     await outbox.announce(tx, (ctx.tenant_id, LinkOpened(link.id, link.order_id, link.opens)))
-    return OpenedLink(link, place["order_code"], place["store_name"], units)
+    return OpenedLink(
+        link, place["order_code"], place["store_name"], units, place["gift_name"], place["gift_message"]
+    )  # fmt: skip
 
 
 async def revoke_link(tx: Tx, ctx: Ctx, *, link_id: LinkId) -> Link:
