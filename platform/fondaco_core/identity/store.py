@@ -36,8 +36,10 @@ WHERE id = $1 AND password_hash IS NULL AND platform_role IS NULL
 """  # noqa: S105
 
 EMAIL_VERIFIED = "UPDATE user_account SET email_verified_at = coalesce(email_verified_at, $2) WHERE id = $1"
+# Of nobody's account it makes nothing, by the same statement.
 ADD_RESET = """
-INSERT INTO password_reset (id, token_hash, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO password_reset (id, token_hash, user_id, created_at, expires_at)
+SELECT $1::uuid, $2::bytea, id, $4::timestamptz, $5::timestamptz FROM user_account WHERE id = $3
 """
 FIND_RESET = """
 SELECT id, user_id, mailed_at FROM password_reset WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2

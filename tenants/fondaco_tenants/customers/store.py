@@ -29,8 +29,10 @@ UNBLOCK = "UPDATE customer SET blocked_at = NULL, blocked_reason = NULL WHERE id
 
 # Tokens that were sent to contacts.
 END_PROOFS = "UPDATE customer_proof SET used_at = $3 WHERE customer_id = $1 AND purpose = $2 AND used_at IS NULL"
+# Of nobody's account it makes nothing, by the same statement.
 ADD_PROOF = """
-INSERT INTO customer_proof (id, tenant_id, customer_id, purpose, locale, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO customer_proof (id, tenant_id, customer_id, purpose, locale, created_at, expires_at)
+SELECT $1::uuid, $2::uuid, id, $4::text, $5::text, $6::timestamptz, $7::timestamptz FROM customer WHERE id = $3
 """
 # As the platform, since a token names no tenant.
 FIND_PROOF = """

@@ -26,6 +26,7 @@ from tests.support.factories.identity import admin_ctx, make_member_ctx, make_us
 from tests.support.factories.storefront import make_store
 from tests.support.factories.tenancy import make_tenant
 from tests.support.smtp import Lie, Post, post_office
+from tests.support.statements import counted
 
 pytestmark = pytest.mark.usefixtures("database")
 CHOSEN = Secret("another password of five words")
@@ -149,6 +150,46 @@ async def test_asking_for_a_password_tells_nobody_who_has_an_account(post: Post)
         await identity.ask_for_reset(asker, email=email)
     with pytest.raises(TooManyAttempts):
         await identity.ask_for_reset(asker, email=email)
+    assert post.mails == []
+
+
+async def test_asking_for_a_password_is_the_same_work_with_and_without_an_account(post: Post) -> None:
+    person, disabled = await make_person(), await make_person()
+    async with governing(job()) as tx:
+        await tx.execute("UPDATE user_account SET disabled_at = now() WHERE id = $1", disabled.signed_in.ctx.actor_id)
+
+    made = []
+    for email in (person.email, some_email(), disabled.email, "no address"):
+        async with governing(job()) as tx:
+            before = await tx.fetchval("SELECT count(*) FROM password_reset")
+        with counted() as statements:
+            await identity.ask_for_reset(visitor(), email=email)
+        async with governing(job()) as tx:
+            made.append((statements, await tx.fetchval("SELECT count(*) FROM password_reset") - before))
+
+    assert [statements for statements, _ in made] == [made[0][0]] * 4
+    assert [count for _, count in made] == [1, 0, 0, 0]
+    assert post.mails == []
+
+
+async def test_a_buyer_asking_for_a_password_is_the_same_work_with_and_without_an_account(post: Post) -> None:
+    owner = await make_member_ctx(await make_tenant())
+    store, contact = await make_store(owner), some_email()
+    await customers.sign_up_customer(visitor(), store_slug=store.slug, contact=contact, password=PASSWORD)
+
+    sent = []
+    for each in (contact, some_email(), "no contact"):
+        with counted() as statements:
+            await customers.ask_for_password(visitor(), store_slug=store.slug, contact=each)
+        sent.append(statements)
+
+    assert sent == [sent[0]] * 3
+    assert post.mails == []
+
+
+async def test_the_job_for_nobodys_reset_mails_nothing(post: Post) -> None:
+    await run_twice(actors.mail_reset, reset_id=uuid4())
+
     assert post.mails == []
 
 
