@@ -189,7 +189,7 @@ class _Checked(httpcore2.AsyncNetworkBackend):
         self._client = client
         self._reach = reach
         self._plain = plain
-        self._network = httpcore2.AnyIOBackend()
+        self._network: httpcore2.AsyncNetworkBackend = httpcore2.AnyIOBackend()
 
     async def connect_tcp(
         self,

@@ -109,7 +109,9 @@ def start(settings: Settings, supervisor: Supervisor, wishes: Wishes, *, seeded:
     if mailbox is not None:
         say(f"{'mailbox':<10} {mailbox.page} shows the mails and messages to buyers; none leaves this machine")
     if sandbox is not None:
-        say(f"{'sandbox':<10} {sandbox.page} is the gateway to pay at; no money moves, and its switches let things go wrong")
+        say(
+            f"{'sandbox':<10} {sandbox.page} is the gateway to pay at; no money moves, and its switches let things go wrong"
+        )
     with suppress(OSError):
         print(greet(settings), end="", flush=True)
 

@@ -133,7 +133,8 @@ async def test_a_repeated_reveal_is_a_second_showing_and_nothing_of_it_is_kept(d
 
 async def test_the_same_request_gets_the_same_link_and_address_and_the_secret_is_not_kept(door: Door) -> None:
     sale = await make_sale(units=2)
-    key, terms = uuid4().hex, {"orderId": order_id(sale), "allocationId": unit_id(sale, 1), "opensMax": 2}
+    key = uuid4().hex
+    terms: dict[str, Any] = {"orderId": order_id(sale), "allocationId": unit_id(sale, 1), "opensMax": 2}
     terms["reason"] = "the buyer lost the mail"
 
     silent = await create(door, sale.owner, **{**terms, "reason": None})

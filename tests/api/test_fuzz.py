@@ -18,6 +18,7 @@ from graphql import StringValueNode, ValueNode
 from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
+from schemathesis.core.result import Ok
 from schemathesis.graphql import nodes
 from schemathesis.specs.graphql.scalars import CUSTOM_SCALARS
 
@@ -143,7 +144,7 @@ async def askers(settings: Settings, door: Door) -> dict[str, Ctx | None]:
 def operations() -> dict[str, Any]:
     """Every field of the roots as schemathesis reads it from the schema's text."""
     found = schemathesis.graphql.from_file(printed()).get_all_operations()
-    return {made.label: made for made in (each.ok() for each in found) if made is not None}
+    return {made.label: made for made in (each.ok() for each in found if isinstance(each, Ok)) if made is not None}
 
 
 async def admin() -> Ctx:
@@ -197,7 +198,7 @@ def _first_broken(
     broken: tuple[str, ...] = ()
 
     @hypothesis.settings(
-        max_examples=EXAMPLES, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck),
+        max_examples=EXAMPLES, derandomize=True, database=None, deadline=None, suppress_health_check=tuple(HealthCheck),
         phases=(Phase.generate, Phase.shrink),
     )  # fmt: skip
     @hypothesis.given(case=made)

@@ -108,7 +108,9 @@ async def test_keys_are_the_platforms_business(door: Door) -> None:
     given = {"tenantId": global_id(Tenant, pool.tenant_id)}
     admin = admin_ctx()
 
-    rotated = await do(door, "rotateTenantKey", given | {"reason": WHY}, ctx=admin, show="change { kind values finishedAt }")
+    rotated = await do(
+        door, "rotateTenantKey", given | {"reason": WHY}, ctx=admin, show="change { kind values finishedAt }"
+    )
     refused = await do(door, "rotateTenantKey", given | {"reason": WHY}, ctx=pool.ctx)
     needed = await do(door, "destroyTenantKeys", given | {"reason": WHY}, ctx=admin)
 

@@ -39,9 +39,9 @@ async def post(settings: Settings) -> AsyncIterator[Post]:
 
 async def test_orders_that_a_stranger_placed_in_somebodys_name_bring_so_many_letters_and_no_more(post: Post) -> None:
     somebody = some_email()
-    for _ in range(3):
-        shop = await make_shop(stock=1)
-        placed = await hold(shop, guest_ctx(shop), contact=somebody)
+    shops = [await make_shop(stock=1) for _ in range(3)]
+    orders_ = [await hold(shop, guest_ctx(shop), contact=somebody) for shop in shops]
+    for shop, placed in zip(shops, orders_, strict=True):
         for _ in range(limits.LETTERS_UNPROVED_MAX):
             await order_actors.send_look_up(
                 replace(SYSTEM, tenant_id=shop.tenant_id), order_id=placed.order_id, locale="en"
@@ -50,7 +50,7 @@ async def test_orders_that_a_stranger_placed_in_somebodys_name_bring_so_many_let
     sent = len(post.mails)
     with later(hours=2):
         await order_actors.send_look_up(
-            replace(SYSTEM, tenant_id=shop.tenant_id), order_id=placed.order_id, locale="en"
+            replace(SYSTEM, tenant_id=shops[0].tenant_id), order_id=orders_[0].order_id, locale="en"
         )
 
     assert (sent, len(post.mails)) == (limits.LETTERS_UNPROVED_MAX, limits.LETTERS_UNPROVED_MAX + 1)

@@ -37,8 +37,12 @@ class OrderExport:
     placed_from: datetime = strawberry.field(description="Orders placed then or later.")
     placed_to: datetime = strawberry.field(description="Orders placed before then.")
     contacts: bool = strawberry.field(description="Whether buyers' contacts stand in it in clear.")
-    rows: int | None = strawberry.field(description="How many rows it has below its heading; null before it is written.")
-    url: str = strawberry.field(description="Where it is fetched with your credentials, below this installation's address.")
+    rows: int | None = strawberry.field(
+        description="How many rows it has below its heading; null before it is written."
+    )
+    url: str = strawberry.field(
+        description="Where it is fetched with your credentials, below this installation's address."
+    )
     created_at: datetime = strawberry.field(description="When it was asked for.")
     expires_at: datetime = strawberry.field(description="When it is deleted.")
 

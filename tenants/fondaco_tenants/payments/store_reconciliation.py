@@ -96,7 +96,7 @@ _DAY = "r.id, g.key AS gateway, r.day, r.state, r.started_at, r.finished_at, r.l
 LIST = f"""
 SELECT {_DAY} FROM reconciliation r JOIN gateway g ON g.id = r.gateway_id
 WHERE ($1::text IS NULL OR g.key = $1) AND ($2::uuid IS NULL OR r.id < $2) ORDER BY r.id DESC LIMIT $3
-"""  # noqa: S608 - constants
+"""
 _DIFFERENCE = """
 d.id, d.reconciliation_id, g.key AS gateway, r.day, d.subject, d.kind, d.written_id, d.our_id, d.tenant_id, d.gateway_reference,
 d.ours_state, d.ours_minor, d.ours_currency, d.theirs_minor, d.theirs_currency, d.state, d.found_at, d.resolved_at,
@@ -106,10 +106,10 @@ LIST_DIFFERENCES = f"""
 SELECT {_DIFFERENCE} FROM reconciliation_difference d JOIN reconciliation r ON r.id = d.reconciliation_id JOIN gateway g ON g.id = r.gateway_id
 WHERE ($1::text IS NULL OR g.key = $1) AND ($2::date IS NULL OR r.day = $2) AND ($3::text IS NULL OR d.state = $3)
   AND ($4::uuid IS NULL OR d.id < $4) ORDER BY d.id DESC LIMIT $5
-"""  # noqa: S608 - constants
+"""
 DIFFERENCES_BY_IDS = f"""
 SELECT {_DIFFERENCE} FROM reconciliation_difference d JOIN reconciliation r ON r.id = d.reconciliation_id JOIN gateway g ON g.id = r.gateway_id WHERE d.id = ANY($1::uuid[])
-"""  # noqa: S608 - constants
+"""
 GATEWAY_ID = "SELECT id FROM gateway WHERE key = $1"
 RESOLVE = """
 UPDATE reconciliation_difference SET state = 'RESOLVED', resolved_at = $2, resolved_by = $3, reason = $4, version = version + 1

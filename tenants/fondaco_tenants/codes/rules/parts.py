@@ -113,7 +113,7 @@ class Reader(openpyxl.reader.excel.ExcelReader):
 
     def __init__(self, data: bytes) -> None:
         super().__init__(BytesIO(data), read_only=True, data_only=False, keep_links=False)
-        self.archive: Parts = Parts(data)
+        self.archive: Parts = Parts(data)  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def read_strings(self) -> None:
         """The shared texts, one after the other."""

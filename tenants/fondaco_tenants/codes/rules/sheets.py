@@ -132,7 +132,7 @@ def _text(kind: str, value: Any) -> tuple[str, LineReason | None]:
 
 
 def _number(value: float) -> tuple[str, LineReason | None]:
-    if isinstance(value, float) and (not math.isfinite(value) or value != int(value)):
+    if not math.isfinite(value) or value != int(value):
         return repr(value), LineReason.NUMBER
     text = str(int(value))
     return text, LineReason.NUMBER if len(text.lstrip("-")) > _DIGITS_KEPT else None
