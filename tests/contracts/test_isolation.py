@@ -74,6 +74,7 @@ LIST_PERMISSIONS = {
     "profile": "merchant.read",
     "redemptions": "codes.read",
     "refundsNeedingAttention": "orders.read",
+    "revealAlarms": "audit.read",
     "stockExports": "codes.read",
     "stores": "merchant.read",
     "tenant": None,

@@ -302,6 +302,12 @@ VALUES ($1, $2, $3, $4, date_trunc('hour', $5::timestamptz), $6, $5)
 ON CONFLICT (tenant_id, rule, subject, window_at) DO NOTHING RETURNING id
 """
 
+# Newest first; `$2` is the last id of the page before, or null.
+LIST_ALARMS = """
+SELECT id, rule, subject, count, raised_at FROM reveal_alarm
+WHERE tenant_id = $1 AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3
+"""
+
 RETIRE_KEY = "UPDATE client_key SET retired_at = $2 WHERE api_client_id = $1 AND retired_at IS NULL"
 
 ADD_KEY = """

@@ -1,5 +1,6 @@
 """Use cases of delivery: links and showing codes; what is sent, and how it went; templates; keys; unusual showings."""
 
+from fondaco_tenants.delivery.service.alarms import RevealAlarm, list_alarms
 from fondaco_tenants.delivery.service.keys import (
     ClientKey,
     list_client_keys,
@@ -63,6 +64,7 @@ __all__ = [
     "OpenedLink",
     "OrderPage",
     "Reveal",
+    "RevealAlarm",
     "RevealedUnit",
     "Sending",
     "Showing",
@@ -79,6 +81,7 @@ __all__ = [
     "get_settings",
     "get_store_face",
     "get_template",
+    "list_alarms",
     "list_attempts",
     "list_client_keys",
     "list_deliveries",
