@@ -171,7 +171,9 @@ async def test_a_merchants_machine_with_a_key_is_shown_no_own_code_in_the_open(d
     sale = await make_sale()
     (spare,) = await make_codes(sale.pool, 1)
     async with transaction(sale.owner) as tx:
-        client, _ = await identity.create_api_client(tx, sale.owner, name="Robot", scopes=["codes.read", "codes.reveal"])
+        client, _ = await identity.create_api_client(
+            tx, sale.owner, name="Robot", scopes=["codes.read", "codes.reveal"]
+        )
         code_id = await tx.fetchval("SELECT id FROM code WHERE state = 'AVAILABLE'")
     machine = replace(
         sale.machine, actor_id=client.id, customer_id=None, permissions=frozenset({"codes.read", "codes.reveal"})

@@ -181,7 +181,8 @@ async def test_a_merchants_transaction_meets_its_own_people_and_sessions_alone(
 ) -> None:
     a, b = worlds
     theirs = await owner.fetchval(
-        "SELECT u.email FROM user_account u JOIN member m ON m.user_id = u.id WHERE m.tenant_id = $1 LIMIT 1", a.tenant_id
+        "SELECT u.email FROM user_account u JOIN member m ON m.user_id = u.id WHERE m.tenant_id = $1 LIMIT 1",
+        a.tenant_id,
     )
 
     async with transaction(b.owner) as tx:

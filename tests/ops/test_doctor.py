@@ -125,7 +125,7 @@ async def test_a_table_without_its_guard_is_told(patient: Settings, owner: "asyn
 
 async def test_keys_that_do_not_open_are_told(patient: Settings, owner: "asyncpg.Connection") -> None:
     await owner.execute(
-        "INSERT INTO data_key (purpose, master_key_id, wrapped, created_at) VALUES ('LOOKUP', 'another', '', now())"
+        "INSERT INTO data_key (purpose, master_key_id, wrapped, created_at) VALUES ('LOOKUP', 'another', 'x', now())"
     )
 
     assert wrong(patient).keys() == {"keys"}

@@ -1,5 +1,6 @@
 """Every actor of the floor bears to be run twice."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -20,9 +21,10 @@ ANSWERS = "SELECT count(*) FROM idempotency_record WHERE key = $1"
 async def test_old_answers_are_forgotten_and_young_ones_kept(database: Database) -> None:
     assert database
     old, young = f"old-{new_id()}", f"young-{new_id()}"
+    asker = replace(CTX, actor_id=new_id())
     async with governing(CTX) as tx:
         for key in (old, young):
-            await idempotency.claim(tx, CTX, key=key, operation="test", input_hash=b"", answer={})
+            await idempotency.claim(tx, asker, key=key, operation="test", input_hash=b"", answer={})
         before = clock.now() - timedelta(hours=limits.IDEMPOTENCY_HOURS, seconds=1)
         await tx.execute("UPDATE idempotency_record SET created_at = $1 WHERE key = $2", before, old)
 

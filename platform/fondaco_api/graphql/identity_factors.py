@@ -1,6 +1,5 @@
 """Second factors and passkeys in the schema: one's own, set up, shown, taken away."""
 
-
 import strawberry
 
 from fondaco_api.graphql.context import Info
