@@ -189,7 +189,8 @@ class _Checked(httpcore2.AsyncNetworkBackend):
         self._client = client
         self._reach = reach
         self._plain = plain
-        self._network: httpcore2.AsyncNetworkBackend = httpcore2.AnyIOBackend()
+        # One type too many for pyright: the library has an empty class of the same name for where anyio is missing.
+        self._network: Any = httpcore2.AnyIOBackend()
 
     async def connect_tcp(
         self,

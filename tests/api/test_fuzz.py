@@ -144,7 +144,7 @@ async def askers(settings: Settings, door: Door) -> dict[str, Ctx | None]:
 def operations() -> dict[str, Any]:
     """Every field of the roots as schemathesis reads it from the schema's text."""
     found = schemathesis.graphql.from_file(printed()).get_all_operations()
-    return {made.label: made for made in (each.ok() for each in found if isinstance(each, Ok)) if made is not None}
+    return {made.label: made for made in (each.ok() for each in found if isinstance(each, Ok))}
 
 
 async def admin() -> Ctx:
@@ -198,8 +198,9 @@ def _first_broken(
     broken: tuple[str, ...] = ()
 
     @hypothesis.settings(
-        max_examples=EXAMPLES, derandomize=True, database=None, deadline=None, suppress_health_check=tuple(HealthCheck),
-        phases=(Phase.generate, Phase.shrink),
+        max_examples=EXAMPLES, derandomize=True, database=None, deadline=None, phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=(HealthCheck.data_too_large, HealthCheck.filter_too_much, HealthCheck.too_slow,
+                               HealthCheck.large_base_example),
     )  # fmt: skip
     @hypothesis.given(case=made)
     def ask(case: Any) -> None:

@@ -110,8 +110,7 @@ async def worlds(settings: Settings, database: Database, queue: "redis.Redis") -
 
 
 @pytest.fixture
-async def outside(worlds: tuple[World, World], tmp_path: Path) -> AsyncIterator[Outside]:
-    assert worlds
+async def outside(tmp_path: Path) -> AsyncIterator[Outside]:
     sandbox = Sandbox(tmp_path / "gateway")
     async with AsyncExitStack() as stack:
         post = await stack.enter_async_context(post_office())

@@ -7,8 +7,8 @@ from email.message import EmailMessage
 from typing import Any
 from uuid import UUID, uuid4
 
-import pyotp
 import pyzipper
+from pyotp.totp import TOTP
 
 from fondaco_core import clock
 from fondaco_core.secret import Secret
@@ -176,7 +176,7 @@ class Dealings:
         """The owner has a second factor, with codes for paper."""
         owner = self.trade.owner
         begun = await self.do("beginSecondFactor", "secret", owner, password=PASSWORD.reveal())
-        code = pyotp.TOTP(begun["secret"]).at(clock.now())
+        code = TOTP(begun["secret"]).at(clock.now())
         done = await self.do("confirmSecondFactor", "recoveryCodes", owner, code=code)
         self.trade.secrets["second factor"] = begun["secret"]
         self.trade.secrets |= {f"recovery code {place}": each for place, each in enumerate(done["recoveryCodes"])}
