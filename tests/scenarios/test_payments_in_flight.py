@@ -55,17 +55,16 @@ async def test_payments_in_flight_survive_a_database_that_hangs_up_and_a_queue_t
         await town.sandbox.switch("SLOW", payment_id=str(purchase.payment_id), operation="QUERY", seconds=0.2)
     queue = redis.Redis.from_url(queue_settings.require_redis_url().reveal())
 
-    cut = []
     for place in range(0, BUYERS, 3):
-        paying = [town.sandbox.press(each.payment_id) for each in purchases[place : place + 3]]
-        cut.append(await hang_up(queue_settings))
+        paying = asyncio.gather(*(town.sandbox.press(each.payment_id) for each in purchases[place : place + 3]))
+        # Processes that were hung up on a moment ago may not be back yet: as often as it takes to cut somebody.
+        await until(lambda: hang_up(queue_settings))
         queue.flushdb()
-        await asyncio.gather(*paying)
+        await paying
     queue.close()
 
     await town.heal(lambda: are_fulfilled(purchases))
     await until(lambda: are_told(town, purchases))
-    assert min(cut) > 0
     shown = [await town.sandbox.shown(each.payment_id) for each in purchases]
     assert {(each["paid_minor"], each["refunded_minor"]) for each in shown} == {(PRICE, 0)}
     assert await read(TAKEN, [each.payment_id for each in purchases]) == PRICE * BUYERS

@@ -134,8 +134,9 @@ class Keyring:
     async def _current_row(self, tenant_id: TenantId | None) -> Mapping[str, Any]:
         async with governing(system_ctx("keyring")) as tx:
             row = await tx.fetchrow(store.CURRENT, tenant_id, Purpose.SEAL.value)
-            known = row is not None or await tx.fetchval(store.KNOWN, tenant_id, Purpose.SEAL.value)
-        if row is None and known:
+            # Not "has it ever had a key": another process may have made the first one between the two statements.
+            left = row is None and await tx.fetchval(store.LEFT, tenant_id, Purpose.SEAL.value)
+        if left:
             raise KeysDestroyed
         return row or await _stored(self._master_keys, tenant_id, Purpose.SEAL)
 

@@ -6,7 +6,11 @@ SELECT number, master_key_id, wrapped, seals FROM data_key
 WHERE tenant_id IS NOT DISTINCT FROM $1::uuid AND purpose = $2 AND retired_at IS NULL
 """
 BY_NUMBER = "SELECT tenant_id, purpose, master_key_id, wrapped, destroyed_at FROM data_key WHERE number = $1"
-KNOWN = "SELECT EXISTS (SELECT 1 FROM data_key WHERE tenant_id IS NOT DISTINCT FROM $1::uuid AND purpose = $2)"
+LEFT = """
+SELECT EXISTS (
+    SELECT 1 FROM data_key WHERE tenant_id IS NOT DISTINCT FROM $1::uuid AND purpose = $2 AND destroyed_at IS NOT NULL
+)
+"""
 # Of two processes that make a key at the same time one is first; the other's is thrown away.
 ADD = """
 INSERT INTO data_key (number, tenant_id, purpose, master_key_id, wrapped, created_at) VALUES ($1, $2, $3, $4, $5, $6)

@@ -46,6 +46,7 @@ async def test_the_plan_walks_over_the_lines_of_the_listing_alone(*, backwards: 
         await tx.execute("SET LOCAL enable_seqscan TO off")
         await tx.execute("SET LOCAL enable_bitmapscan TO off")
         await tx.execute("SET LOCAL enable_hashagg TO off")
+        await tx.execute("SET LOCAL enable_sort TO off")
         given = {"listing": new_id(), "before": new_id()}
         plan = await tx.fetch(f"EXPLAIN (COSTS off) {sql}", shop.tenant_id, 50, *(given[name] for name in names))
 
