@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from fondaco_core import custody, limits
-from fondaco_core.context import system_ctx
+from fondaco_core.context import Ctx, system_ctx
 from fondaco_core.custody import Change
 from fondaco_core.db import sealed_columns, transaction
 from fondaco_core.ids import PoolId
@@ -14,7 +14,7 @@ from fondaco_ops.bench.load import Plan
 from fondaco_ops.bench.orders import FULFILLED, order_of
 from fondaco_ops.bench.report import Figure
 from fondaco_ops.bench.system import Broken
-from fondaco_ops.bench.world import CURRENCY, make_shelf
+from fondaco_ops.bench.world import CURRENCY, make_buyers, make_shelf, make_shop
 from fondaco_tenants import codes, registry
 
 CODES, QUICK_CODES = 1_000_000, 30_000
@@ -26,9 +26,11 @@ KEEPER = system_ctx("bench", permissions=frozenset({"platform.keys", "system.run
 async def rotation(bench: Bench) -> None:
     """Orders before, during and after the rotation of a tenant's key over a million sealed codes; the same plan each time."""
     total = QUICK_CODES if bench.quick else CODES
-    shelf = await make_shelf(bench.shop)
-    await _make(bench, shelf.pool_id, total)
-    tokens = [buyer.token for buyer in await bench.buyers(CLIENTS)]
+    # A merchant of its own: what the other cases sell was never sealed, and could not be sealed anew.
+    shop = await make_shop()
+    shelf = await make_shelf(shop)
+    await _make(shop.owner, shelf.pool_id, total)
+    tokens = [buyer.token for buyer in await make_buyers(shop, CLIENTS)]
     await bench.system.start_api()
     document = await bench.persist(PLACE_ORDER)
     await bench.system.settle()
@@ -50,7 +52,7 @@ async def rotation(bench: Bench) -> None:
 
     columns = sealed_columns(registry.metadata())
     began = time.perf_counter()
-    change = await custody.rotate_tenant_key(KEEPER, tenant_id=bench.shop.tenant_id, columns=columns)
+    change = await custody.rotate_tenant_key(KEEPER, tenant_id=shop.tenant_id, columns=columns)
     going = asyncio.ensure_future(custody.carry_on(KEEPER, change_id=change.id, columns=columns, told=told))
     during: list[float] = []
     while not going.done() and (time.perf_counter() - began < slice_s * 3 or not during):
@@ -83,9 +85,8 @@ async def rotation(bench: Bench) -> None:
     await bench.check("rotation")
 
 
-async def _make(bench: Bench, pool_id: PoolId, total: int) -> None:
+async def _make(ctx: Ctx, pool_id: PoolId, total: int) -> None:
     """Fills a pool with codes as a worker makes them: sealed, each with its own fingerprint."""
-    ctx = bench.shop.owner
     left = total
     while left:
         count = min(left, limits.CODES_MADE_MAX)
