@@ -38,7 +38,9 @@ TENANTS_OF_LISTINGS = "SELECT id, tenant_id FROM listing WHERE id = ANY($1::uuid
 
 # Counting starts at the pool's picking mark and stops at `most`: a pool that sold a million codes costs what a new one does.
 # Mark and expiry are one comparison on purpose: beside a second one, `expires_at > now()`, PostgreSQL begins there, at the
-# index entries of what was sold first, and walks over all of them (measured: 140 pages a listing instead of 3).
+# index entries of what was sold first, and walks over all of them (measured: 140 pages a listing instead of 3). They are counted
+# in the order of the index, which does not matter to a count, but keeps PostgreSQL from marking all entries of a pool in a
+# bitmap before it looks at the first ten (measured over 200,000 codes: 7 times the time of a page, and growing with the pool).
 _COUNT = """
 SELECT count(*) FROM (
   SELECT FROM source x
@@ -51,7 +53,7 @@ SELECT count(*) FROM (
         greatest(p.pick_expires_at, stop.until),
         CASE WHEN p.pick_expires_at > stop.until THEN p.pick_position ELSE 9223372036854775807 END
       )
-    LIMIT {most}
+    ORDER BY c.expires_at, c.position LIMIT {most}
   ) unit
   WHERE x.listing_id = {listing} AND x.enabled AND p.archived_at IS NULL
   LIMIT {most}

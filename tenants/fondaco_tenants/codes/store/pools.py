@@ -34,6 +34,7 @@ ARCHIVE = "UPDATE code_pool SET archived_at = $2, version = version + 1 WHERE id
 
 # Counted from the picking mark on, over the partial index of what is AVAILABLE, and no further than is asked. Mark and
 # expiry are one comparison: beside a second lower bound the index would be walked from that one, over all that was sold.
+# In the order of the index, so that nothing is read beyond the last one that is counted.
 STOCK = """
 SELECT p.id, (
   SELECT count(*) FROM (
@@ -43,7 +44,7 @@ SELECT p.id, (
         greatest(p.pick_expires_at, stop.until),
         CASE WHEN p.pick_expires_at > stop.until THEN p.pick_position ELSE 9223372036854775807 END
       )
-    LIMIT $2
+    ORDER BY c.expires_at, c.position LIMIT $2
   ) counted
 ) AS available
 FROM code_pool p CROSS JOIN LATERAL (SELECT $3::timestamptz + p.stop_sale_days * interval '24 hours' AS until) stop

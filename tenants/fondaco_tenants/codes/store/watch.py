@@ -11,6 +11,7 @@ SELECT p.id, p.tenant_id, p.entitlement_id, p.low_stock_at, w.band, (
         greatest(p.pick_expires_at, stop.until),
         CASE WHEN p.pick_expires_at > stop.until THEN p.pick_position ELSE 9223372036854775807 END
       )
+    ORDER BY c.expires_at, c.position
     LIMIT coalesce(p.low_stock_at, 0) + coalesce(p.low_stock_at, 0) / 5 + 1
   ) counted
 ) AS available
@@ -60,7 +61,8 @@ SELECT w.pool_id, w.days, (
   SELECT count(*) FROM (
     SELECT FROM code c
     WHERE c.pool_id = p.id AND c.state = 'AVAILABLE' AND c.expires_at > $3
-      AND c.expires_at <= $3::timestamptz + w.days * interval '24 hours' LIMIT $4
+      AND c.expires_at <= $3::timestamptz + w.days * interval '24 hours'
+    ORDER BY c.expires_at, c.position LIMIT $4
   ) counted
 ) AS codes
 FROM unnest($1::uuid[], $2::int[]) AS w(pool_id, days) JOIN code_pool p ON p.id = w.pool_id
