@@ -16,7 +16,7 @@ from fondaco_core.config import Settings
 from fondaco_core.context import ActorKind, Ctx
 from fondaco_core.crypto import hash_password
 from fondaco_core.db import Database, governing, transaction
-from fondaco_core.identity import MERCHANT_PERMISSIONS, MemberRole
+from fondaco_core.identity import MERCHANT_PERMISSIONS, MemberRole, PlatformRole
 from fondaco_core.ids import TenantId
 from fondaco_core.secret import Secret
 from fondaco_tenants import customers
@@ -337,7 +337,7 @@ async def test_a_blocked_buyer_gets_no_machine(door: Door) -> None:
 
 async def test_the_platforms_people_have_addresses_of_their_own(door: Door) -> None:
     email = some_email()
-    await make_user(email=email)
+    await make_user(email=email, platform_role=PlatformRole.ADMIN)
     given = [{"email": each, "name": "New", "role": "AUDITOR"} for each in ("nobody", email)]
 
     answers = await codes_of(door, "invitePlatformUser", given, ctx=admin_ctx())

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from fondaco_core import identity, limits
+from fondaco_core import identity, limits, mail
 from fondaco_core.config import Settings
-from fondaco_core.context import system_ctx
-from fondaco_core.db import governing, reading
+from fondaco_core.context import Ctx, system_ctx
+from fondaco_core.db import governing, reading, transaction
+from fondaco_core.identity import MemberRole
 from fondaco_tenants import customers, delivery
 from fondaco_workers.actors import identity as people
 from fondaco_workers.actors import orders as order_actors
@@ -20,7 +21,7 @@ from tests.support.factories.identity import make_member_ctx, some_email
 from tests.support.factories.orders import make_shop
 from tests.support.factories.storefront import make_store
 from tests.support.factories.tenancy import make_tenant
-from tests.support.smtp import Post, post_office
+from tests.support.smtp import Lie, Post, post_office
 from tests.tenants.delivery.test_outgoing import give
 from tests.tenants.orders.test_budgets import guest_ctx, hold
 
@@ -85,6 +86,60 @@ async def test_new_passwords_that_a_stranger_asks_for_bring_so_many_letters_and_
         await people.mail_reset(SYSTEM, reset_id=reset_id)
 
     assert len(post.mails) == limits.LETTERS_UNPROVED_MAX
+
+
+async def invite(owner: Ctx, email: str) -> None:
+    """Invites somebody, has the letter sent, and takes the invitation back."""
+    async with transaction(owner) as tx:
+        member_id, _ = await identity.invite_member(tx, owner, email=email, name="N", role=MemberRole.SUPPORT)
+    async with governing(SYSTEM) as tx:
+        invitation_id = await tx.fetchval(
+            "SELECT id FROM invitation WHERE member_id = $1 ORDER BY id DESC LIMIT 1", member_id
+        )
+    try:
+        await people.mail_invitation(SYSTEM, invitation_id=invitation_id)
+    finally:
+        async with transaction(owner) as tx:
+            await identity.remove_member(tx, owner, member_id=member_id)
+
+
+async def test_a_merchant_that_invites_somebody_again_and_again_keeps_no_other_from_doing_so(post: Post) -> None:
+    somebody = some_email()
+    loud, other = [await make_member_ctx(await make_tenant()) for _ in range(2)]
+    for _ in range(limits.LETTERS_OF_INVITATIONS_MAX + 1):
+        await invite(loud, somebody)
+    of_the_loud = len(post.mails)
+
+    await invite(other, somebody)
+    with later(hours=2):
+        await invite(loud, somebody)
+
+    assert (of_the_loud, len(post.mails)) == (
+        limits.INVITATIONS_BY_MERCHANT_MAX,
+        limits.INVITATIONS_BY_MERCHANT_MAX + 2,
+    )
+
+
+async def test_invitations_of_many_merchants_bring_so_many_letters_and_no_more(post: Post) -> None:
+    somebody = some_email()
+    for _ in range(limits.LETTERS_OF_INVITATIONS_MAX // limits.INVITATIONS_BY_MERCHANT_MAX + 2):
+        owner = await make_member_ctx(await make_tenant())
+        for _ in range(limits.INVITATIONS_BY_MERCHANT_MAX):
+            await invite(owner, somebody)
+
+    assert len(post.mails) == limits.LETTERS_OF_INVITATIONS_MAX
+
+
+async def test_letters_that_never_left_count_for_nothing(post: Post) -> None:
+    owner, somebody = await make_member_ctx(await make_tenant()), some_email()
+    for _ in range(limits.INVITATIONS_BY_MERCHANT_MAX + 1):
+        post.lies = [Lie.LATER]
+        with pytest.raises(mail.Undelivered):
+            await invite(owner, somebody)
+
+    await invite(owner, somebody)
+
+    assert [each["To"] for each in post.mails] == [somebody]
 
 
 async def test_gifts_to_one_address_leave_one_after_the_other(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ Stands on tenancy, audit, outbox, crypto.
 
 from fondaco_core.identity.derived import derived_token, read_derived
 from fondaco_core.identity.errands.access import KnownClient, announce_endings, find_api_client, start_access
-from fondaco_core.identity.errands.attempts import Attempt, count_attempt, may_write_to
+from fondaco_core.identity.errands.attempts import Attempt, count_attempt, may_write_to, take_letter_back
 from fondaco_core.identity.errands.authenticate import authenticate_bearer, authenticate_session
 from fondaco_core.identity.errands.begin import SignedIn
 from fondaco_core.identity.errands.factors import (
@@ -155,7 +155,13 @@ from fondaco_core.identity.service.people import (
     remove_member,
     require_second_factor,
 )
-from fondaco_core.identity.service.providers import Provider, add_provider, list_providers, remove_provider
+from fondaco_core.identity.service.providers import (
+    Provider,
+    add_provider,
+    keeps_provider,
+    list_providers,
+    remove_provider,
+)
 from fondaco_core.identity.service.sessions import (
     Session,
     Started,
@@ -273,6 +279,7 @@ __all__ = [
     "invite_owner",
     "invite_platform_user",
     "issue_password_reset",
+    "keeps_provider",
     "list_api_clients",
     "list_break_glass",
     "list_members",
@@ -314,6 +321,7 @@ __all__ = [
     "start_access",
     "start_session",
     "suspend_clients",
+    "take_letter_back",
     "verify_second_factor",
     "verify_with_passkey",
     "ways",

@@ -6,6 +6,12 @@ ADD_USER = """
 INSERT INTO user_account (id, email, name, password_hash, platform_role, locale, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (email) DO NOTHING
 """
+# An address that somebody named and nobody proved is nobody's yet: the platform's own people get it, without whatever was
+# chosen for it before (FORGET_UNPROVED, END_SESSIONS).
+CLAIM_USER = """
+UPDATE user_account SET platform_role = $2, name = $3, password_hash = NULL
+WHERE email = $1 AND email_verified_at IS NULL AND platform_role IS NULL AND disabled_at IS NULL RETURNING id
+"""
 # Somebody who is asked in; with a password and a place among the platform's people only by ADD_USER, as the platform.
 INVITE_USER = """
 INSERT INTO user_account (id, email, name, locale, created_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
@@ -165,7 +171,7 @@ REMOVE_PASSKEY = "DELETE FROM passkey WHERE id = $1 AND user_id = $2"
 # What waits to be mailed, as long as it still holds.
 
 INVITATION_TO_MAIL = """
-SELECT u.email, u.locale, t.name AS tenant FROM invitation i
+SELECT u.email, u.locale, t.name AS tenant, i.tenant_id FROM invitation i
 JOIN user_account u ON u.id = i.user_id JOIN tenant t ON t.id = i.tenant_id
 WHERE i.id = $1 AND i.mailed_at IS NULL AND i.used_at IS NULL AND i.expires_at > $2 AND u.disabled_at IS NULL
 """

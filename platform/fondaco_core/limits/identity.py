@@ -33,6 +33,10 @@ SIGN_IN_NETWORK_ATTEMPTS_MAX = 3_000
 LETTERS_WINDOW_S = 3_600
 LETTERS_UNPROVED_MAX = 10
 LETTERS_OF_GIFTS_MAX = 60
+# Invitations to one address in the same time: by one merchant, who may remove and invite again without end, and by all. The
+# first is so much smaller that nobody alone keeps others' invitations from arriving.
+INVITATIONS_BY_MERCHANT_MAX = 3
+LETTERS_OF_INVITATIONS_MAX = 15
 # The shortest password, in characters (NIST SP 800-63B asks for 8; length is what counts).
 PASSWORD_CHARS_MIN = 10
 # How long an invitation may be accepted, in hours: over a weekend.

@@ -102,6 +102,10 @@ async def mail_proof(ctx: Ctx, *, proof_id: UUID) -> None:
     )
     try:
         await mail.send_mail(message)
+    except mail.Undelivered as lost:
+        if not lost.sent:
+            await identity.take_letter_back(contact)
+        raise
     except mail.Refused:
         return
     async with transaction(ctx) as tx:

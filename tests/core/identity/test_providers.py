@@ -13,7 +13,14 @@ from fondaco_core import http, identity, limits
 from fondaco_core.context import Ctx
 from fondaco_core.db import governing, reading, transaction
 from fondaco_core.errors import NotAllowed, NotFound
-from fondaco_core.identity import BadProvider, MemberRole, ProviderRefused, RoleTooHigh, SecondFactorRequired
+from fondaco_core.identity import (
+    BadProvider,
+    MemberRole,
+    PlatformRole,
+    ProviderRefused,
+    RoleTooHigh,
+    SecondFactorRequired,
+)
 from fondaco_core.identity.errands.providers import Started
 from fondaco_core.ids import SessionId, UserId
 from fondaco_core.secret import Secret
@@ -236,6 +243,25 @@ async def test_newcomers_get_in_where_the_tenant_lets_them(provider: Provider) -
     assert signed_in.ctx.permissions == identity.ROLE_PERMISSIONS[MemberRole.AUDITOR]
     async with reading(open_.owner) as tx:
         assert len(await identity.list_members(tx, open_.owner)) == 2
+
+
+async def test_a_tenants_provider_keeps_an_address_from_nobody(provider: Provider) -> None:
+    known = await set_up(provider, join_role=MemberRole.AUDITOR)
+    there = await known.sign_in()
+    admin = admin_ctx()
+
+    async with governing(admin) as tx:
+        user_id, token = await identity.invite_platform_user(
+            tx, admin, email=provider.email, name="Own", role=PlatformRole.ADMIN
+        )
+
+    assert user_id == there.ctx.actor_id
+    assert token is not None
+    await identity.reset_password(visitor(), token=token, password=PASSWORD)
+    own = await identity.sign_in(visitor(), email=provider.email, password=PASSWORD)
+    assert own.ctx.permissions == identity.PLATFORM_ADMIN_PERMISSIONS
+    # What the provider says still opens its own tenant, and nothing of the platform's.
+    assert (await known.sign_in()).ctx.permissions == identity.ROLE_PERMISSIONS[MemberRole.AUDITOR]
 
 
 async def test_somebody_whom_a_provider_vouches_for_still_shows_a_second_factor(provider: Provider) -> None:

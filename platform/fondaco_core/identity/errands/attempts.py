@@ -14,6 +14,7 @@ from fondaco_core.crypto import keyed_hash
 from fondaco_core.db import transaction
 from fondaco_core.identity import store
 from fondaco_core.identity.errors import TooManyAttempts
+from fondaco_core.ids import TenantId
 from fondaco_core.keyring import keyring
 from fondaco_core.secret import Secret
 
@@ -74,17 +75,30 @@ async def _count(bounds: dict[bytes, int], known: tuple[bytes, bytes] | None) ->
         raise TooManyAttempts(max(1, int((max(over) - now).total_seconds())))
 
 
-async def may_write_to(address: Secret[str], *, most: int = limits.LETTERS_UNPROVED_MAX) -> bool:
-    """Counts a letter to somebody who need not have asked for it, and says whether it may leave; over all merchants.
+async def may_write_to(
+    address: Secret[str], *, most: int = limits.LETTERS_UNPROVED_MAX, by: TenantId | None = None
+) -> bool:
+    """Counts a letter to somebody who need not have asked for it, and says whether it may leave; over all merchants, or `by` one.
 
     Whoever names an address that is not theirs, in a store, for an order, as a recipient, has letters sent there.
     """
     now = clock.now()
     window = timedelta(seconds=limits.LETTERS_WINDOW_S)
-    key = _key(f"letters|{most}|{address.reveal().strip().lower()}")
     async with transaction(Ctx()) as tx:
-        (row,) = await tx.fetch(store.COUNT_ATTEMPT, [key], now, now - window)
+        (row,) = await tx.fetch(store.COUNT_ATTEMPT, [_letter(address, most, by)], now, now - window)
     return bool(row["attempts"] <= most)
+
+
+async def take_letter_back(
+    address: Secret[str], *, most: int = limits.LETTERS_UNPROVED_MAX, by: TenantId | None = None
+) -> None:
+    """Counts a letter less that did not leave after all, so that a server which is away for long uses nothing up."""
+    async with transaction(Ctx()) as tx:
+        await tx.execute(store.FORGIVE_ATTEMPT, [_letter(address, most, by)])
+
+
+def _letter(address: Secret[str], most: int, by: TenantId | None) -> bytes:
+    return _key(f"letters|{most}|{'' if by is None else by}|{address.reveal().strip().lower()}")
 
 
 def _key(text: str) -> bytes:

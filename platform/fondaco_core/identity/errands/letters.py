@@ -1,5 +1,6 @@
 """Mails that identity sends: invitations, new passwords, sign-ins at new places, changed factors. Each may be run again."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,12 +10,15 @@ from fondaco_core.context import Ctx
 from fondaco_core.db import governing
 from fondaco_core.identity import store
 from fondaco_core.identity.derived import derived_token
-from fondaco_core.identity.errands.attempts import count_attempt, may_write_to
+from fondaco_core.identity.errands.attempts import count_attempt, may_write_to, take_letter_back
 from fondaco_core.identity.letters import Letter, address_of, write_letter
 from fondaco_core.identity.service.people import make_reset
 from fondaco_core.identity.ways import ways
-from fondaco_core.ids import UserId, new_id
+from fondaco_core.ids import TenantId, UserId, new_id
 from fondaco_core.secret import Secret
+
+# How many letters within a while, by one merchant or by all of them.
+_Bound = tuple[int, TenantId | None]
 
 
 async def ask_for_reset(stranger: Ctx, *, email: str) -> None:
@@ -36,28 +40,35 @@ async def ask_for_reset(stranger: Ctx, *, email: str) -> None:
 
 
 async def mail_invitation(ctx: Ctx, *, invitation_id: UUID) -> None:
-    """Sends an invitation that was not sent yet and still holds. Raises Undelivered."""
+    """Sends an invitation that was not sent yet and still holds. Raises Undelivered.
+
+    Anybody may be invited, by any merchant and again after being removed: beyond a few letters an address gets no more.
+    """
     row = await _waiting(ctx, store.INVITATION_TO_MAIL, invitation_id)
     if row is None:
         return
+    bounds: list[_Bound] = [
+        (limits.INVITATIONS_BY_MERCHANT_MAX, TenantId(row["tenant_id"])),
+        (limits.LETTERS_OF_INVITATIONS_MAX, None),
+    ]
     token = derived_token("invite", invitation_id)
     letter = write_letter(
         "invitation", row["locale"], tenant=row["tenant"], hours=limits.INVITATION_HOURS,
         url=address_of(ways().public_url, "invitation", token),
     )  # fmt: skip
-    await _send(row["email"], letter, "invitation", invitation_id)
-    await _mark(ctx, store.INVITATION_MAILED, invitation_id)
+    if await _send(row["email"], letter, "invitation", invitation_id, bounds=bounds):
+        await _mark(ctx, store.INVITATION_MAILED, invitation_id)
 
 
 async def mail_reset(ctx: Ctx, *, reset_id: UUID) -> None:
     """Sends a token for a new password that was not sent yet and still holds. Raises Undelivered."""
     row = await _waiting(ctx, store.RESET_TO_MAIL, reset_id)
-    if row is None or not await may_write_to(Secret(row["email"])):
+    if row is None:
         return
     url = address_of(ways().public_url, "password", derived_token("reset", reset_id))
     letter = write_letter("reset", row["locale"], hours=limits.INVITATION_HOURS, url=url)
-    await _send(row["email"], letter, "reset", reset_id)
-    await _mark(ctx, store.RESET_MAILED, reset_id)
+    if await _send(row["email"], letter, "reset", reset_id, bounds=[(limits.LETTERS_UNPROVED_MAX, None)]):
+        await _mark(ctx, store.RESET_MAILED, reset_id)
 
 
 async def mail_elsewhere(ctx: Ctx, *, session_id: UUID) -> None:
@@ -96,15 +107,26 @@ async def _mark(ctx: Ctx, sql: str, row_id: UUID) -> None:
         await tx.execute(sql, row_id, clock.now())
 
 
-async def _send(to: str, letter: Letter, kind: str, number: object) -> None:
+async def _send(to: str, letter: Letter, kind: str, number: object, *, bounds: Sequence[_Bound] = ()) -> bool:
+    """Sends a letter, unless there were as many lately as the bounds allow; says whether that is done with."""
+    address, counted = Secret(to), list[_Bound]()
+    for most, by in bounds:
+        if not await may_write_to(address, most=most, by=by):
+            return False
+        counted.append((most, by))
     message = mail.Mail(
-        to=Secret(to), subject=letter.subject, text=letter.text.reveal(), message_id=mail.message_id_of(kind, number)
+        to=address, subject=letter.subject, text=letter.text.reveal(), message_id=mail.message_id_of(kind, number)
     )
     try:
         await mail.send_mail(message)
+    except mail.Undelivered as lost:
+        for most, by in () if lost.sent else counted:
+            await take_letter_back(address, most=most, by=by)
+        raise
     except mail.Refused:
         # The address takes no mail, and never will: whoever invited sees that nobody accepts.
-        return
+        pass
+    return True
 
 
 def _minute(moment: datetime) -> str:

@@ -235,8 +235,8 @@ async def _join(tx: Tx, stranger: Ctx, provider: Provider, email: str, name: str
     except Refusal:
         called = email
     ctx = replace(stranger, actor=ActorKind.MEMBER, actor_id=user_id, tenant_id=TenantId(provider.tenant_id))
+    # A tenant's provider proves the address to its tenant alone: nobody else takes its word, and so it is not written down.
     await tx.execute(store.INVITE_USER, user_id, email, called, stranger.locale, now)
-    await tx.execute(store.EMAIL_VERIFIED, user_id, now)
     await tx.execute(store.ADD_MEMBER, member_id, provider.tenant_id, user_id, provider.join_role.value, now, now)
     await audit.record(
         tx, ctx, "member.joined", subject_kind="member", subject_id=member_id,

@@ -77,10 +77,21 @@ async def invite_platform_user(
 ) -> tuple[UserId, Secret[str] | None]:
     """Makes an account of one of the platform's own people; with the token, shown once, they choose a password.
 
-    Raises BadEmail, EmailTaken.
+    An address that nobody proved yet may be in anybody's hands, since every merchant invites whom it likes: its account
+    becomes theirs, without the password, the factors and the sessions it had. Its seats stay, for whoever owns the address.
+    Raises BadEmail; EmailTaken for an address that was proved, or is of the platform's people already.
     """
     ctx.require("platform.people")
-    user_id = await create_user(tx, ctx, email=email, name=name, platform_role=role)
+    claimed = await tx.fetchval(store.CLAIM_USER, normalised_email(email), role.value, checked_name(name))
+    if claimed is None:
+        user_id = await create_user(tx, ctx, email=email, name=name, platform_role=role)
+    else:
+        user_id = UserId(claimed)
+        await tx.execute(store.FORGET_UNPROVED, user_id)
+        await end_sessions(tx, user_id=user_id)
+        await audit.record(
+            tx, ctx, "user.claimed", subject_kind="user", subject_id=user_id, detail={"platform_role": role.value}
+        )
     return user_id, _unless_mailed(await issue_reset(tx, ctx, user_id))
 
 

@@ -107,8 +107,18 @@ async def list_providers(tx: Tx, ctx: Ctx) -> list[Provider]:
     return [provider_of(row) for row in await tx.fetch(store.PROVIDERS, _owner(ctx))]
 
 
+def keeps_provider(ctx: Ctx, owner: TenantId | None) -> bool:
+    """Whether somebody may remove a provider of a tenant, or the platform's when there is none."""
+    own = None if ctx.actor is ActorKind.PLATFORM_ADMIN else ctx.tenant_id
+    return ctx.has(_keepers(ctx)) and own == owner
+
+
 def _require_keeper(ctx: Ctx) -> None:
-    ctx.require("platform.people" if ctx.actor is ActorKind.PLATFORM_ADMIN else "members.edit")
+    ctx.require(_keepers(ctx))
+
+
+def _keepers(ctx: Ctx) -> str:
+    return "platform.people" if ctx.actor is ActorKind.PLATFORM_ADMIN else "members.edit"
 
 
 def _owner(ctx: Ctx) -> TenantId | None:

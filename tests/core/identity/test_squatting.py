@@ -1,0 +1,81 @@
+"""Who names somebody else's address first gets nothing by it, and keeps it from nobody."""
+
+import pytest
+
+from fondaco_core import identity, limits
+from fondaco_core.context import Ctx
+from fondaco_core.db import governing, transaction
+from fondaco_core.errors import Unauthenticated
+from fondaco_core.identity import EmailTaken, InvitationInvalid, MemberRole, PlatformRole, WrongCredentials
+from fondaco_core.secret import Secret
+from tests.core.identity.people import PASSWORD, Person, add_app, visitor
+from tests.support.clock import later
+from tests.support.factories.identity import admin_ctx, make_member_ctx, make_user, some_email
+from tests.support.factories.tenancy import make_tenant
+
+pytestmark = pytest.mark.usefixtures("database")
+OWN = Secret("the owner's own password")
+
+
+async def invite(owner: Ctx, email: str) -> Secret[str]:
+    """A merchant asks whoever has an address in."""
+    async with transaction(owner) as tx:
+        _, token = await identity.invite_member(tx, owner, email=email, name="Rude name", role=MemberRole.SUPPORT)
+    assert token is not None
+    return token
+
+
+async def claim(email: str) -> Secret[str]:
+    """Makes the account of an address one of the platform's own people's."""
+    ctx = admin_ctx()
+    async with governing(ctx) as tx:
+        _, token = await identity.invite_platform_user(tx, ctx, email=email, name="Own", role=PlatformRole.ADMIN)
+    assert token is not None
+    return token
+
+
+async def test_a_merchant_that_invites_an_address_first_keeps_it_from_nobody() -> None:
+    email = some_email()
+    first, second = [await make_member_ctx(await make_tenant()) for _ in range(2)]
+    squatted = await invite(first, email)
+
+    token = await invite(second, email)
+    reset = await claim(email)
+
+    with pytest.raises(InvitationInvalid):
+        await identity.accept_invitation(visitor(), token=squatted, password=Secret("a squatter's password of five"))
+    await identity.reset_password(visitor(), token=reset, password=PASSWORD)
+    own = await identity.sign_in(visitor(), email=email, password=PASSWORD)
+    assert own.ctx.permissions == identity.PLATFORM_ADMIN_PERMISSIONS
+    joined = await identity.accept_invitation(visitor(), token=token, password=PASSWORD)
+    assert (joined.ctx.tenant_id, joined.ctx.actor_id) == (second.tenant, own.ctx.actor_id)
+
+
+async def test_whatever_a_squatter_chose_opens_nothing_of_the_platforms() -> None:
+    email, owner = some_email(), await make_member_ctx(await make_tenant())
+    squatted = await invite(owner, email)
+    squatter = await identity.accept_invitation(visitor(), token=squatted, password=PASSWORD)
+    person = Person(email, owner.tenant, squatter)
+    await add_app(person)
+
+    reset = await claim(email)
+
+    with pytest.raises(WrongCredentials):
+        await identity.sign_in(visitor(), email=email, password=PASSWORD)
+    with later(seconds=limits.CREDENTIAL_CACHE_S), pytest.raises(Unauthenticated):
+        await person.ctx()
+    await identity.reset_password(visitor(), token=reset, password=OWN)
+    own = await identity.sign_in(visitor(), email=email, password=OWN)
+    assert own.ctx.permissions == identity.PLATFORM_ADMIN_PERMISSIONS
+    async with governing(admin_ctx()) as tx:
+        assert await tx.fetchval("SELECT count(*) FROM second_factor WHERE user_id = $1", own.ctx.actor_id) == 0
+
+
+async def test_an_address_that_was_proved_is_its_owners() -> None:
+    email = some_email()
+    user_id = await make_user(email=email)
+    async with governing(admin_ctx()) as tx:
+        await tx.execute("UPDATE user_account SET email_verified_at = now() WHERE id = $1", user_id)
+
+    with pytest.raises(EmailTaken):
+        await claim(email)
