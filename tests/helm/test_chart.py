@@ -5,12 +5,15 @@ import json
 import re
 import subprocess
 import sys
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
 import yaml
+
+from fondaco_core.config import read_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "helm"
@@ -170,6 +173,11 @@ def test_replicas_are_scaled_or_counted_and_never_both() -> None:
         ("secrets.database.name=", "secrets/database/name"),
         ("worker.threads=0", "worker/threads"),
         ("networkPolicy.database.cidrs={example.com}", "cidrs"),
+        ("trustedProxies=null", "trustedProxies"),
+        ("trustedProxies={}", "trustedProxies"),
+        ("trustedProxies={ingress-nginx}", "trustedProxies"),
+        # Whoever believes everybody lets every visitor be whom they like.
+        ("trustedProxies={0.0.0.0/0}", "trustedProxies"),
     ],
 )
 def test_values_that_make_no_sense_are_refused_by_name(value: str, complaint: str) -> None:
@@ -177,6 +185,39 @@ def test_values_that_make_no_sense_are_refused_by_name(value: str, complaint: st
 
     assert refused.returncode != 0
     assert complaint in refused.stderr
+
+
+def test_behind_an_ingress_a_visitor_is_not_the_ingress(manifests: list[Manifest]) -> None:
+    believed = environment(pods(manifests)["api"])["FONDACO_TRUSTED_PROXIES"]["value"]
+
+    settings = read_settings({"FONDACO_TRUSTED_PROXIES": believed})
+    assert any(ip_address("10.20.3.4") in network for network in settings.trusted_proxies if network.version == 4)
+    assert not any(ip_address("203.0.113.9") in network for network in settings.trusted_proxies)
+    assert not any(ip_address("2001:db8::1") in network for network in settings.trusted_proxies)
+
+
+def test_an_ingress_without_a_proxy_to_believe_is_refused_by_name() -> None:
+    refused = helm("template", "market", ".", "--set-json", "trustedProxies=[]")
+
+    assert refused.returncode != 0
+    assert "trustedProxies" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("values", "warned"),
+    [
+        ((), False),
+        (("--set", "networkPolicy.enabled=false"), True),
+        (("--set", "ingress.enabled=false", "--set-json", "trustedProxies=[]"), True),
+    ],
+)
+def test_who_installs_it_is_warned_where_a_visitor_could_be_anybody(*, values: tuple[str, ...], warned: bool) -> None:
+    shown = helm("install", "market", ".", "--dry-run=client", *values)
+
+    assert shown.returncode == 0, shown.stderr
+    notes = shown.stdout.partition("NOTES:")[2]
+    assert "rollout status" in notes
+    assert ("WARNING: " in notes) is warned
 
 
 def test_mail_without_a_sender_is_refused_by_name() -> None:
