@@ -69,13 +69,13 @@ class Post:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Takes the message, or lies."""
         content = envelope.original_content or b""
-        self.encrypted.append(session.ssl is not None)
+        assert isinstance(server.transport, asyncio.Transport)
+        self.encrypted.append(server.transport.get_extra_info("sslcontext") is not None)
         if self._lie is Lie.NEVER_AFTER_DATA:
             return "554 5.7.1 looks like spam"
         if self._lie is not Lie.DROPS:
             self.raw.append(content)
         if self._lie in {Lie.TAKES_AND_DROPS, Lie.DROPS}:
-            assert isinstance(server.transport, asyncio.Transport)
             server.transport.abort()
         if self._lie is Lie.SILENT:
             self.holding.set()
