@@ -1,6 +1,7 @@
 """GraphQL over HTTP beyond what the public audit looks at."""
 
 import hashlib
+import re
 from uuid import UUID
 
 import httpx2
@@ -207,6 +208,35 @@ async def test_the_log_has_neither_documents_nor_variables_nor_addresses(ask: As
     assert '"route": "/graphql"' in logged()
     for word in ("Seen", "unseen-variable", "192.0.2.7"):
         assert word not in logged()
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("0190a3f2-7c1e-7d44-9f3b-3c5a1f6f0b11", True),
+        ("a.b:c_d-1", True),
+        ("short", False),
+        ("x" * 64, True),
+        ("x" * 65, False),
+        ("x" * 100_000, False),
+        ("eight chars and more", False),
+        ('x", "level": "critical', False),
+        ("<script>alert(1)</script>", False),
+        ("卡密卡密卡密卡密".encode(), False),
+        ("abcdefgh\tijkl", False),
+    ],
+)
+async def test_a_request_has_the_id_that_its_client_gave_if_that_is_one(
+    door: httpx2.AsyncClient, logged: Logged, given: str | bytes, *, kept: bool
+) -> None:
+    answer = await door.get("/healthz", headers={"x-request-id": given})
+
+    said = answer.headers["x-request-id"]
+    assert (said == given) is kept
+    assert re.fullmatch(r"[A-Za-z0-9_.:-]{8,64}", said)
+    assert f'"request_id": "{said}"' in logged()
+    text = given.decode() if isinstance(given, bytes) else given
+    assert kept or text not in logged()
 
 
 async def test_health_readiness_and_metrics_answer(door: httpx2.AsyncClient) -> None:
