@@ -42,7 +42,11 @@ _STANDS = {
     "CLOSED": ("has left the platform", "已退出平台"),
 }
 # What leads to a state from another one than was expected.
-_STATES_ZH = {"APPLIED": "待审核", "ACTIVE": "营业中", "SUSPENDED": "已暂停", "CLOSED": "已关闭"}
+_STATES = {
+    "APPLIED": ("waits for approval", "待审核"), "ACTIVE": ("trades", "营业中"), "SUSPENDED": ("is suspended", "已暂停"),
+    "CLOSED": ("is closed", "已关闭"),
+}  # fmt: skip
+_WANTED = {"ACTIVE": "trade", "SUSPENDED": "be suspended", "CLOSED": "be closed"}
 _INSTEAD = {
     ("SUSPENDED", "ACTIVE"): (" Resume it instead.", "请改用恢复操作。"),
     ("APPLIED", "ACTIVE"): (" Approve it instead.", "请改用批准操作。"),
@@ -68,9 +72,10 @@ class WrongTenantState(Conflict):
     code = "WRONG_TENANT_STATE"
 
     def __init__(self, state: str, wanted: str) -> None:
+        stands, stands_zh = _STATES.get(state, (f"is {state}", state))
         instead, instead_zh = _INSTEAD.get((state, wanted), ("", ""))
         super().__init__(
-            f"A merchant that is {state} does not become {wanted} in this way.{instead}",
-            zh=f"{_STATES_ZH.get(state, state)}的商户不能以此方式变为{_STATES_ZH.get(wanted, wanted)}。{instead_zh}",
+            f"A merchant that {stands} cannot {_WANTED.get(wanted, wanted)} in this way.{instead}",
+            zh=f"{stands_zh}的商户不能以此方式变为{_STATES.get(wanted, (wanted, wanted))[1]}。{instead_zh}",
         )
         self.state = state

@@ -41,7 +41,9 @@ _DONE = {
     "ARCHIVED": ("archived", "归档"),
     "changed": ("changed", "修改"),
 }
-_STATES_ZH = {"DRAFT": "草稿", "ACTIVE": "在售", "PAUSED": "暂停销售", "ARCHIVED": "已归档"}
+_STATES = {
+    "DRAFT": ("a draft", "草稿"), "ACTIVE": ("on sale", "在售"), "PAUSED": ("paused", "暂停销售"), "ARCHIVED": ("archived", "已归档"),
+}  # fmt: skip
 
 
 class ListingInWrongState(Conflict):
@@ -50,13 +52,13 @@ class ListingInWrongState(Conflict):
     code = "LISTING_IN_WRONG_STATE"
 
     def __init__(self, state: str, *, wanted: str) -> None:
-        state_zh = _STATES_ZH.get(state, state)
+        stands, state_zh = _STATES.get(state, (state, state))
         if state == wanted:
-            super().__init__(f"This listing is {state} already.", zh=f"商品当前状态已是“{state_zh}”。")
+            super().__init__(f"This listing is {stands} already.", zh=f"商品当前状态已是“{state_zh}”。")
         else:
             done, done_zh = _DONE.get(wanted, (wanted, wanted))
             super().__init__(
-                f"This listing is {state}; it cannot be {done}.", zh=f"商品当前状态为“{state_zh}”，不能{done_zh}。"
+                f"This listing is {stands}; it cannot be {done}.", zh=f"商品当前状态为“{state_zh}”，不能{done_zh}。"
             )
         self.state = state
         self.wanted = wanted

@@ -158,7 +158,7 @@ class BatchTouched(Conflict):
         self.touched = touched
 
 
-_STATES_ZH = {"AVAILABLE": "可售", "QUARANTINED": "已隔离", "VOID": "已作废"}
+_STATES = {"AVAILABLE": ("for sale", "可售"), "QUARANTINED": ("quarantined", "已隔离"), "VOID": ("void", "已作废")}
 
 
 class CodesInWrongState(Conflict):
@@ -167,9 +167,10 @@ class CodesInWrongState(Conflict):
     code = "CODES_IN_WRONG_STATE"
 
     def __init__(self, wrong: int, wanted: str) -> None:
+        named, named_zh = _STATES.get(wanted, (wanted, wanted))
         super().__init__(
-            f"{wrong} of these codes are in a state from which they do not become {wanted}; nothing was changed.",
-            zh=f"其中 {wrong} 个卡密的当前状态不能变更为“{_STATES_ZH.get(wanted, wanted)}”；未作任何更改。",
+            f"{wrong} of these codes are in a state from which they do not become {named}; nothing was changed.",
+            zh=f"其中 {wrong} 个卡密的当前状态不能变更为“{named_zh}”；未作任何更改。",
             path=("ids",),
         )
         self.wrong = wrong

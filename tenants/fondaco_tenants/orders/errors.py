@@ -141,9 +141,11 @@ class GuestsNotServed(Conflict):
         )
 
 
-_STATES_ZH = {
-    "PENDING_PAYMENT": "待付款", "PAID": "已付款", "FULFILLED": "已交付", "EXPIRED": "已过期", "CANCELLED": "已取消",
-    "HELD_FOR_REVIEW": "审核中", "REJECTED": "已拒绝", "PARTIALLY_REFUNDED": "部分退款", "REFUNDED": "已退款",
+_STATES = {
+    "PENDING_PAYMENT": ("waits to be paid", "待付款"), "PAID": ("is paid", "已付款"), "FULFILLED": ("is fulfilled", "已交付"),
+    "EXPIRED": ("was not paid in time", "已过期"), "CANCELLED": ("is cancelled", "已取消"),
+    "HELD_FOR_REVIEW": ("is being reviewed", "审核中"), "REJECTED": ("was rejected", "已拒绝"),
+    "PARTIALLY_REFUNDED": ("is refunded in part", "部分退款"), "REFUNDED": ("is refunded", "已退款"),
 }  # fmt: skip
 
 
@@ -156,9 +158,9 @@ class OrderNotOpen(Conflict):
         if units:
             super().__init__("These units were refunded already, or have no code.", zh="这些卡密已经退款，或尚未交付。")
         else:
+            stands, stands_zh = _STATES.get(state, (f"is {state}", state))
             super().__init__(
-                f"The order is {state}, which does not allow this.",
-                zh=f"订单当前状态为“{_STATES_ZH.get(state, state)}”，不允许此操作。",
+                f"The order {stands}, which does not allow this.", zh=f"订单当前状态为“{stands_zh}”，不允许此操作。"
             )
         self.order_id = order_id
         self.state = state
@@ -196,10 +198,13 @@ class ExportNotReady(Conflict):
     code = "EXPORT_NOT_READY"
 
     def __init__(self, state: str) -> None:
-        super().__init__(
-            f"The file is {state}: it is written within minutes, and kept for a while.",
-            zh="文件尚未生成或已过期。",
-        )
+        if state == "EXPIRED":
+            super().__init__(
+                "The file was kept for a while and is deleted by now; ask for it anew.",
+                zh="文件已过期删除，请重新导出。",
+            )
+        else:
+            super().__init__("The file is being written; try again in a few minutes.", zh="文件正在生成，请稍后再试。")
         self.state = state
 
 

@@ -112,15 +112,23 @@ class DifferenceResolved(Conflict):
         super().__init__("This difference is resolved already.", zh="该差异已处理。")
 
 
+_REFUND_STATES = {
+    "REQUESTED": ("is on its way", "正在处理"), "UNKNOWN": ("is on its way, and its gateway is being asked", "正在处理，等待支付通道确认"),
+    "DONE": ("has arrived", "已完成"), "PAID_OUT": ("was paid out by a person", "已由人工支付"),
+    "REFUSED": ("went to the buyer's wallet", "已退至买家钱包"),
+}  # fmt: skip
+
+
 class RefundNotRefused(Conflict):
     """This refund does not wait for a person: it is on its way, at its end, or in the buyer's wallet."""
 
     code = "REFUND_NOT_REFUSED"
 
     def __init__(self, state: str) -> None:
+        stands, stands_zh = _REFUND_STATES.get(state, (f"is {state}", state))
         super().__init__(
-            f"This refund does not wait for anybody to do something about it (it is {state}).",
-            zh=f"该退款无需人工处理（当前状态 {state}）。",
+            f"This refund {stands}; it does not wait for anybody to do something about it.",
+            zh=f"该退款{stands_zh}，无需人工处理。",
         )
         self.state = state
 

@@ -18,6 +18,12 @@ from fondaco_tenants.codes.events import BatchUndone
 from fondaco_tenants.codes.rules import BatchState, ImportFormat, ImportOutcome, LineReason, Mapping
 from fondaco_tenants.codes.store import imports as store
 
+# How an import stands, for people.
+_STANDS = {
+    BatchState.IMPORTING: ("is still going on", "仍在导入中"), BatchState.READY: ("is done", "已完成"),
+    BatchState.UNDONE: ("was undone already", "已撤销"), BatchState.FAILED: ("failed", "导入失败"),
+}  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -142,9 +148,10 @@ async def undo_batch(tx: Tx, ctx: Ctx, *, batch_id: BatchId, reason: str) -> Bat
         raise NotFound("batch", path=("batch_id",))
     batch = to_batch(row)
     if batch.state is not BatchState.READY:
+        stands, stands_zh = _STANDS[batch.state]
         raise Conflict(
-            f"This import is {batch.state}; only one that is READY can be undone.",
-            zh=f"该批次的状态为 {batch.state}，只有已完成（READY）的批次可以撤销。",
+            f"This import {stands}; only one that is done can be undone.",
+            zh=f"该批次{stands_zh}，只有已完成的批次可以撤销。",
             path=("batch_id",),
         )
     await tx.execute(store.BE_PATIENT)
