@@ -20,6 +20,7 @@ from fondaco_api.graphql.context import Context
 from fondaco_api.graphql.errors import ErrorCode
 from fondaco_api.graphql.execution import Answer, Asked, Engine, WrongMethod
 from fondaco_api.http.body import BodyError, read_body
+from fondaco_api.http.middleware import locale_of
 from fondaco_api.http.origins import is_foreign
 from fondaco_core import limits
 from fondaco_core.config import Settings
@@ -106,9 +107,10 @@ class GraphQLEndpoint:
             context = await self.make_context(connection)
         except Unauthenticated:
             told = {"www-authenticate": 'Bearer realm="fondaco"'}
-            raise Malformed(
-                401, "These credentials are not valid here.", headers=told, code="UNAUTHENTICATED"
-            ) from None
+            # A session that has ended is told to a person; the rest of these texts to whoever writes a client.
+            chinese = locale_of(headers.get("accept-language") or "") == "zh-CN"
+            text = "凭证无效或已过期，请重新登录。" if chinese else "These credentials are not valid here."
+            raise Malformed(401, text, headers=told, code="UNAUTHENTICATED") from None
         except Exception as error:
             log.exception("graphql.unknown_asker", exc_info=error)
             told = {"id": scope["state"]["request_id"]}

@@ -18,11 +18,11 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from fondaco_api.http.body import BodyError, read_body
-from fondaco_api.http.middleware import locale_of
 from fondaco_api.http.origins import is_foreign
+from fondaco_api.http.refusing import FOREIGN, refuse
 from fondaco_core.context import Ctx
 from fondaco_core.db import reading, transaction
-from fondaco_core.errors import Invalid, NotAllowed, NotFound, Refusal, Unauthenticated
+from fondaco_core.errors import Invalid, NotFound, Refusal, Unauthenticated
 from fondaco_core.ids import BatchId
 from fondaco_core.sheets import csv_line
 from fondaco_tenants import codes
@@ -32,7 +32,6 @@ ReadId = Callable[[str], UUID | None]
 
 _HEADER = ("line", "outcome", "reason", "text")
 _PAGE_LINES = 2_000
-_STATUS: dict[type[Refusal], int] = {NotAllowed: 403, NotFound: 404}
 
 
 class _Lines:
@@ -45,8 +44,7 @@ class _Lines:
         """Hands out the lines of one import."""
         process = request.app.state.process
         if is_foreign(request.headers, process.settings.allowed_origins):
-            return _told(403, "FORBIDDEN", "Pages of other sites may not ask here.")
-        chinese = locale_of(request.headers.get("accept-language") or "") == "zh-CN"
+            return refuse(request, FOREIGN)
         try:
             reason = _reason(await read_body(request.scope, request.receive))
             ctx: Ctx = await process.authenticate(request)
@@ -57,15 +55,8 @@ class _Lines:
             batch_id = BatchId(key)
             async with transaction(ctx) as tx:
                 await codes.open_lines(tx, ctx, batch_id=batch_id, reason=reason)
-        except BodyError as error:
-            return _told(error.status, "BAD_REQUEST", error.message)
-        except Unauthenticated:
-            told = _told(401, "UNAUTHENTICATED", "Sign in first, or send valid credentials.")
-            told.headers["www-authenticate"] = 'Bearer realm="fondaco"'
-            return told
-        except Refusal as refusal:
-            status = _STATUS.get(type(refusal), 400 if isinstance(refusal, Invalid) else 409)
-            return _told(status, refusal.code, refusal.message_zh if chinese else refusal.message)
+        except (BodyError, Unauthenticated, Refusal) as reason:
+            return refuse(request, reason)
         return StreamingResponse(
             _file(ctx, batch_id),
             media_type="text/csv; charset=utf-8",
@@ -101,10 +92,6 @@ async def _file(ctx: Ctx, batch_id: BatchId) -> AsyncIterator[bytes]:
         if len(lines) < _PAGE_LINES:
             return
         after = lines[-1].line
-
-
-def _told(status: int, code: str, message: str) -> Response:
-    return Response(orjson.dumps({"code": code, "message": message}), status, media_type="application/json")
 
 
 def routes(read_id: ReadId) -> list[BaseRoute]:

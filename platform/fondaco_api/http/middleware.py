@@ -46,6 +46,9 @@ SECURITY_HEADERS = {
 ReadBearer = Callable[[Secret[str], Ctx], Awaitable[Ctx]]
 ReadSession = Callable[[Secret[str], Ctx], Awaitable[Ctx | None]]
 
+_BROKEN = "Something went wrong here; quote this id when you ask about it: {id}"
+_BROKEN_ZH = "服务器出错了；请提供此编号以便查询：{id}"
+
 # Routes that bound their bodies themselves: GraphQL by its own limit, uploads by theirs, streamed.
 OWN_BODIES = ("/graphql", "/uploads")
 
@@ -106,14 +109,13 @@ class Edge:
             except BodyError as error:
                 if started:
                     raise
-                await _plain(sending, error.status, error.message)
+                await _plain(sending, error.status, error.message_zh if _is_chinese(headers) else error.message)
             except Exception as error:
                 log.exception("http.internal_error", exc_info=error)
                 if started:
                     raise
-                await _plain(
-                    sending, 500, f"Something went wrong here; quote this id when you ask about it: {request_id}"
-                )
+                told = _BROKEN_ZH if _is_chinese(headers) else _BROKEN
+                await _plain(sending, 500, told.format(id=request_id))
             finally:
                 route = getattr(scope.get("route"), "path", "other")
                 seconds = time.perf_counter() - began
@@ -135,13 +137,17 @@ def _bounded(headers: Headers, receive: Receive) -> Receive:
         message = await receive()
         size += len(message.get("body", b""))
         if size > limits.BODY_BYTES_MAX:
-            raise BodyError(413, f"The body may have {limits.BODY_BYTES_MAX} bytes.")
+            raise BodyError.too_large(limits.BODY_BYTES_MAX)
         return message
 
     declared = headers.get("content-length", "0")
     if declared.isdigit() and int(declared[:12]) > limits.BODY_BYTES_MAX:
-        raise BodyError(413, f"The body may have {limits.BODY_BYTES_MAX} bytes.")
+        raise BodyError.too_large(limits.BODY_BYTES_MAX)
     return receiving
+
+
+def _is_chinese(headers: Headers) -> bool:
+    return locale_of(headers.get("accept-language") or "") == "zh-CN"
 
 
 async def _preflight(send: Send, *, allowed: bool) -> None:

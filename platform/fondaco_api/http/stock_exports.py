@@ -8,14 +8,13 @@ that age refuses to open.
 
 from uuid import UUID
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from fondaco_api.http.middleware import locale_of
 from fondaco_api.http.origins import is_foreign
-from fondaco_core.errors import NotAllowed, NotFound, Refusal, Unauthenticated
+from fondaco_api.http.refusing import FOREIGN, refuse
+from fondaco_core.errors import Refusal, Unauthenticated
 from fondaco_tenants import codes
 
 _HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
@@ -25,16 +24,12 @@ async def fetch(request: Request) -> Response:
     """Sends the file of an export to who may have it, and counts that it was fetched."""
     process = request.app.state.process
     if is_foreign(request.headers, process.settings.allowed_origins):
-        return _told(403, "FORBIDDEN", "Pages of other sites may not ask here.")
-    chinese = locale_of(request.headers.get("accept-language") or "") == "zh-CN"
+        return refuse(request, FOREIGN, headers=_HEADERS)
     try:
         ctx = await process.authenticate(request)
         found = await codes.begin_download(ctx, export_id=_id(request.path_params["export_id"]))
-    except Unauthenticated:
-        return _told(401, "UNAUTHENTICATED", "Sign in first, or send valid credentials.")
-    except Refusal as refusal:
-        status = 404 if isinstance(refusal, NotFound) else 403 if isinstance(refusal, NotAllowed) else 409
-        return _told(status, refusal.code, refusal.message_zh if chinese else refusal.message)
+    except (Unauthenticated, Refusal) as reason:
+        return refuse(request, reason, headers=_HEADERS)
     name = f'attachment; filename="stock-{found.id}.csv.age"'
     return StreamingResponse(
         codes.stream_export(ctx, found=found), media_type="application/octet-stream",
@@ -48,11 +43,6 @@ def _id(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         return UUID(int=0)
-
-
-def _told(status: int, code: str, message: str) -> Response:
-    body = orjson.dumps({"code": code, "message": message})
-    return Response(body, status, media_type="application/json", headers=_HEADERS)
 
 
 routes: list[BaseRoute] = [Route("/stock-exports/{export_id}", fetch, methods=["GET"])]

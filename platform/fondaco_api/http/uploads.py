@@ -19,8 +19,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from fondaco_api.http.middleware import locale_of
 from fondaco_api.http.origins import is_foreign
+from fondaco_api.http.refusing import FOREIGN, Said, refuse
 from fondaco_core import limits
 from fondaco_core.context import Ctx
 from fondaco_core.errors import Invalid, NotAllowed, Refusal, Unauthenticated
@@ -52,6 +52,9 @@ _STATUS: Mapping[type[Refusal], int] = {
     _NotForms: 415,
     Invalid: 400,
 }
+_SECONDS = f"{limits.UPLOAD_STALL_S:.0f}"
+_STALLED = Said(408, "BAD_REQUEST", f"Nothing arrived for {_SECONDS} seconds.", f"已有 {_SECONDS} 秒未收到数据。")
+_CUT_OFF = Said(400, "BAD_REQUEST", "The client went away.", "客户端已断开连接。")
 
 
 class _Receiver:
@@ -68,8 +71,7 @@ class _Receiver:
 async def _receive(request: Request, name: Name) -> Response:
     process = request.app.state.process
     if is_foreign(request.headers, process.settings.allowed_origins):
-        return _told(403, "FORBIDDEN", "Pages of other sites may not ask here.")
-    chinese = locale_of(request.headers.get("accept-language") or "") == "zh-CN"
+        return _refused(request, FOREIGN)
     try:
         ctx: Ctx = await process.authenticate(request)
         if request.headers.get("content-type", "").lower().startswith("multipart/"):
@@ -78,8 +80,13 @@ async def _receive(request: Request, name: Name) -> Response:
         if declared.isdigit() and int(declared[:18]) > limits.UPLOAD_BYTES_MAX:
             raise codes.UploadTooLarge
         received = await codes.receive_upload(ctx, filename=_filename(request.headers), stream=_body(request))
-    except (Unauthenticated, Refusal, ClientDisconnect, _Stalled) as reason:
-        return _refused(reason, chinese=chinese)
+    except (Unauthenticated, Refusal) as reason:
+        return _refused(request, reason)
+    except _Stalled:
+        return _refused(request, _STALLED)
+    except ClientDisconnect:
+        log.info("upload.cut_off")
+        return _refused(request, _CUT_OFF)
     return _json(201, {"uploadId": name(received.id), "size": received.size})
 
 
@@ -101,26 +108,9 @@ def _filename(headers: Mapping[str, str]) -> str:
     return unquote(headers.get("x-filename", ""))
 
 
-def _refused(reason: Exception, *, chinese: bool) -> Response:
-    match reason:
-        case Unauthenticated():
-            told = _told(401, "UNAUTHENTICATED", "Sign in first, or send valid credentials.")
-            told.headers["www-authenticate"] = 'Bearer realm="fondaco"'
-            return told
-        case Refusal():
-            return _told(_STATUS.get(type(reason), 409), reason.code, reason.message_zh if chinese else reason.message)
-        case _Stalled():
-            return _told(408, "BAD_REQUEST", f"Nothing arrived for {limits.UPLOAD_STALL_S:.0f} seconds.")
-        case _:
-            log.info("upload.cut_off")
-            return _told(400, "BAD_REQUEST", "The client went away.")
-
-
-def _told(status: int, code: str, message: str) -> Response:
-    told = _json(status, {"code": code, "message": message})
+def _refused(request: Request, reason: Said | Refusal | Unauthenticated) -> Response:
     # The rest of the body may still be on its way, and nobody will read it.
-    told.headers["connection"] = "close"
-    return told
+    return refuse(request, reason, statuses=_STATUS, headers={"connection": "close"})
 
 
 def _json(status: int, body: dict[str, Any]) -> Response:
