@@ -248,6 +248,29 @@ async def test_what_changing_and_moving_a_listing_refuses(door: Door) -> None:
         assert (await refused(door, mutation, {**mine, "version": 3}, ctx))[0] == "TENANT_NOT_ACTIVE"
 
 
+async def test_a_listing_that_nothing_fills_is_not_put_on_sale(door: Door) -> None:
+    ctx, standard = await make_ctx(), await make_entitlement()
+    listing = await make_listing(ctx, entitlement_id=standard.id, published=False)
+    pool = await make_pool(ctx, entitlement_id=standard.id)
+    id_ = global_id(Listing, listing.id)
+    publish, show = {"id": id_, "version": 1}, "... on PublishListingSuccess { listing { state stockClass } }"
+
+    none = await door.do("publishListing", publish, ctx=ctx)
+    source = await door.do(
+        "addSource", {"listingId": id_, "poolId": global_id(Pool, pool.id), "enabled": False}, ctx=ctx,
+        show="... on AddSourceSuccess { source { id } }",
+    )  # fmt: skip
+    off = await door.do("publishListing", publish, ctx=ctx, locale="zh-CN")
+    await door.do("updateSource", {"id": source["source"]["id"], "enabled": True}, ctx=ctx)
+    empty = await door.do("publishListing", publish, ctx=ctx, show=show)
+
+    assert (none["code"], none["path"], off["code"]) == ("NO_SOURCE", ["input", "id"], "NO_SOURCE")
+    assert "addSource" in none["message"]
+    assert "请先添加货源" in off["message"]
+    # What is sold out for now is on sale all the same.
+    assert empty["listing"] == {"state": "ACTIVE", "stockClass": "OUT"}
+
+
 async def test_a_change_names_only_what_it_changes(door: Door) -> None:
     ctx = await make_ctx()
     listing = await make_listing(ctx, customer_max=3, customer_period_days=30)

@@ -10,10 +10,12 @@ from starlette.applications import Starlette
 
 from fondaco_core import http, identity
 from fondaco_core.config import Settings
+from fondaco_core.context import Ctx
 from fondaco_core.db import Database, transaction
 from fondaco_core.identity import MemberRole
 from fondaco_core.secret import Secret
-from tests.support.factories.identity import make_member_ctx
+from tests.support.door import open_door
+from tests.support.factories.identity import admin_ctx, make_member_ctx
 from tests.support.factories.tenancy import make_tenant
 from tests.support.provider import CLIENT_ID, CLIENT_SECRET, Provider, open_provider
 from tests.support.shop import Visitor, open_shop
@@ -69,6 +71,31 @@ async def test_a_browser_goes_there_and_comes_back_signed_in(shop: Starlette, pr
         "/graphql", json={"query": "{ viewer { kind tenant { slug } } }"}, headers={"sec-fetch-site": "same-origin"}
     )
     assert asked.json()["data"]["viewer"] == {"kind": "MEMBER", "tenant": {"slug": slug}}
+
+
+async def test_who_keeps_a_provider_is_told_that_they_may_remove_it(settings: Settings) -> None:
+    owner, admin = await make_member_ctx(await make_tenant()), admin_ctx()
+    given = {
+        "title": "Corp", "issuer": f"https://{uuid4().hex}.example", "clientId": "c", "clientSecret": "s", "domains": ["corp.example"],
+    }  # fmt: skip
+    show = "... on AddIdentityProviderSuccess { provider { key viewerCanRemove } }"
+    async with open_door(settings) as door:
+        for ctx, side in ((owner, "merchant"), (admin, "platform")):
+            made = await door.do("addIdentityProvider", given, ctx=ctx, show=show)
+            seen = (await door.ask(f"{{ {side} {{ identityProviders {{ key viewerCanRemove }} }} }}", ctx=ctx))[side]
+
+            assert made["provider"]["viewerCanRemove"]
+            assert made["provider"] in seen["identityProviders"]
+            assert all(each["viewerCanRemove"] for each in seen["identityProviders"])
+
+    for stranger in (
+        await make_member_ctx(owner.tenant, role=MemberRole.MANAGER),
+        await make_member_ctx(await make_tenant()),
+        Ctx(),
+    ):
+        assert not identity.keeps_provider(stranger, owner.tenant)
+        assert not identity.keeps_provider(stranger, None)
+    assert not identity.keeps_provider(admin, owner.tenant)
 
 
 async def test_another_browser_brings_an_answer_in_vain(shop: Starlette, provider: Provider) -> None:

@@ -13,6 +13,7 @@ from fondaco_core import identity
 from fondaco_core.db import Tx, governing
 from fondaco_core.errors import Invalid
 from fondaco_core.identity import MemberRole
+from fondaco_core.ids import TenantId
 from fondaco_core.secret import Secret
 
 
@@ -38,6 +39,12 @@ class IdentityProvider:
     )
     redirect_uri: str = strawberry.field(description="Where it sends browsers back to; enter it there.")
     created_at: datetime = strawberry.field(description="When it was set up.")
+    owner: strawberry.Private[TenantId | None]
+
+    @strawberry.field(description="Whether you may remove it.")
+    def viewer_can_remove(self, info: Info) -> bool:
+        """Its keepers may, each side its own."""
+        return identity.keeps_provider(info.context.ctx, self.owner)
 
     @classmethod
     def of(cls, row: identity.Provider) -> "IdentityProvider":
@@ -45,6 +52,7 @@ class IdentityProvider:
         return cls(
             key=str(row.id), title=row.title, issuer=row.issuer, client_id=row.client_id, domains=list(row.domains),
             join_role=row.join_role, redirect_uri=identity.ways().public_url + identity.callback_of(row.id), created_at=row.created_at,
+            owner=row.tenant_id,
         )  # fmt: skip
 
 

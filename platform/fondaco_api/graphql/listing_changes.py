@@ -19,7 +19,7 @@ from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import Invalid, NotFound, Refusal, StaleVersion
 from fondaco_core.ids import EntitlementId, ListingId, StoreId
-from fondaco_tenants import catalog, storefront
+from fondaco_tenants import catalog, routing, storefront
 from fondaco_tenants.catalog import ListingState
 
 
@@ -240,15 +240,19 @@ class Mutation:
         await catalog.update_listing(tx, ctx, listing_id=listing_id, version=input.version, **changes)
         return UpdateListingSuccess(listing=await _shown(tx, ctx, listing_id))
 
-    @mutation(refusals=[StaleVersion, catalog.ListingInWrongState, catalog.EntitlementRetired, tenancy.TenantNotActive])
+    @mutation(
+        refusals=[
+            StaleVersion, catalog.ListingInWrongState, catalog.EntitlementRetired, routing.NoSource, tenancy.TenantNotActive,
+        ]
+    )  # fmt: skip
     async def publish_listing(
         self,
         info: Info,
         tx: Tx,
         input: Annotated[PublishListingInput, strawberry.argument(description="Which one.")],
     ) -> PublishListingSuccess:
-        """Puts a drafted or paused listing on sale."""
-        return PublishListingSuccess(listing=await _move(tx, info, catalog.publish_listing, input))
+        """Puts a drafted or paused listing on sale, which takes a source that is switched on."""
+        return PublishListingSuccess(listing=await _move(tx, info, routing.publish_listing, input))
 
     @mutation(refusals=[StaleVersion, catalog.ListingInWrongState, tenancy.TenantNotActive])
     async def pause_listing(

@@ -232,7 +232,7 @@ class _World:
                 customer_period_days=30 if good.category == "video" else None, low_stock_at=20, position=position,
             )  # fmt: skip
             await routing.add_source(tx, owner, listing_id=listing.id, pool_id=pool.id)
-            await catalog.publish_listing(tx, owner, listing_id=listing.id, version=listing.version)
+            await routing.publish_listing(tx, owner, listing_id=listing.id, version=listing.version)
         stock = 0 if good.sku in merchant.out else 12 if good.sku in merchant.low else STOCK
         if stock:
             await self._import(owner, merchant, good, pool.id, stock)

@@ -2,16 +2,24 @@
 
 Owns     source.
 Promises a listing is filled only from pools of its own tenant that hold its entitlement; sources are tried in the order
-         of their priority.
+         of their priority; what nothing fills is not put on sale.
 Stands on catalog, codes.
 """
 
-from fondaco_tenants.routing.errors import PoolDoesNotFit, SourceExists
+from fondaco_tenants.routing.errors import NoSource, PoolDoesNotFit, SourceExists
 from fondaco_tenants.routing.events import SourcesChanged
 from fondaco_tenants.routing.rules import Source, SourceKind
-from fondaco_tenants.routing.service import add_source, list_sources, remove_source, sources_by_ids, update_source
+from fondaco_tenants.routing.service import (
+    add_source,
+    list_sources,
+    publish_listing,
+    remove_source,
+    sources_by_ids,
+    update_source,
+)
 
 __all__ = [
+    "NoSource",
     "PoolDoesNotFit",
     "Source",
     "SourceExists",
@@ -19,6 +27,7 @@ __all__ = [
     "SourcesChanged",
     "add_source",
     "list_sources",
+    "publish_listing",
     "remove_source",
     "sources_by_ids",
     "update_source",

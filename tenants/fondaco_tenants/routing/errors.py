@@ -3,7 +3,8 @@
 Invalid
 └── PoolDoesNotFit     the pool holds another entitlement than the listing sells
 Conflict
-└── SourceExists       the listing is filled from this pool already
+├── SourceExists       the listing is filled from this pool already
+└── NoSource           a listing that nothing fills is not put on sale
 
 An archived pool is refused as codes refuses it: PoolArchived.
 """
@@ -32,4 +33,17 @@ class SourceExists(Conflict):
     def __init__(self) -> None:
         super().__init__(
             "This listing is filled from that pool already.", zh="该商品已使用此卡池作为货源。", path=("pool_id",)
+        )
+
+
+class NoSource(Conflict):
+    """Nothing fills this listing: no buyer could get anything."""
+
+    code = "NO_SOURCE"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Nothing fills this listing; add a source first (addSource), or switch one on.",
+            zh="该商品尚无可用货源，请先添加货源（addSource）或启用已有货源。",
+            path=("id",),
         )

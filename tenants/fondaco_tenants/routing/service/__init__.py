@@ -3,9 +3,10 @@
 from fondaco_tenants.routing.service.sources import (
     add_source,
     list_sources,
+    publish_listing,
     remove_source,
     sources_by_ids,
     update_source,
 )
 
-__all__ = ["add_source", "list_sources", "remove_source", "sources_by_ids", "update_source"]
+__all__ = ["add_source", "list_sources", "publish_listing", "remove_source", "sources_by_ids", "update_source"]

@@ -7,11 +7,24 @@ from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import Conflict, NotFound
 from fondaco_core.ids import ListingId, PoolId, SourceId, new_id
-from fondaco_tenants import codes
+from fondaco_tenants import catalog, codes
 from fondaco_tenants.routing import store
-from fondaco_tenants.routing.errors import PoolDoesNotFit, SourceExists
+from fondaco_tenants.routing.errors import NoSource, PoolDoesNotFit, SourceExists
 from fondaco_tenants.routing.events import SourcesChanged
 from fondaco_tenants.routing.rules import Source, SourceKind, checked_priority
+
+
+async def publish_listing(tx: Tx, ctx: Ctx, *, listing_id: ListingId, version: int) -> catalog.Listing:
+    """Puts a listing on sale that something fills, whether or not it is in stock just now.
+
+    Raises NoSource, and what catalog.publish_listing raises.
+    """
+    ctx.require("catalog.edit")
+    published = await catalog.publish_listing(tx, ctx, listing_id=listing_id, version=version)
+    sources = await list_sources(tx, ctx, listing_ids=[listing_id])
+    if not any(source.enabled for source in sources):
+        raise NoSource
+    return published
 
 
 async def add_source(
