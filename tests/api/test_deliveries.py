@@ -117,6 +117,46 @@ async def test_a_merchant_writes_tries_and_keeps_the_words_of_its_mails(door: Do
     assert post.mails[0]["Subject"] == f"{sale.store.details.name}: {sale.order_code}"
 
 
+async def test_a_merchant_goes_back_to_the_words_that_come_along(door: Door, post: Post) -> None:
+    sale = await make_sale()
+    here = {"storeId": node_id("Store", sale.store.id)}
+    listed = here | {"listingId": node_id("Listing", sale.listing.id)}
+    read = """query ($s: ID!, $l: ID) { merchant { deliveryTemplate(storeId: $s, listingId: $l) { subject version own } } }"""
+
+    async def words(place: dict[str, str]) -> dict[str, Any]:
+        asked = {"s": place["storeId"], "l": place.get("listingId")}
+        found: dict[str, Any] = (await door.ask(read, asked, ctx=sale.owner))["merchant"]["deliveryTemplate"]
+        return found
+
+    async def save(place: dict[str, str], subject: str, version: int) -> None:
+        own = {"subject": subject, "text": "{{ link.url }}", "html": "<a href='{{ link.url }}'>open</a>"}
+        made = await door.do("saveDeliveryTemplate", place | {"words": own, "version": version}, ctx=sale.owner)
+        assert made["__typename"] == "SaveDeliveryTemplateSuccess", made
+
+    async def reset(place: dict[str, str], version: int) -> dict[str, Any]:
+        show = "... on ResetDeliveryTemplateSuccess { template { subject version own } }"
+        return await door.do("resetDeliveryTemplate", place | {"version": version}, ctx=sale.owner, show=show)
+
+    ours = (await words(here))["subject"]
+    await save(here, "The store's", 0)
+    await save(listed, "The listing's", 0)
+    stale = await reset(listed, 0)
+    of_listing = await reset(listed, 1)
+    of_store = await reset(here, 1)
+    again = await reset(here, 2)
+    both = await words(here), await words(listed)
+    await sent(door, sale)
+    await save(here, "Anew", 2)
+
+    assert stale["code"] == "STALE_VERSION"
+    assert of_listing["template"] == {"subject": "The store's", "version": 2, "own": False}
+    assert of_store["template"] == {"subject": ours, "version": 2, "own": False}
+    assert again == of_store
+    assert both == ({"subject": ours, "version": 2, "own": False},) * 2
+    assert post.mails[0]["Subject"] not in {"The store's", "The listing's"}
+    assert await words(listed) == {"subject": "Anew", "version": 2, "own": False}
+
+
 async def test_settings_are_written_whole_and_checked(door: Door) -> None:
     sale = await make_sale()
     show = "... on UpdateDeliverySettingsSuccess { settings { form linkOpensMax version } }"

@@ -67,6 +67,8 @@ IDS = {
     ("RetireEntitlementInput", "id"): "Entitlement",
     ("OpenBreakGlassInput", "tenantId"): "Tenant",
     ("RestrictApiClientInput", "apiClientId"): "ApiClient",
+    ("ResetDeliveryTemplateInput", "listingId"): "Listing",
+    ("ResetDeliveryTemplateInput", "storeId"): "Store",
     ("RotateApiClientSecretInput", "apiClientId"): "ApiClient",
     ("RevealCodeInput", "allocationId"): "Allocation",
     ("RevealOrderInput", "orderId"): "Order",

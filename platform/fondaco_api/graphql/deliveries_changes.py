@@ -58,6 +58,18 @@ class SaveDeliveryTemplateInput:
     version: int = strawberry.field(description="The version you read; 0 for what comes with Fondaco.")
 
 
+@strawberry.input(description="Words of one's own that are to go.")
+class ResetDeliveryTemplateInput:
+    """Which words, as they were read."""
+
+    store_id: strawberry.ID = strawberry.field(description="The store.")
+    listing_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The listing that is to have its store's words again; left out for the whole store's."
+    )
+    locale: str = strawberry.field(default="zh-CN", description="The language: zh-CN or en.")
+    version: int = strawberry.field(description="The version you read.")
+
+
 @strawberry.input(description="How deliveries go out, whole.")
 class UpdateDeliverySettingsInput:
     """A merchant's settings."""
@@ -139,6 +151,13 @@ class SaveDeliveryTemplateSuccess:
     template: DeliveryTemplate = strawberry.field(description="The version that counts from now on.")
 
 
+@strawberry.type(description="The words are those that come with Fondaco again, or the store's.")
+class ResetDeliveryTemplateSuccess:
+    """What counts now."""
+
+    template: DeliveryTemplate = strawberry.field(description="The words that count from now on.")
+
+
 @strawberry.type(description="The settings are saved.")
 class UpdateDeliverySettingsSuccess:
     """The settings."""
@@ -206,6 +225,28 @@ class Mutation:
             version=input.version,
         )
         return SaveDeliveryTemplateSuccess(template=DeliveryTemplate.of(saved))
+
+    @mutation(refusals=[StaleVersion], replays=False)
+    async def reset_delivery_template(
+        self,
+        info: Info,
+        tx: Tx,
+        input: Annotated[ResetDeliveryTemplateInput, strawberry.argument(description="Which words.")],
+    ) -> ResetDeliveryTemplateSuccess:
+        """Gives words of your own up: a store's mails have those that come with Fondaco again, a listing's its store's.
+
+        Earlier versions are kept. Where there are no words of your own nothing changes.
+        """
+        listing = input.listing_id
+        left = await delivery.reset_template(
+            tx,
+            info.context.ctx,
+            store_id=StoreId(key_of(input.store_id, Store, path=("store_id",))),
+            listing_id=None if listing is None else ListingId(key_of(listing, Listing, path=("listing_id",))),
+            locale=input.locale,
+            version=input.version,
+        )
+        return ResetDeliveryTemplateSuccess(template=DeliveryTemplate.of(left))
 
     @mutation(refusals=[StaleVersion], replays=False)
     async def update_delivery_settings(

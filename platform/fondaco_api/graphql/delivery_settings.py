@@ -49,15 +49,19 @@ class DeliveryTemplate:
     subject: str = strawberry.field(description="The subject line.")
     text: str = strawberry.field(description="The plain text.")
     html: str = strawberry.field(description="The same as HTML.")
-    version: int = strawberry.field(description="Counts its versions; 0 while it is the one that comes with Fondaco.")
-    saved_at: datetime | None = strawberry.field(description="When this version was saved; null for version 0.")
+    version: int = strawberry.field(description="Counts what was saved and reset; 0 before the first.")
+    saved_at: datetime | None = strawberry.field(description="When this version was saved or reset; null for version 0.")
+    own: bool = strawberry.field(
+        description="Whether it was written for this very place; false for a listing that has its store's words, and for "
+        "what comes with Fondaco."
+    )
 
     @classmethod
     def of(cls, row: delivery.Template) -> "DeliveryTemplate":
         """The schema's form of a template."""
         return cls(
             locale=row.locale, subject=row.words.subject, text=row.words.text, html=row.words.html, version=row.version,
-            saved_at=row.created_at,
+            saved_at=row.created_at, own=row.own,
         )  # fmt: skip
 
 

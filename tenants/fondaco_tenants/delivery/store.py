@@ -263,11 +263,12 @@ WHERE d.order_id = seen.order_id AND state <> 'DELIVERED' AND (d.link_id = seen.
 
 REVOKE_LINK_QUIETLY = "UPDATE delivery_link SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1"
 
-# The newest version of each, the listing's before the store's.
+# The newest version of each, the listing's before the store's; a version without words gave its own up.
 WORDS = """
-SELECT subject, body_text, body_html FROM delivery_template
-WHERE store_id = $1 AND locale = $3 AND (listing_id IS NULL OR listing_id = $2)
-ORDER BY listing_id NULLS LAST, version DESC LIMIT 1
+SELECT subject, body_text, body_html FROM (
+  SELECT DISTINCT ON (listing_id) listing_id, subject, body_text, body_html FROM delivery_template
+  WHERE store_id = $1 AND locale = $3 AND (listing_id IS NULL OR listing_id = $2) ORDER BY listing_id, version DESC
+) AS newest WHERE subject <> '' ORDER BY listing_id NULLS LAST LIMIT 1
 """
 
 # What one member or machine was shown within the window. `$1` is the tenant: the indexes of reveals begin with it.

@@ -48,6 +48,7 @@ from fondaco_tenants.delivery.service.settings import (
     get_settings,
     get_template,
     preview_words,
+    reset_template,
     save_template,
     update_settings,
 )
@@ -100,6 +101,7 @@ __all__ = [
     "reveal_code",
     "reveal_order",
     "revoke_link",
+    "reset_template",
     "save_template",
     "secret_of",
     "show_link_key",

@@ -23,10 +23,13 @@ from fondaco_tenants.delivery.rules import (
 )
 from fondaco_tenants.delivery.service.letters import LOCALES, default_words
 
+# A version that says nothing of its own. Nobody saves such words: a mail needs all three parts.
+_NONE = Words("", "", "")
+
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A merchant's words for a store's mails, or a listing's; version 0 are ours."""
+    """The words of a store's mails, or of a listing's; without `own` they are the store's, or ours, at whatever version."""
 
     store_id: StoreId
     listing_id: ListingId | None
@@ -34,6 +37,7 @@ class Template:
     version: int
     words: Words
     created_at: datetime | None
+    own: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +57,14 @@ async def get_template(tx: Tx, ctx: Ctx, *, store_id: StoreId, listing_id: Listi
     """The words that a store's mails have now, or a listing's: the merchant's last version, or ours. Raises NotFound, Invalid."""
     ctx.require("merchant.read")
     await _check_place(tx, ctx, store_id, listing_id, locale)
-    row = await tx.fetchrow(store.TEMPLATE, store_id, listing_id, locale)
-    if row is None:
-        return Template(store_id, listing_id, locale, 0, default_words(locale), None)
+    last = await tx.fetchrow(store.TEMPLATE, store_id, listing_id, locale)
+    row = await tx.fetchrow(store.WORDS, store_id, listing_id, locale)
+    words = default_words(locale) if row is None else Words(row["subject"], row["body_text"], row["body_html"])
+    if last is None:
+        return Template(store_id, listing_id, locale, 0, words, None, own=False)
     return Template(
-        store_id, listing_id, locale, row["version"], Words(row["subject"], row["body_text"], row["body_html"]),
-        row["created_at"],
-    )  # fmt: skip
+        store_id, listing_id, locale, last["version"], words, last["created_at"], own=last["subject"] != _NONE.subject
+    )
 
 
 async def save_template(
@@ -70,11 +75,34 @@ async def save_template(
     Raises TemplateInvalid with the part and the line, StaleVersion, NotFound, Invalid, TenantNotActive.
     """
     ctx.require("merchant.edit")
+    check_words(words)
+    return await _add_version(
+        tx, ctx, store_id=store_id, listing_id=listing_id, locale=locale, words=words, version=version
+    )
+
+
+async def reset_template(
+    tx: Tx, ctx: Ctx, *, store_id: StoreId, listing_id: ListingId | None, locale: str, version: int
+) -> Template:
+    """Gives the merchant's own words up: a store's mails have ours again, a listing's have the store's; all versions are kept.
+
+    Where there are no own words nothing changes. Raises StaleVersion, NotFound, Invalid, TenantNotActive.
+    """
+    ctx.require("merchant.edit")
+    return await _add_version(
+        tx, ctx, store_id=store_id, listing_id=listing_id, locale=locale, words=_NONE, version=version
+    )
+
+
+async def _add_version(
+    tx: Tx, ctx: Ctx, *, store_id: StoreId, listing_id: ListingId | None, locale: str, words: Words, version: int
+) -> Template:
     await tenancy.require_active(tx, ctx)
     current = await get_template(tx, ctx, store_id=store_id, listing_id=listing_id, locale=locale)
-    check_words(words)
     if current.version != version:
         raise StaleVersion("template", current_version=current.version)
+    if words == _NONE and not current.own:
+        return current
     id_ = new_id()
     row = await tx.fetchrow(
         store.ADD_TEMPLATE, id_, ctx.tenant, store_id, listing_id, locale, version + 1, words.subject, words.text, words.html,
@@ -84,10 +112,9 @@ async def save_template(
         # Somebody wrote the same version at the same moment.
         raise StaleVersion("template", current_version=version + 1)
     detail = {"store_id": store_id, "listing_id": listing_id, "locale": locale, "version": version + 1}
-    await audit.record(
-        tx, ctx, "delivery_template.saved", subject_kind="delivery_template", subject_id=id_, detail=detail
-    )
-    return Template(store_id, listing_id, locale, version + 1, words, row["created_at"])
+    action = "delivery_template.reset" if words == _NONE else "delivery_template.saved"
+    await audit.record(tx, ctx, action, subject_kind="delivery_template", subject_id=id_, detail=detail)
+    return await get_template(tx, ctx, store_id=store_id, listing_id=listing_id, locale=locale)
 
 
 def preview_words(ctx: Ctx, *, words: Words, form: Form) -> Written:
