@@ -197,7 +197,7 @@ SELECT DISTINCT k.id FROM delivery d JOIN delivery_link k ON k.id = d.link_id WH
 LETTER = """
 SELECT o.id, o.code, o.state, o.currency, o.total_minor, o.customer_id, o.store_id, s.slug, s.name AS store_name,
        p.support_contact, coalesce(t.link_opens_max, $2) AS link_opens_max, coalesce(t.link_hours, $3) AS link_hours,
-       g.name AS gift_name, g.message AS gift_message
+       g.name AS gift_name, g.message AS gift_message, g.order_id IS NOT NULL AS gift
 FROM "order" o JOIN store s ON s.id = o.store_id
 LEFT JOIN gift g ON g.order_id = o.id AND g.taken_back_at IS NULL
 LEFT JOIN merchant_profile p ON p.tenant_id = o.tenant_id

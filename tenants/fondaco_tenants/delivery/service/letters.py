@@ -82,14 +82,16 @@ async def write_letter(tx: Tx, ctx: Ctx, *, delivery: Mapping[str, Any], public_
     assert order is not None
     rows = await tx.fetch(store.LETTER_ITEMS, delivery["order_id"], delivery["allocation_id"])
     chinese = delivery["locale"] == "zh-CN"
+    # A gift's recipient is told no price, in whosoever's words and also at an address that somebody corrected.
+    gift = delivery["addressee"] == "RECIPIENT" or (delivery["addressee"] == "CORRECTED" and order["gift"])
     facts: dict[str, Any] = {
         "order_code": order["code"],
-        "total": str(Money(order["total_minor"], order["currency"])),
+        "total": "" if gift else str(Money(order["total_minor"], order["currency"])),
         "units": sum(row["quantity"] for row in rows),
         "store_name": order["store_name"],
         "support": order["support_contact"],
         "items": [_item(row, chinese=chinese) for row in rows],
-        "gift": delivery["addressee"] == "RECIPIENT",
+        "gift": gift,
         "replacement": delivery["allocation_id"] is not None,
     }
     if facts["gift"] and not facts["replacement"]:
