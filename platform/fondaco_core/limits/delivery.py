@@ -58,8 +58,13 @@ PLACE_ACCOUNTS_USUAL = 10
 LINK_NETWORKS_USUAL = 2
 # The largest of these that a merchant may set.
 REVEALS_USUAL_MAX = 100_000
-# How far back a member's places are remembered, in days, and how many addresses are looked through.
+# How far back a member's places are remembered, in days, and how many of their newest showings are looked through.
 PLACES_KNOWN_DAYS = 90
-PLACES_SEEN_MAX = 2_000
+PLACES_SEEN_MAX = 5_000
+# How many of an order's newest showings are looked through: it may be shown twice as a whole; at how many addresses those who were
+# there are counted; and how many showings at one address, which is more than one sees in an hour whose buyers are people.
+ORDER_REVEALS_SEEN_MAX = 2 * HOLD_CODES_MAX
+PLACES_COUNTED_MAX = 200
+PLACE_REVEALS_SEEN_MAX = 50_000
 # How long a redemption address that was made for one buyer may be followed, in hours after it was shown; showing it again renews it.
 PERSONAL_LINK_HOURS = 24

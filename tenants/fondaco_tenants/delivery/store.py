@@ -271,27 +271,48 @@ SELECT subject, body_text, body_html FROM (
 ) AS newest WHERE subject <> '' ORDER BY listing_id NULLS LAST LIMIT 1
 """
 
-# What one member or machine was shown within the window. `$1` is the tenant: the indexes of reveals begin with it.
+# What one member or machine was shown within the window, counted no further than is asked. `$1` is the tenant: the indexes of
+# reveals begin with it.
 SHOWN_TO = """
-SELECT count(*)::int FROM code_reveal
-WHERE tenant_id = $1 AND actor_id = $2 AND actor_kind = $3 AND actor_kind IN ('MEMBER', 'API_CLIENT') AND revealed_at > $4
+SELECT count(*)::int FROM (
+  SELECT FROM code_reveal
+  WHERE tenant_id = $1 AND actor_id = $2 AND actor_kind = $3 AND actor_kind IN ('MEMBER', 'API_CLIENT') AND revealed_at > $4
+  LIMIT $5
+) counted
 """
 
-# From where a member looked at codes, from one moment to another.
+# From where a member looked at codes, from one moment to another: the newest of what was looked at.
 PLACES_OF = """
-SELECT DISTINCT ip FROM code_reveal
-WHERE tenant_id = $1 AND actor_id = $2 AND actor_kind = 'MEMBER' AND revealed_at > $3 AND revealed_at <= $4 LIMIT $5
+SELECT DISTINCT ip FROM (
+  SELECT ip FROM code_reveal
+  WHERE tenant_id = $1 AND actor_id = $2 AND actor_kind = 'MEMBER' AND revealed_at > $3 AND revealed_at <= $4
+  ORDER BY revealed_at DESC LIMIT $5
+) newest
 """
 
-PLACES_OF_LINK = "SELECT DISTINCT ip FROM code_reveal WHERE order_id = $1 AND link_id = $2 AND revealed_at > $3"
+PLACES_OF_LINK = """
+SELECT DISTINCT ip FROM (
+  SELECT ip, link_id, revealed_at FROM code_reveal WHERE order_id = $1 ORDER BY id DESC LIMIT $4
+) newest WHERE link_id = $2 AND revealed_at > $3
+"""
 
-# How many buyers' codes were shown at each address at which this order's were, within the window.
+# How many buyers' codes were shown at each address at which these orders' were, within the window: of each order the newest
+# `$4` showings, of all of them `$5` addresses, at each address the newest `$6` showings.
 ACCOUNTS_AT_PLACES = """
-SELECT here.ip, count(DISTINCT o.customer_id)::int AS accounts
-FROM (SELECT DISTINCT ip FROM code_reveal WHERE order_id = $2 AND revealed_at > $3 AND ip IS NOT NULL) AS here
-JOIN code_reveal r ON r.tenant_id = $1 AND r.ip = here.ip AND r.revealed_at > $3 AND r.via IN ('ACCOUNT', 'GUEST', 'LINK')
-JOIN "order" o ON o.id = r.order_id
-GROUP BY here.ip
+SELECT here.ip, (
+  SELECT count(DISTINCT o.customer_id)::int FROM (
+    SELECT DISTINCT order_id FROM (
+      SELECT r.order_id FROM code_reveal r
+      WHERE r.tenant_id = $1 AND r.ip = here.ip AND r.revealed_at > $3 AND r.via IN ('ACCOUNT', 'GUEST', 'LINK')
+      ORDER BY r.revealed_at DESC LIMIT $6
+    ) newest
+  ) seen JOIN "order" o ON o.id = seen.order_id
+) AS accounts
+FROM (
+  SELECT DISTINCT shown.ip FROM unnest($2::uuid[]) AS of_(order_id) CROSS JOIN LATERAL (
+    SELECT ip, revealed_at FROM code_reveal WHERE order_id = of_.order_id ORDER BY id DESC LIMIT $4
+  ) shown WHERE shown.revealed_at > $3 AND shown.ip IS NOT NULL LIMIT $5
+) here
 """
 
 USUAL = "SELECT staff_reveals_max, client_reveals_max, place_accounts_max FROM delivery_setting WHERE tenant_id = $1"

@@ -51,14 +51,18 @@ async def look_at_reveals(tx: Tx, ctx: Ctx, *, shown: Sequence[Showing]) -> list
         },
     )  # fmt: skip
     actors = {(each.actor_id, each.actor_kind) for each in shown if each.actor_kind in _WATCHED}
-    orders = {(each.order_id, each.link_id) for each in shown if each.via in _BUYERS_DOORS}
+    orders = {each.order_id for each in shown if each.via in _BUYERS_DOORS and each.order_id is not None}
+    links = {(each.order_id, each.link_id) for each in shown if each.via in _BUYERS_DOORS}
     found: list[Unusual] = []
     for actor_id, actor_kind in actors:
         if actor_id is not None:
             found += await _around_actor(tx, ctx, actor_id=actor_id, actor_kind=actor_kind, since=since, usual=usual)
-    for order_id, link_id in orders:
-        if order_id is not None:
-            found += await _around_order(tx, ctx, order_id=order_id, link_id=link_id, since=since, usual=usual)
+    if orders:
+        found += await _at_places(tx, ctx, order_ids=list(orders), since=since, usual=usual)
+    for order_id, link_id in links:
+        if order_id is not None and link_id is not None:
+            places = await tx.fetch(store.PLACES_OF_LINK, order_id, link_id, since, limits.ORDER_REVEALS_SEEN_MAX)
+            found += judge_link(str(link_id), opened_at=[row["ip"] for row in places])
     # In one order, so that two who raise the same wait for each other and not around each other.
     for each in sorted(found, key=lambda each: (each.rule.value, each.subject)):
         await _raise(tx, ctx, each)
@@ -73,29 +77,33 @@ async def _usual(tx: Tx, ctx: Ctx) -> Usual:
 async def _around_actor(
     tx: Tx, ctx: Ctx, *, actor_id: UUID, actor_kind: str, since: datetime, usual: Usual
 ) -> list[Unusual]:
-    shown = await tx.fetchval(store.SHOWN_TO, ctx.tenant, actor_id, actor_kind, since)
+    most = usual.client_reveals if actor_kind == "API_CLIENT" else usual.staff_reveals
+    # Twice as many as usual says enough, however many more there were.
+    shown = await tx.fetchval(store.SHOWN_TO, ctx.tenant, actor_id, actor_kind, since, 2 * most + 1)
     if actor_kind == "API_CLIENT":
         return judge_client(str(actor_id), shown=shown, usual=usual)
     long_ago = since - timedelta(days=limits.PLACES_KNOWN_DAYS)
-    most = limits.PLACES_SEEN_MAX
-    now_at = await tx.fetch(store.PLACES_OF, ctx.tenant, actor_id, since, clock.now(), most)
-    before_at = await tx.fetch(store.PLACES_OF, ctx.tenant, actor_id, long_ago, since, most)
+    looked_at = limits.PLACES_SEEN_MAX
+    now_at = await tx.fetch(store.PLACES_OF, ctx.tenant, actor_id, since, clock.now(), looked_at)
+    before_at = await tx.fetch(store.PLACES_OF, ctx.tenant, actor_id, long_ago, since, looked_at)
     return judge_staff(
         str(actor_id), shown=shown, now_at=[row["ip"] for row in now_at], before_at=[row["ip"] for row in before_at],
         usual=usual,
     )  # fmt: skip
 
 
-async def _around_order(
-    tx: Tx, ctx: Ctx, *, order_id: UUID, link_id: UUID | None, since: datetime, usual: Usual
-) -> list[Unusual]:
+async def _at_places(
+    tx: Tx, ctx: Ctx, *, order_ids: Sequence[UUID], since: datetime, usual: Usual
+) -> list[Unusual]:  # fmt: skip
+    """What is unusual about the addresses at which codes of these orders were shown; each address is looked at once."""
     found: list[Unusual] = []
-    for row in await tx.fetch(store.ACCOUNTS_AT_PLACES, ctx.tenant, order_id, since):
+    rows = await tx.fetch(
+        store.ACCOUNTS_AT_PLACES, ctx.tenant, order_ids, since, limits.ORDER_REVEALS_SEEN_MAX, limits.PLACES_COUNTED_MAX,
+        limits.PLACE_REVEALS_SEEN_MAX,
+    )  # fmt: skip
+    for row in rows:
         place = keyed_hash(keyring().lookup_key, "place", f"{ctx.tenant}|{household(row['ip'])}").hex()[:32]
         found += judge_place(place, accounts=row["accounts"], usual=usual)
-    if link_id is not None:
-        places = await tx.fetch(store.PLACES_OF_LINK, order_id, link_id, since)
-        found += judge_link(str(link_id), opened_at=[row["ip"] for row in places])
     return found
 
 
