@@ -37,7 +37,7 @@ class Showing:
 async def look_at_reveals(tx: Tx, ctx: Ctx, *, shown: Sequence[Showing]) -> list[Unusual]:
     """Looks at what was shown within the last hour around some showings, and raises an alarm for what is unusual, once an hour.
 
-    It looks once around everybody and every order, however often codes were shown to them.
+    It looks once around everybody and every order, however often codes were shown to them, and says what is raised now.
     """
     ctx.require("system.run")
     since = clock.now() - timedelta(seconds=limits.REVEAL_WINDOW_S)
@@ -64,9 +64,8 @@ async def look_at_reveals(tx: Tx, ctx: Ctx, *, shown: Sequence[Showing]) -> list
             places = await tx.fetch(store.PLACES_OF_LINK, order_id, link_id, since, limits.ORDER_REVEALS_SEEN_MAX)
             found += judge_link(str(link_id), opened_at=[row["ip"] for row in places])
     # In one order, so that two who raise the same wait for each other and not around each other.
-    for each in sorted(found, key=lambda each: (each.rule.value, each.subject)):
-        await _raise(tx, ctx, each)
-    return found
+    ordered = sorted(found, key=lambda each: (each.rule.value, each.subject))
+    return [each for each in ordered if await _raise(tx, ctx, each)]
 
 
 async def _usual(tx: Tx, ctx: Ctx) -> Usual:
@@ -107,8 +106,11 @@ async def _at_places(
     return found
 
 
-async def _raise(tx: Tx, ctx: Ctx, found: Unusual) -> None:
+async def _raise(tx: Tx, ctx: Ctx, found: Unusual) -> bool:
+    """Whether nobody raised this alarm within the hour before."""
     id_ = new_id()
     now = clock.now()
-    if await tx.fetchval(store.RAISE_ALARM, id_, ctx.tenant, found.rule.value, found.subject, now, found.count):
-        await outbox.announce(tx, (ctx.tenant, RevealUnusual(id_, found.rule.value, found.count)))
+    if not await tx.fetchval(store.RAISE_ALARM, id_, ctx.tenant, found.rule.value, found.subject, now, found.count):
+        return False
+    await outbox.announce(tx, (ctx.tenant, RevealUnusual(id_, found.rule.value, found.count)))
+    return True
