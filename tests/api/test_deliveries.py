@@ -145,10 +145,12 @@ async def test_a_merchant_goes_back_to_the_words_that_come_along(door: Door, pos
     of_store = await reset(here, 1)
     again = await reset(here, 2)
     both = await words(here), await words(listed)
+    nothing = {"subject": "", "text": "", "html": ""}
+    empty = await door.do("saveDeliveryTemplate", here | {"words": nothing, "version": 2}, ctx=sale.owner)
     await sent(door, sale)
     await save(here, "Anew", 2)
 
-    assert stale["code"] == "STALE_VERSION"
+    assert (stale["code"], empty["code"]) == ("STALE_VERSION", "TEMPLATE_INVALID")
     assert of_listing["template"] == {"subject": "The store's", "version": 2, "own": False}
     assert of_store["template"] == {"subject": ours, "version": 2, "own": False}
     assert again == of_store

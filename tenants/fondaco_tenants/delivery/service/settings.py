@@ -75,7 +75,6 @@ async def save_template(
     Raises TemplateInvalid with the part and the line, StaleVersion, NotFound, Invalid, TenantNotActive.
     """
     ctx.require("merchant.edit")
-    check_words(words)
     return await _add_version(
         tx, ctx, store_id=store_id, listing_id=listing_id, locale=locale, words=words, version=version
     )
@@ -90,29 +89,31 @@ async def reset_template(
     """
     ctx.require("merchant.edit")
     return await _add_version(
-        tx, ctx, store_id=store_id, listing_id=listing_id, locale=locale, words=_NONE, version=version
+        tx, ctx, store_id=store_id, listing_id=listing_id, locale=locale, words=None, version=version
     )
 
 
 async def _add_version(
-    tx: Tx, ctx: Ctx, *, store_id: StoreId, listing_id: ListingId | None, locale: str, words: Words, version: int
+    tx: Tx, ctx: Ctx, *, store_id: StoreId, listing_id: ListingId | None, locale: str, words: Words | None, version: int
 ) -> Template:
     await tenancy.require_active(tx, ctx)
     current = await get_template(tx, ctx, store_id=store_id, listing_id=listing_id, locale=locale)
+    if words is not None:
+        check_words(words)
     if current.version != version:
         raise StaleVersion("template", current_version=current.version)
-    if words == _NONE and not current.own:
+    if words is None and not current.own:
         return current
-    id_ = new_id()
+    id_, kept = new_id(), words or _NONE
     row = await tx.fetchrow(
-        store.ADD_TEMPLATE, id_, ctx.tenant, store_id, listing_id, locale, version + 1, words.subject, words.text, words.html,
+        store.ADD_TEMPLATE, id_, ctx.tenant, store_id, listing_id, locale, version + 1, kept.subject, kept.text, kept.html,
         ctx.actor_id, clock.now(),
     )  # fmt: skip
     if row is None:
         # Somebody wrote the same version at the same moment.
         raise StaleVersion("template", current_version=version + 1)
     detail = {"store_id": store_id, "listing_id": listing_id, "locale": locale, "version": version + 1}
-    action = "delivery_template.reset" if words == _NONE else "delivery_template.saved"
+    action = "delivery_template.reset" if words is None else "delivery_template.saved"
     await audit.record(tx, ctx, action, subject_kind="delivery_template", subject_id=id_, detail=detail)
     return await get_template(tx, ctx, store_id=store_id, listing_id=listing_id, locale=locale)
 
