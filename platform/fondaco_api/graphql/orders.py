@@ -24,7 +24,7 @@ from fondaco_core import clock, limits
 from fondaco_core.context import ActorKind
 from fondaco_core.errors import NotFound
 from fondaco_core.ids import AllocationId, EntitlementId, OrderId
-from fondaco_tenants import orders
+from fondaco_tenants import aftersales, orders
 from fondaco_tenants.orders import AllocationState, AllocationView, LineView, OrderState, OrderView
 
 if TYPE_CHECKING:
@@ -206,11 +206,11 @@ class Order(Node, OrderDelivery, OrderPayments, OrderGift):
             )
         return connect(page, rows, key=lambda row: (row.id,), make=Allocation.of)
 
-    @strawberry.field(description="What happened to it so far, oldest first.")
+    @strawberry.field(description="What happened to it so far, oldest first: when, and who did it.")
     async def timeline(self, info: Info) -> list[TimelineEntry]:
         """The timeline."""
         async with info.context.reading() as tx:
-            entries = await orders.timeline_of(tx, info.context.ctx, self.view.id)
+            entries = await aftersales.timeline_of(tx, info.context.ctx, self.view.id)
         return [TimelineEntry.of(each) for each in entries]
 
     @strawberry.field(description="The store it was placed in; null when it is closed to you by now.")

@@ -38,7 +38,7 @@ from fondaco_tenants.orders.events import (
     UnitFailed,
     UnitReplaced,
 )
-from fondaco_tenants.orders.rules import SETTLED, AllocationState, Budget, HoldBudgets, OrderState, TimelineEntry
+from fondaco_tenants.orders.rules import SETTLED, AllocationState, Budget, HoldBudgets, OrderState
 from fondaco_tenants.orders.service.budgets import (
     BudgetsView,
     forget_guest_holds,
@@ -85,7 +85,6 @@ from fondaco_tenants.orders.service.read import (
     lines_of,
     list_allocations,
     list_orders,
-    timeline_of,
 )
 from fondaco_tenants.orders.service.settle import find_payments, settle_payment, start_payment
 from fondaco_tenants.orders.service.simulate import Simulated, SimulatedLine, simulate_order
@@ -138,7 +137,6 @@ __all__ = [
     "ReplacementLimit",
     "Simulated",
     "SimulatedLine",
-    "TimelineEntry",
     "TooManyExports",
     "UnitFailed",
     "UnitReplaced",
@@ -180,6 +178,5 @@ __all__ = [
     "swap_withdrawn",
     "take_back_gift",
     "taken_back_at",
-    "timeline_of",
     "write_export",
 ]

@@ -354,13 +354,3 @@ def refund_of_hop(
 def state_after_refund(*, units_live: int) -> OrderState:
     """What an order is once units were refunded: wholly when none is left."""
     return OrderState.PARTIALLY_REFUNDED if units_live else OrderState.REFUNDED
-
-
-@dataclass(frozen=True, slots=True)
-class TimelineEntry:
-    """One thing that happened to an order, as a buyer may read it."""
-
-    kind: str
-    at: datetime
-    units: int | None = None
-    amount: Money | None = None

@@ -166,17 +166,6 @@ SELECT {ALLOCATION_COLUMNS} FROM allocation a LEFT JOIN code c ON c.id = a.code_
 WHERE a.code_id = $1 AND a.state IN ('HELD', 'FULFILLED', 'UNKNOWN')
 """
 
-REVEALS = """
-SELECT revealed_at, count(*)::int AS units FROM allocation WHERE order_id = $1 AND revealed_at IS NOT NULL
-GROUP BY revealed_at ORDER BY revealed_at LIMIT $2
-"""
-
-# When units got another code in place of a bad one.
-REPLACEMENTS = """
-SELECT replaced_at, count(*)::int AS units FROM allocation WHERE order_id = $1 AND replaced_at IS NOT NULL
-GROUP BY replaced_at ORDER BY replaced_at LIMIT $2
-"""
-
 HOPS = """
 SELECT id, line_id, source_id, depth, seller_tenant_id, buyer_tenant_id, quantity, unit_price_minor, fee_minor
 FROM hop WHERE order_id = $1 ORDER BY line_id, source_id, depth

@@ -12,7 +12,7 @@ from fondaco_core.context import system_ctx
 from fondaco_core.db import reading, trading, transaction
 from fondaco_core.ids import AllocationId, LinkId
 from fondaco_core.secret import Secret
-from fondaco_tenants import codes, delivery, orders
+from fondaco_tenants import aftersales, codes, delivery, orders
 from fondaco_tenants.delivery import Channel, Delivery, DeliveryState, OpenedLink
 from fondaco_workers.actors import orders as order_actors
 from fondaco_workers.actors.delivery import plan_replacement
@@ -80,7 +80,7 @@ async def test_the_buyer_is_mailed_a_link_that_opens_the_new_code_and_no_other(p
     assert [unit.code.reveal() for unit in opened.units] == [fresh]
     assert fresh not in post.raw[-1].decode()
     async with reading(sale.buyer) as tx:
-        kinds = [entry.kind for entry in await orders.timeline_of(tx, sale.buyer, sale.order_id)]
+        kinds = [entry.kind for entry in await aftersales.timeline_of(tx, sale.buyer, sale.order_id)]
     assert kinds.count("REPLACED") == 1
     await assert_invariants()
 
@@ -179,13 +179,13 @@ async def test_a_unit_that_waited_for_stock_is_mailed_when_it_has_its_code() -> 
     system = system_ctx("test", tenant_id=sale.tenant_id, permissions=frozenset({"system.run"}))
     await order_actors.swap_withdrawn(system, code_ids=[unit.code_id])
     async with reading(sale.buyer) as tx:
-        before = [entry.kind for entry in await orders.timeline_of(tx, sale.buyer, sale.order_id)]
+        before = [entry.kind for entry in await aftersales.timeline_of(tx, sale.buyer, sale.order_id)]
     await make_codes(sale.pool, 1)
 
     with later(minutes=10):
         await order_actors.mend_waiting(system_ctx("test", permissions=frozenset({"system.run"})))
     async with reading(sale.buyer) as tx:
-        entries = await orders.timeline_of(tx, sale.buyer, sale.order_id)
+        entries = await aftersales.timeline_of(tx, sale.buyer, sale.order_id)
         last = (await orders.list_allocations(tx, sale.buyer, order_id=sale.order_id))[-1]
     await run_twice(
         plan_replacement, tenant_id=sale.tenant_id, order_id=str(sale.order_id), allocation_id=str(last.id)

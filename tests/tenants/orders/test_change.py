@@ -217,20 +217,6 @@ async def test_a_refund_needs_a_reason_and_units_of_the_order() -> None:
             await orders.refund_order(tx, shop.owner, order_id=placed.order_id, reason=" ")
 
 
-async def test_the_timeline_tells_what_happened() -> None:
-    shop = await make_shop(stock=2)
-    buyer = await make_buyer(shop)
-    placed = await place(shop, buyer, 2)
-    seen, unseen = await units_of(buyer, placed.order_id)
-    await reveal(buyer, [seen])
-    await refund(shop, placed.order_id, [unseen])
-
-    async with transaction(buyer) as tx:
-        entries = await orders.timeline_of(tx, buyer, placed.order_id)
-
-    assert [entry.kind for entry in entries] == ["PLACED", "PAID", "FULFILLED", "REVEALED", "REFUNDED"]
-
-
 async def test_one_refund_of_units_from_two_pools_keeps_every_promise() -> None:
     shop = await make_shop(stock=(1, 1), fee_bps=150)
     buyer = await make_buyer(shop, funds_minor=2 * PRICE)

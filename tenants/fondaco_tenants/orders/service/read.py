@@ -25,7 +25,7 @@ from fondaco_core.ids import (
 )
 from fondaco_core.money import Money
 from fondaco_tenants.orders import store
-from fondaco_tenants.orders.rules import AllocationState, OrderState, TimelineEntry
+from fondaco_tenants.orders.rules import AllocationState, OrderState
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,23 +206,3 @@ async def allocations_of_code(tx: Tx, ctx: Ctx, *, code_id: CodeId) -> list[Allo
     views = [allocation_view(row) for row in await tx.fetch(store.ALLOCATIONS_OF_CODE, code_id)]
     visible = await find_orders(tx, ctx, [view.order_id for view in views])
     return [view for view in views if view.order_id in visible]
-
-
-async def timeline_of(tx: Tx, ctx: Ctx, order_id: OrderId) -> list[TimelineEntry]:
-    """What happened to an order so far, oldest first, in words a buyer can read."""
-    order = await get_order(tx, ctx, order_id)
-    entries = [TimelineEntry("PLACED", order.placed_at, amount=order.total)]
-    if order.paid_at is not None:
-        entries.append(TimelineEntry("PAID", order.paid_at, amount=order.total))
-    if order.fulfilled_at is not None:
-        entries.append(TimelineEntry("FULFILLED", order.fulfilled_at))
-    reveals = await tx.fetch(store.REVEALS, order_id, limits.PAGE_MAX)
-    entries += [TimelineEntry("REVEALED", row["revealed_at"], units=row["units"]) for row in reveals]
-    replaced = await tx.fetch(store.REPLACEMENTS, order_id, limits.PAGE_MAX)
-    entries += [TimelineEntry("REPLACED", row["replaced_at"], units=row["units"]) for row in replaced]
-    for row in await tx.fetch(store.REFUNDS, [order_id]):
-        amount = Money(row["amount_minor"], order.total.currency)
-        entries.append(TimelineEntry("REFUNDED", row["refunded_at"], units=row["units"], amount=amount))
-    if order.closed_at is not None and order.state in {OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED}:
-        entries.append(TimelineEntry(order.state.value, order.closed_at))
-    return sorted(entries, key=lambda entry: entry.at)

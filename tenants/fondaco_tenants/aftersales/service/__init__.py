@@ -1,0 +1,1 @@
+"""Use cases of after-sales: what happened to an order, and evidence of what was done with a code."""
