@@ -222,21 +222,20 @@ async def test_the_log_has_neither_documents_nor_variables_nor_addresses(ask: As
         ("eight chars and more", False),
         ('x", "level": "critical', False),
         ("<script>alert(1)</script>", False),
-        ("卡密卡密卡密卡密".encode(), False),
+        ("卡密卡密卡密卡密", False),
         ("abcdefgh\tijkl", False),
     ],
 )
 async def test_a_request_has_the_id_that_its_client_gave_if_that_is_one(
-    door: httpx2.AsyncClient, logged: Logged, given: str | bytes, *, kept: bool
+    door: httpx2.AsyncClient, logged: Logged, given: str, *, kept: bool
 ) -> None:
-    answer = await door.get("/healthz", headers={"x-request-id": given})
+    answer = await door.get("/healthz", headers={b"x-request-id": given.encode()})
 
     said = answer.headers["x-request-id"]
     assert (said == given) is kept
     assert re.fullmatch(r"[A-Za-z0-9_.:-]{8,64}", said)
     assert f'"request_id": "{said}"' in logged()
-    text = given.decode() if isinstance(given, bytes) else given
-    assert kept or text not in logged()
+    assert kept or given not in logged()
 
 
 async def test_health_readiness_and_metrics_answer(door: httpx2.AsyncClient) -> None:
