@@ -50,6 +50,8 @@ SELECT c.relname, c.relrowsecurity AND c.relforcerowsecurity AS guarded, pg_get_
 FROM pg_class AS c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
 """
 KEYS = "SELECT count(*) FROM data_key"
+# Older ones are there while what they sealed is re-sealed.
+PLATFORM_KEYS = "SELECT number FROM data_key WHERE tenant_id IS NULL AND purpose = 'SEAL' AND destroyed_at IS NULL"
 TENANTS_WITH_KEYS = """
 SELECT tenant_id FROM data_key WHERE tenant_id IS NOT NULL AND retired_at IS NULL ORDER BY number DESC LIMIT $1
 """
@@ -232,12 +234,18 @@ async def _check_keys(settings: Settings) -> Finding:
             if await tx.fetchval(KEYS) == 0:
                 return Finding("keys", well=True, detail="none yet; the first start makes them")
             tenants = [TenantId(row["tenant_id"]) for row in await tx.fetch(TENANTS_WITH_KEYS, KEYS_TRIED_MAX)]
+            own = [row["number"] for row in await tx.fetch(PLATFORM_KEYS)]
         ring = await open_keyring(master_keys)
+        for number in own:
+            await ring.numbered(number)
         for tenant_id in tenants:
             await ring.sealing_key(tenant_id)
     except FondacoError as refusal:
         return Finding("keys", well=False, detail=str(refusal))
-    return Finding("keys", well=True, detail=f"the platform's and those of {len(tenants)} merchants open")
+    detail = f"the platform's and those of {len(tenants)} merchants open"
+    if len(own) > 1:
+        detail += "; what older ones of the platform's sealed is being re-sealed"
+    return Finding("keys", well=True, detail=detail)
 
 
 async def _check_relay() -> Finding:

@@ -117,7 +117,7 @@ async def _begin(slug: str, reason: str, *, opened: bool) -> TenantId:
 async def export_tenant(tenant_id: TenantId, archive: zipfile.ZipFile, *, opened: bool) -> dict[str, int]:
     """Writes every row that the merchant may see, table by table, as of one moment; gives how many of each."""
     sealed: dict[str, list[SealedColumn]] = {}
-    for column in sealed_columns(registry.metadata()):
+    for column in sealed_columns(registry.metadata(), platform=False):
         sealed.setdefault(column.table.name, []).append(column)
     ctx = system_ctx("export", tenant_id=tenant_id)
     counts: dict[str, int] = {}

@@ -28,7 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Makes new keys while the system runs. --master puts a new master key in front of the others in its file and has every "
         "data key wrapped by it; --tenant and --all-tenants give merchants new data keys and re-seal what older ones sealed, "
-        "slowly enough that orders go on. What is cut off is gone on with by the same command, or by the workers."
+        "slowly enough that orders go on; --platform does so with the key of what the platform keeps itself, and then destroys "
+        "the older ones. What is cut off is gone on with by the same command, or by the workers."
     )
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--master", action="store_true", help="a new master key")
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--all-tenants", action="store_true", help="a new data key of every merchant, one after the other"
     )
+    which.add_argument("--platform", action="store_true", help="a new data key of the platform's own")
     parser.add_argument(
         "--no-wait",
         action="store_true",
@@ -56,6 +58,8 @@ async def _run(settings: Settings, args: argparse.Namespace) -> None:
         await open_keyring(load_master_keys(settings))
         if args.master:
             await _rotate_master(settings)
+        elif args.platform:
+            await _rotate(None, "the platform", patient=not args.no_wait)
         elif args.tenant is not None:
             await _rotate(await _tenant_of(args.tenant), args.tenant, patient=not args.no_wait)
         else:
@@ -116,23 +120,29 @@ async def _rotate_all(*, patient: bool) -> None:
         after = found[-1]
 
 
-async def _rotate(tenant_id: TenantId, slug: str, *, patient: bool) -> None:
+async def _rotate(tenant_id: TenantId | None, called: str, *, patient: bool) -> None:
     columns = sealed_columns(registry.metadata())
-    change = await custody.rotate_tenant_key(CTX, tenant_id=tenant_id, columns=columns)
-    _say(f"{slug}: data key {change.number} seals from now on; {change.total} values are to be re-sealed")
+    if tenant_id is None:
+        change = await custody.rotate_platform_key(CTX, columns=columns)
+    else:
+        change = await custody.rotate_tenant_key(CTX, tenant_id=tenant_id, columns=columns)
+    _say(f"{called}: data key {change.number} seals from now on; {change.total} values are to be re-sealed")
     last = 0.0
 
     def told(now: Change) -> None:
         nonlocal last
         if time.monotonic() - last >= TELL_EVERY_S:
             last = time.monotonic()
-            _say(f"{slug}: {now.moved} of about {change.total} values re-sealed")
+            _say(f"{called}: {now.moved} of about {change.total} values re-sealed")
 
     done = await custody.carry_on(CTX, change_id=change.id, columns=columns, patient=patient, told=told)
-    rest = (
-        "nothing is under an older key any more" if done.finished_at is not None else "the workers take the last look"
-    )
-    print(f"{slug}: {done.moved} values re-sealed; {rest}")
+    if done.finished_at is None:
+        rest = "the workers take the last look"
+    elif tenant_id is None:
+        rest = "nothing is under an older key any more, and the older ones are destroyed"
+    else:
+        rest = "nothing is under an older key any more"
+    print(f"{called}: {done.moved} values re-sealed; {rest}")
 
 
 def _say(line: str) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from fondaco_core import clock
+from fondaco_core import clock, custody, limits
 from fondaco_core.config import Settings
 from fondaco_core.context import system_ctx
 from fondaco_core.crypto import create_master_key_file, load_master_keys
-from fondaco_core.db import governing, reading, transaction
+from fondaco_core.db import governing, reading, sealed_columns, transaction
 from fondaco_core.keyring import keyring, open_keyring
-from fondaco_tenants import codes
+from fondaco_tenants import codes, registry
 from tests.support.factories.codes import make_codes, make_pool
 from tests.support.factories.identity import make_member_ctx
 from tests.support.factories.tenancy import make_tenant
@@ -120,6 +120,35 @@ async def test_a_merchants_key_is_rotated_by_its_name(settings: Settings) -> Non
     assert f"{slug}: 3 values re-sealed" in said.stdout
     assert (await keyring().sealing_key(ctx.tenant)).number > before
     assert (nobody.returncode, nobody.stderr) == (2, "fondaco: There is no merchant 'no-such-merchant'.\n")
+
+
+async def test_the_platforms_key_is_rotated_and_goes_on_when_it_is_asked_for_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (await keyring().sealing_key(None)).number
+    keeper = system_ctx("test", permissions=frozenset({"platform.keys", "system.run"}))
+
+    said = run(settings, "fondaco_ops", "rotate-keys", "--platform", "--no-wait")
+    again = run(settings, "fondaco_ops", "rotate-keys", "--platform", "--no-wait")
+    looked = run(settings, "fondaco_ops", "doctor")
+
+    keyring().forget(None)
+    now = (await keyring().sealing_key(None)).number
+    assert (said.returncode, again.returncode) == (0, 0), said.stderr + again.stderr
+    assert "the workers take the last look" in said.stdout
+    assert now > before
+    assert f"the platform: data key {now} seals from now on" in said.stderr
+    assert f"the platform: data key {now} seals from now on" in again.stderr
+    assert "what older ones of the platform's sealed is being re-sealed" in looked.stdout
+    # The workers' last look, in no time.
+    for name in ("KEY_SETTLE_S", "KEY_CACHE_S", "RESEAL_PAUSE_FACTOR"):
+        monkeypatch.setattr(limits, name, 0.0)
+    await custody.look_after_keys(keeper, columns=sealed_columns(registry.metadata()))
+    async with governing(SYSTEM) as tx:
+        left = await tx.fetch(
+            "SELECT number FROM data_key WHERE tenant_id IS NULL AND purpose = 'SEAL' AND wrapped <> ''"
+        )
+    assert [row["number"] for row in left] == [now]
 
 
 # The relay and the scheduler open nothing, and are given no key.

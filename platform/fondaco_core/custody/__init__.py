@@ -1,8 +1,9 @@
-"""custody: keys through their life, while the system runs: new ones, and the end of those of a merchant that has left.
+"""custody: keys through their life, while the system runs: new ones of merchants and of the platform, and the end of older ones.
 
 Owns     key_change.
 Promises every sealed value opens at every moment of a rotation; a rotation that was cut off goes on where it stood; a key
-         that is said to be replaced seals nothing any more; what buyers bought outlives their merchant's keys.
+         that is said to be replaced seals nothing any more; what buyers bought outlives their merchant's keys; a key of the
+         platform's is destroyed when nothing needs it any more, and not before.
 Stands on keyring, tenancy, audit, outbox.
 """
 
@@ -12,6 +13,7 @@ from fondaco_core.custody.errands import (
     look_after_keys,
     master_keys_in_use,
     rewrap_keys,
+    rotate_platform_key,
     rotate_tenant_key,
 )
 from fondaco_core.custody.errors import KeysStillNeeded
@@ -32,6 +34,7 @@ __all__ = [
     "look_after_keys",
     "master_keys_in_use",
     "rewrap_keys",
+    "rotate_platform_key",
     "rotate_tenant_key",
     "stand_aside",
     "tenants_after",

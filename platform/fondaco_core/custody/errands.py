@@ -12,7 +12,7 @@ from uuid import UUID
 
 from fondaco_core import audit, clock, limits
 from fondaco_core.context import Ctx
-from fondaco_core.crypto import MasterKeys
+from fondaco_core.crypto import MasterKeys, Tampered
 from fondaco_core.custody import service
 from fondaco_core.custody.service import Change, PassEnd, Place
 from fondaco_core.db import SealedColumn, governing, reading, transaction
@@ -34,6 +34,20 @@ async def rotate_tenant_key(
 
     People give a reason; a key that is worn out is reason enough for the system.
     """
+    return await _rotate(ctx, tenant_id, columns=columns, reason=reason)
+
+
+async def rotate_platform_key(ctx: Ctx, *, columns: Sequence[SealedColumn], reason: str | None = None) -> Change:
+    """Gives the platform a new key for what it keeps itself, or finds the rotation that goes on.
+
+    `carry_on` re-seals what older keys sealed and then destroys them. `columns` are all that are sealed.
+    """
+    return await _rotate(ctx, None, columns=columns, reason=reason)
+
+
+async def _rotate(
+    ctx: Ctx, tenant_id: TenantId | None, *, columns: Sequence[SealedColumn], reason: str | None
+) -> Change:
     async with governing(ctx) as tx:
         going = await service.open_change(tx, ctx, tenant_id=tenant_id)
     if going is not None:
@@ -50,11 +64,10 @@ async def rotate_tenant_key(
 async def destroy_tenant_keys(ctx: Ctx, *, tenant_id: TenantId, reason: str, columns: Sequence[SealedColumn]) -> Change:
     """Begins the end of the keys of a merchant that has left; `carry_on` brings it about. Raises KeysStillNeeded, KeysDestroyed."""
     ctx.require("platform.keys")
-    kept = await keyring().sealing_key(None)
+    # There is one that what was bought comes under.
+    await keyring().sealing_key(None)
     async with governing(ctx) as tx:
-        return await service.begin_destruction(
-            tx, ctx, tenant_id=tenant_id, number=kept.number, reason=reason, columns=columns
-        )
+        return await service.begin_destruction(tx, ctx, tenant_id=tenant_id, reason=reason, columns=columns)
 
 
 async def carry_on(
@@ -72,12 +85,17 @@ async def carry_on(
     async with governing(ctx) as tx:
         change = await service.get_change(tx, ctx, change_id=change_id)
     while change.finished_at is None:
-        names = [column.name for column in service.walked(change.kind, columns)]
+        over = service.walked(change.kind, change.tenant_id, columns)
+        names = [column.name for column in over]
         first = names.index(change.at_column) if change.at_column in names else 0
-        for column in service.walked(change.kind, columns)[first:]:
-            await _walk(ctx, change, column, told)
+        for column in over[first:]:
+            change = await _walk(ctx, change, column, told)
         async with governing(ctx) as tx:
-            change, end = await service.end_pass(tx, ctx, change_id=change_id)
+            before = await service.destructions_before(tx, ctx, change=change)
+        for other_id in before:
+            await carry_on(ctx, change_id=other_id, columns=columns)
+        async with governing(ctx) as tx:
+            change, end = await service.end_pass(tx, ctx, change_id=change_id, begun=change.pass_started_at)
         told(change)
         if end is PassEnd.EARLY:
             if not patient:
@@ -88,12 +106,12 @@ async def carry_on(
 
 
 async def look_after_keys(ctx: Ctx, *, columns: Sequence[SealedColumn]) -> int:
-    """Carries on every change that was cut off, gives tenants whose keys are worn new ones, and says how many changes that were."""
+    """Carries on every change that was cut off, gives whoever's key is worn a new one, and says how many changes that were."""
     ctx.require("platform.keys")
     async with governing(ctx) as tx:
-        worn = await service.tenants_with_worn_keys(tx, ctx, count=limits.KEY_CHANGES_PER_RUN)
+        worn = await service.owners_of_worn_keys(tx, ctx, count=limits.KEY_CHANGES_PER_RUN)
     for tenant_id in worn:
-        await rotate_tenant_key(ctx, tenant_id=tenant_id, columns=columns)
+        await _rotate(ctx, tenant_id, columns=columns, reason=None)
     async with governing(ctx) as tx:
         going = await service.open_changes(tx, ctx, count=limits.KEY_CHANGES_PER_RUN)
     for change in going:
@@ -127,32 +145,69 @@ async def master_keys_in_use(ctx: Ctx) -> dict[str, int]:
         return await keys_by_master(tx)
 
 
-async def _walk(ctx: Ctx, change: Change, column: SealedColumn, told: Told) -> None:
+async def _walk(ctx: Ctx, change: Change, column: SealedColumn, told: Told) -> Change:
     """Re-seals the rows of one column that are not under the change's key, from where the change stands."""
-    acting = replace(ctx, tenant_id=change.tenant_id)
     start = change.place if change.at_column == column.name else None
-    async for place in _parents(acting, column, start):
-        while True:
-            began = time.perf_counter()
-            async with reading(acting) as tx:
-                rows = await service.next_rows(tx, acting, change=change, column=column, place=place)
-            if not rows:
-                break
-            values = await _resealed(change, column, rows)
-            place = Place(place.parent, _place_of(column, rows[-1]))  # noqa: PLW2901 - it goes on from here
-            async with transaction(acting) as tx:
-                moved, _ = await service.store_rows(
-                    tx, acting, change=change, column=column, rows=rows, values=values, place=place
-                )
-            change = replace(change, moved=change.moved + moved)
-            told(change)
-            await asyncio.sleep((time.perf_counter() - began) * limits.RESEAL_PAUSE_FACTOR)
+    async for tenant_id, begun in _owners(ctx, change, column, start):
+        acting = replace(ctx, tenant_id=tenant_id)
+        async for place in _parents(acting, column, begun, named=change.tenant_id is None):
+            while True:
+                began = time.perf_counter()
+                async with governing(acting) if column.how.platform else reading(acting) as tx:
+                    rows = await service.next_rows(tx, acting, change=change, column=column, place=place)
+                if not rows:
+                    break
+                place = replace(place, key=_place_of(column, rows[-1]))  # noqa: PLW2901 - it goes on from here
+                change = await _store(acting, change, column, rows, place)
+                told(change)
+                await asyncio.sleep((time.perf_counter() - began) * limits.RESEAL_PAUSE_FACTOR)
+    return change
 
 
-async def _parents(ctx: Ctx, column: SealedColumn, start: Place | None) -> AsyncIterator[Place]:
-    """Where to walk, one parent after the other; the first from the place where the change stands."""
+async def _store(
+    ctx: Ctx, change: Change, column: SealedColumn, rows: Sequence[Mapping[str, Any]], place: Place
+) -> Change:
+    """Re-seals one batch and says how far the walk has come, in one transaction wherever one may do both."""
+    values = await _resealed(change, column, rows)
+    together = column.how.platform or change.tenant_id is not None
+    async with governing(ctx) if column.how.platform else transaction(ctx) as tx:
+        moved = await service.store_rows(tx, ctx, column=column, rows=rows, values=values)
+        how_far = {"moved": moved, "missed": len(rows) - moved}
+        if together:
+            await service.advance(tx, ctx, change=change, column=column, place=place, **how_far)
+    if not together:
+        # Who is cut off right here meets the batch again, and finds it done.
+        async with governing(ctx) as tx:
+            await service.advance(tx, ctx, change=change, column=column, place=place, **how_far)
+    return replace(change, moved=change.moved + moved)
+
+
+async def _owners(
+    ctx: Ctx, change: Change, column: SealedColumn, start: Place | None
+) -> AsyncIterator[tuple[TenantId | None, Place | None]]:
+    """In which tenants to walk, with the place in the first: the change's own, none, or all that have left with what was bought."""
+    if change.tenant_id is not None or column.how.platform:
+        yield change.tenant_id, start
+        return
+    since = None if start is None else start.tenant
+    if since is not None:
+        yield TenantId(UUID(since)), start
+    while True:
+        async with governing(ctx) as tx:
+            found = await service.next_departed(tx, ctx, since=since, count=limits.PAGE_MAX)
+        fresh = [tenant_id for tenant_id in found if tenant_id != since]
+        for tenant_id in fresh:
+            yield TenantId(UUID(tenant_id)), None
+        if not fresh:
+            return
+        since = fresh[-1]
+
+
+async def _parents(ctx: Ctx, column: SealedColumn, start: Place | None, *, named: bool) -> AsyncIterator[Place]:
+    """Where to walk, one parent after the other; the first from the place where the change stands, with the tenant if `named`."""
+    tenant = str(ctx.tenant_id) if named and ctx.tenant_id is not None else None
     if column.how.parent is None:
-        yield start or Place(None, ())
+        yield start or Place(None, (), tenant)
         return
     since = None if start is None else start.parent
     if start is not None:
@@ -162,7 +217,7 @@ async def _parents(ctx: Ctx, column: SealedColumn, start: Place | None) -> Async
             found = await service.next_parents(tx, ctx, column=column, since=since, count=limits.PAGE_MAX)
         fresh = [parent for parent in found if parent != since]
         for parent in fresh:
-            yield Place(parent, ())
+            yield Place(parent, (), tenant)
         if not fresh:
             return
         since = fresh[-1]
@@ -171,10 +226,14 @@ async def _parents(ctx: Ctx, column: SealedColumn, start: Place | None) -> Async
 async def _resealed(change: Change, column: SealedColumn, rows: Sequence[Mapping[str, Any]]) -> list[bytes]:
     target = await keyring().numbered(change.number)
     contexts = [column.aad(row) for row in rows]
-    opened = [
-        (await keyring().key_of(row["value"])).open(row["value"], aad=aad)
-        for row, aad in zip(rows, contexts, strict=True)
-    ]
+    opened: list[bytes] = []
+    for row, aad in zip(rows, contexts, strict=True):
+        try:
+            opened.append((await keyring().key_of(row["value"])).open(row["value"], aad=aad))
+        except Tampered as error:
+            # A change ends where all opens, so that an operator has to find this one.
+            msg = f"A value of {column.name} does not open, at {_place_of(column, row)}."
+            raise Tampered(msg) from error
     return target.seal_many(list(zip(opened, contexts, strict=True)))
 
 

@@ -89,10 +89,11 @@ class SealedColumn:
         return sorted(names)
 
 
-def sealed_columns(metadata: MetaData, *, platform: bool = False) -> list[SealedColumn]:
-    """Every column that is sealed with tenants' keys, or with the platform's, in a fixed order."""
+def sealed_columns(metadata: MetaData, *, platform: bool | None = None) -> list[SealedColumn]:
+    """Every sealed column, in a fixed order; only those sealed with the platform's key, or only those with tenants', if told."""
     return sorted(
-        (found for found in _declared(metadata) if found.how.platform is platform), key=lambda found: found.name
+        (found for found in _declared(metadata) if platform is None or found.how.platform is platform),
+        key=lambda found: found.name,
     )
 
 

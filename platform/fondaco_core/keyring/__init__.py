@@ -15,14 +15,17 @@ from fondaco_core.keyring.service import (
     add_key,
     close_keyring,
     destroy_keys,
+    destroy_replaced_keys,
     keyring,
     keys_by_master,
     make_key,
     open_keyring,
+    platform_key_number,
     replace_key,
     rewrap_some,
     worn_keys,
 )
+from fondaco_core.keyring.tokens import derived, derived_text
 
 __all__ = [
     "Keyring",
@@ -31,11 +34,15 @@ __all__ = [
     "Purpose",
     "add_key",
     "close_keyring",
+    "derived",
+    "derived_text",
     "destroy_keys",
+    "destroy_replaced_keys",
     "keyring",
     "keys_by_master",
     "make_key",
     "open_keyring",
+    "platform_key_number",
     "replace_key",
     "rewrap_some",
     "worn_keys",

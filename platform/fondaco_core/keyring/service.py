@@ -159,11 +159,11 @@ async def add_key(tx: Tx, made: Made) -> bool:
 
 
 async def replace_key(tx: Tx, made: Made) -> None:
-    """Stores a fresh key in the place of a tenant's current one, which goes on opening what it sealed."""
+    """Stores a fresh key in the place of the current one of its owner, which goes on opening what it sealed."""
     await tx.execute(store.LOCK_TENANT, str(made.tenant_id))
     await tx.execute(store.RETIRE, made.tenant_id, made.purpose.value, clock.now())
     if not await add_key(tx, made):
-        msg = f"A key of tenant {made.tenant_id} was made while its keys were locked."
+        msg = f"A key of {made.tenant_id or 'the platform'} was made while its keys were locked."
         raise Bug(msg)
 
 
@@ -173,10 +173,23 @@ async def destroy_keys(tx: Tx, tenant_id: TenantId) -> int:
     return await tx.execute(store.DESTROY, tenant_id, clock.now())
 
 
-async def worn_keys(tx: Tx, *, count: int) -> list[TenantId]:
-    """Tenants whose key has sealed so much that it is time for another one."""
+async def platform_key_number(tx: Tx) -> int:
+    """The number of the key that seals for the platform now; no other takes over before the transaction ends."""
+    await tx.fetchval(store.LOCK_TENANT, str(None))
+    number: int = (await tx.fetchrow(store.CURRENT, None, Purpose.SEAL.value))["number"]
+    return number
+
+
+async def destroy_replaced_keys(tx: Tx, *, number: int) -> int:
+    """Forgets for good every key that sealed for the platform before this one, and says how many; nothing needs them any more."""
+    await tx.fetchval(store.LOCK_TENANT, str(None))
+    return await tx.execute(store.DESTROY_REPLACED, number, clock.now())
+
+
+async def worn_keys(tx: Tx, *, count: int) -> list[TenantId | None]:
+    """Whose key has sealed so much that it is time for another one: tenants, and the platform (None)."""
     rows = await tx.fetch(store.WORN, limits.SEALS_ROTATE_AT, count)
-    return [TenantId(row["tenant_id"]) for row in rows]
+    return [row["tenant_id"] for row in rows]
 
 
 async def keys_by_master(tx: Tx) -> dict[str, int]:

@@ -20,13 +20,19 @@ COUNT_SEALS = "UPDATE data_key SET seals = seals + $2 WHERE number = $1"
 
 # Rotation and destruction; as fondaco_platform.
 LOCK_TENANT = "SELECT pg_advisory_xact_lock(hashtextextended('fondaco keys of ' || $1::text, 0))"
-RETIRE = "UPDATE data_key SET retired_at = $3 WHERE tenant_id = $1 AND purpose = $2 AND retired_at IS NULL"
+RETIRE = """
+UPDATE data_key SET retired_at = $3 WHERE tenant_id IS NOT DISTINCT FROM $1::uuid AND purpose = $2 AND retired_at IS NULL
+"""
 DESTROY = """
 UPDATE data_key SET wrapped = ''::bytea, master_key_id = '', destroyed_at = $2, retired_at = coalesce(retired_at, $2)
 WHERE tenant_id = $1 AND destroyed_at IS NULL
 """
+DESTROY_REPLACED = """
+UPDATE data_key SET wrapped = ''::bytea, master_key_id = '', destroyed_at = $2
+WHERE tenant_id IS NULL AND purpose = 'SEAL' AND number <> $1 AND retired_at IS NOT NULL AND destroyed_at IS NULL
+"""
 WORN = """
-SELECT tenant_id FROM data_key WHERE seals >= $1 AND retired_at IS NULL AND purpose = 'SEAL' AND tenant_id IS NOT NULL
+SELECT tenant_id FROM data_key WHERE seals >= $1 AND retired_at IS NULL AND purpose = 'SEAL'
 ORDER BY seals DESC LIMIT $2
 """
 # Keys that the current master key has not wrapped, in the order of their numbers.

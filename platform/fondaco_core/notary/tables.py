@@ -65,7 +65,7 @@ class AuditKey(Base):
                 reason="the platform signs for everybody; merchants read the public half",
                 tenant="SELECT (id, key_id, public_key, made_at)",
                 trade_grant="",
-                platform="SELECT, INSERT",
+                platform="SELECT, INSERT, UPDATE (private_key_sealed)",
             )
         },
     )

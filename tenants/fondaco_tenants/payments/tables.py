@@ -142,9 +142,9 @@ class PaymentNotification(Base):
         Index("ix_payment_notification_forged", "gateway_id", "received_at", postgresql_where=text("verdict = 'FORGED'")),
         {
             "info": guarded(
-                reason="what nobody's payment is named in has no tenant; evidence is the platform's to show",
+                reason="what nobody's payment is named in has no tenant; evidence is the platform's to show, and to re-seal",
                 tenant="",
-                platform="SELECT, INSERT",
+                platform="SELECT, INSERT, UPDATE (message)",
             )
         },
     )  # fmt: skip

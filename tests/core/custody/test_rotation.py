@@ -65,7 +65,7 @@ async def numbers(settings: Settings, tenant_id: TenantId) -> dict[str, set[int]
     """Which keys the values of each sealed column are under."""
     found: dict[str, set[int]] = {}
     async with as_owner(settings) as owner:
-        for column in COLUMNS:
+        for column in sealed_columns(registry.metadata(), platform=False):
             rows = await owner.fetch(
                 f'SELECT "{column.column.name}" AS value FROM "{column.table.name}" WHERE tenant_id = $1'  # noqa: S608
                 f' AND "{column.column.name}" IS NOT NULL',
