@@ -12,6 +12,15 @@ CLAIM_USER = """
 UPDATE user_account SET platform_role = $2, name = $3, password_hash = NULL
 WHERE email = $1 AND email_verified_at IS NULL AND platform_role IS NULL AND disabled_at IS NULL RETURNING id
 """
+# The same for a tenant whose provider vouches for the address, as long as nobody ever came in by the account, nor was asked
+# in by that very tenant.
+JOIN_NOBODYS = """
+UPDATE user_account u SET name = $3
+WHERE u.email = $1 AND u.email_verified_at IS NULL AND u.platform_role IS NULL AND u.password_hash IS NULL AND u.disabled_at IS NULL
+  AND NOT EXISTS (SELECT FROM member m WHERE m.user_id = u.id AND (m.accepted_at IS NOT NULL OR m.tenant_id = $2))
+  AND NOT EXISTS (SELECT FROM external_identity e WHERE e.user_id = u.id)
+RETURNING u.id
+"""
 # Somebody who is asked in; with a password and a place among the platform's people only by ADD_USER, as the platform.
 INVITE_USER = """
 INSERT INTO user_account (id, email, name, locale, created_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
@@ -36,9 +45,13 @@ OWN_NAME = "SELECT name FROM user_account WHERE id = $1"
 USER_BY_EMAIL = "SELECT id, name, password_hash, platform_role, locale, disabled_at FROM user_account WHERE email = $1"
 USER_BY_ID = "SELECT id, email, name, password_hash, platform_role, locale, disabled_at FROM user_account WHERE id = $1"
 SET_PASSWORD = "UPDATE user_account SET password_hash = $2 WHERE id = $1"  # noqa: S105 - a statement
+# Where no mail proved the address ($4), somebody else may hold the token: for an account that opens another tenant already,
+# as one that a provider vouches for does, they choose nothing.
 CHOOSE_PASSWORD = """
 UPDATE user_account SET password_hash = $2, name = coalesce($3, name)
-WHERE id = $1 AND password_hash IS NULL AND platform_role IS NULL
+WHERE id = $1 AND password_hash IS NULL AND platform_role IS NULL AND ($4::boolean OR NOT EXISTS (
+  SELECT FROM member m WHERE m.user_id = $1 AND m.tenant_id <> $5 AND m.accepted_at IS NOT NULL AND m.disabled_at IS NULL
+))
 """  # noqa: S105
 
 EMAIL_VERIFIED = "UPDATE user_account SET email_verified_at = coalesce(email_verified_at, $2) WHERE id = $1"

@@ -15,6 +15,7 @@ from fondaco_core.db import governing, reading, transaction
 from fondaco_core.errors import NotAllowed, NotFound
 from fondaco_core.identity import (
     BadProvider,
+    InvitationInvalid,
     MemberRole,
     PlatformRole,
     ProviderRefused,
@@ -262,6 +263,34 @@ async def test_a_tenants_provider_keeps_an_address_from_nobody(provider: Provide
     assert own.ctx.permissions == identity.PLATFORM_ADMIN_PERMISSIONS
     # What the provider says still opens its own tenant, and nothing of the platform's.
     assert (await known.sign_in()).ctx.permissions == identity.ROLE_PERMISSIONS[MemberRole.AUDITOR]
+
+
+async def test_who_was_invited_elsewhere_first_gets_in_by_their_own_provider(provider: Provider) -> None:
+    known = await set_up(provider, join_role=MemberRole.AUDITOR)
+    squatter = await make_member_ctx(await make_tenant())
+    async with transaction(squatter) as tx:
+        _, token = await identity.invite_member(
+            tx, squatter, email=provider.email, name="Rude name", role=MemberRole.SUPPORT
+        )
+    assert token is not None
+
+    signed_in = await known.sign_in()
+
+    assert signed_in.ctx.tenant_id == known.owner.tenant_id
+    with pytest.raises(InvitationInvalid):
+        await identity.accept_invitation(visitor(), token=token, password=PASSWORD)
+    async with reading(known.owner) as tx:
+        members = await identity.list_members(tx, known.owner)
+    assert "Rude name" not in {each.name for each in members}
+
+
+async def test_who_is_asked_in_already_accepts_and_is_no_newcomer(provider: Provider) -> None:
+    known = await set_up(provider, join_role=MemberRole.AUDITOR)
+    async with transaction(known.owner) as tx:
+        await identity.invite_member(tx, known.owner, email=provider.email, name="New", role=MemberRole.SUPPORT)
+
+    with pytest.raises(ProviderRefused):
+        await known.sign_in()
 
 
 async def test_somebody_whom_a_provider_vouches_for_still_shows_a_second_factor(provider: Provider) -> None:

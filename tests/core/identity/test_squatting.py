@@ -10,7 +10,7 @@ from fondaco_core.identity import EmailTaken, InvitationInvalid, MemberRole, Pla
 from fondaco_core.secret import Secret
 from tests.core.identity.people import PASSWORD, Person, add_app, visitor
 from tests.support.clock import later
-from tests.support.factories.identity import admin_ctx, make_member_ctx, make_user, some_email
+from tests.support.factories.identity import admin_ctx, make_member, make_member_ctx, make_user, some_email
 from tests.support.factories.tenancy import make_tenant
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -69,6 +69,18 @@ async def test_whatever_a_squatter_chose_opens_nothing_of_the_platforms() -> Non
     assert own.ctx.permissions == identity.PLATFORM_ADMIN_PERMISSIONS
     async with governing(admin_ctx()) as tx:
         assert await tx.fetchval("SELECT count(*) FROM second_factor WHERE user_id = $1", own.ctx.actor_id) == 0
+
+
+async def test_who_is_handed_a_token_chooses_no_password_for_what_opens_another_merchant() -> None:
+    email, mine, owner = some_email(), await make_tenant(), await make_member_ctx(await make_tenant())
+    await make_member(mine, user_id=await make_user(email=email))
+    handed = await invite(owner, email)
+
+    with pytest.raises(InvitationInvalid):
+        await identity.accept_invitation(visitor(), token=handed, password=PASSWORD)
+
+    with pytest.raises(WrongCredentials):
+        await identity.sign_in(visitor(), email=email, password=PASSWORD)
 
 
 async def test_an_address_that_was_proved_is_its_owners() -> None:

@@ -218,8 +218,7 @@ async def _by_address(tx: Tx, stranger: Ctx, provider: Provider, claims: Mapping
     member = None if row is None else await tx.fetchrow(store.SEAT_OF, provider.tenant_id, row["id"])
     if member is not None:
         return row
-    # Somebody known elsewhere joins by an invitation alone: a tenant's provider says nothing about other tenants' people.
-    if row is not None or provider.join_role is None:
+    if provider.join_role is None:
         raise ProviderRefused
     return await _join(tx, stranger, provider, email, str(claims.get("name") or email))
 
@@ -234,9 +233,15 @@ async def _join(tx: Tx, stranger: Ctx, provider: Provider, email: str, name: str
         called = tenancy.checked_name(name[: limits.NAME_MAX])
     except Refusal:
         called = email
-    ctx = replace(stranger, actor=ActorKind.MEMBER, actor_id=user_id, tenant_id=TenantId(provider.tenant_id))
     # A tenant's provider proves the address to its tenant alone: nobody else takes its word, and so it is not written down.
-    await tx.execute(store.INVITE_USER, user_id, email, called, stranger.locale, now)
+    if await tx.execute(store.INVITE_USER, user_id, email, called, stranger.locale, now) == 0:
+        # Somebody known elsewhere joins by an invitation alone: a tenant's provider says nothing about other tenants' people.
+        # An account that another tenant's invitation made, and nobody ever came in by, is nobody's.
+        claimed = await tx.fetchval(store.JOIN_NOBODYS, email, provider.tenant_id, called)
+        if claimed is None:
+            raise ProviderRefused
+        user_id = UserId(claimed)
+    ctx = replace(stranger, actor=ActorKind.MEMBER, actor_id=user_id, tenant_id=TenantId(provider.tenant_id))
     await tx.execute(store.ADD_MEMBER, member_id, provider.tenant_id, user_id, provider.join_role.value, now, now)
     await audit.record(
         tx, ctx, "member.joined", subject_kind="member", subject_id=member_id,

@@ -61,7 +61,7 @@ async def accept_invitation(
     """Makes who was invited a member and signs them in.
 
     A person without a password chooses one, and their name; who has an account proves that it is theirs with its
-    password. Raises InvitationInvalid, WeakPassword, WrongCredentials, TooManyAttempts, TenantNotActive.
+    password. Who was handed the token, and got no mail, chooses none for an account that opens another merchant. Raises InvitationInvalid, WeakPassword, WrongCredentials, TooManyAttempts, TenantNotActive.
     """
     if read_derived("invite", token) is None:
         raise InvitationInvalid
@@ -87,7 +87,10 @@ async def accept_invitation(
         if new_hash is not None:
             called = tenancy.checked_name(name) if name else None
             # Somebody else's invitation may have given the account a password a moment ago.
-            if await tx.execute(store.CHOOSE_PASSWORD, user_id, new_hash, called) == 0:
+            proved = found["mailed_at"] is not None
+            # A seat elsewhere that is being taken at this moment counts, too.
+            await tx.execute(store.LOCK_USER, user_id)
+            if await tx.execute(store.CHOOSE_PASSWORD, user_id, new_hash, called, proved, tenant_id) == 0:
                 raise InvitationInvalid
         if found["mailed_at"] is not None:
             await tx.execute(store.EMAIL_VERIFIED, user_id, now)
