@@ -13,7 +13,7 @@ from fondaco_tenants.codes import tables_own
 # Their tables are known wherever these are.
 OWN = (
     tables_own.CodeMaking, tables_own.CodeRedemption, tables_own.RedemptionMiss, tables_own.StockExport,
-    tables_own.StockExportCode,
+    tables_own.StockExportCode, tables_own.PreviewUse,
 )  # fmt: skip
 
 # Codes are picked by expiry and then by this number; a released code keeps its own.
@@ -117,6 +117,16 @@ class Code(TenantOwned):
         ),
         Index("ix_code_pick", "pool_id", "expires_at", "position", postgresql_where=text("state = 'AVAILABLE'")),
         Index("ix_code_batch_id", "batch_id", "position"),
+        # A pool's codes of one state in the order in which they are listed, however few of a million are in it. What its
+        # importer is not shown is not in it.
+        Index(
+            "ix_code_pool_state",
+            "pool_id",
+            "state",
+            text("batch_id DESC"),
+            "position",
+            postgresql_where=text("original OR state <> 'QUARANTINED'"),
+        ),
         # Newcomers that collided, and codes voided unsold: few, and looked for by the next import of the same code.
         Index("ix_code_fingerprint", "fingerprint", postgresql_where=text("NOT original")),
         {

@@ -62,6 +62,22 @@ class CodeRedemption(TenantOwned):
     reversal_reason: Mapped[str | None]
 
 
+class PreviewUse(TenantOwned):
+    """What a merchant's dry runs of imports have taken lately, and how many codes of others they came upon; one row each."""
+
+    __tablename__ = "preview_use"
+    __table_args__ = ({"info": guarded(trade_grant="")},)
+
+    # The merchant.
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    since: Mapped[datetime]
+    previews: Mapped[int]
+    # Until when one that is under way keeps others out; null when none is.
+    busy_until: Mapped[datetime | None]
+    hits_since: Mapped[datetime]
+    hits: Mapped[int]
+
+
 class RedemptionMiss(TenantOwned):
     """How many codes that do not exist somebody has shown lately: a client, or an address, known by a keyed hash."""
 

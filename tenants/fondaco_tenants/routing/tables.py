@@ -9,6 +9,20 @@ from sqlalchemy.orm import Mapped, mapped_column
 from fondaco_core.db import TenantOwned, guarded
 
 
+class ListingWatch(TenantOwned):
+    """What was last announced of what buyers can buy of a listing, so that each crossing is announced once."""
+
+    __tablename__ = "listing_watch"
+    __table_args__ = (
+        CheckConstraint("band IN ('ENOUGH', 'LOW', 'OUT')", name="band"),
+        {"info": guarded(trade_grant="")},
+    )
+
+    listing_id: Mapped[UUID] = mapped_column(ForeignKey("listing.id"), primary_key=True)
+    band: Mapped[str]
+    changed_at: Mapped[datetime]
+
+
 class Source(TenantOwned):
     """One place that a listing can be filled from, in the order of its priority."""
 
