@@ -48,12 +48,7 @@ def _code(row: Any) -> Code:
 
 def checked_reason(text: str) -> str:
     """A reason that says something, for what is done to codes; raises ReasonTooShort, ReasonTooLong."""
-    reason = text.strip()
-    if len(reason) > limits.NOTE_MAX:
-        raise ReasonTooLong
-    if len(reason) < limits.REASON_CHARS_MIN or "\0" in reason:
-        raise ReasonTooShort
-    return reason
+    return tenancy.checked_reason(text, too_short=ReasonTooShort, too_long=ReasonTooLong)
 
 
 async def codes_by_ids(tx: Tx, ctx: Ctx, *, code_ids: Sequence[CodeId]) -> dict[CodeId, Code]:
@@ -76,9 +71,13 @@ async def list_codes(
     """A page of a pool's codes, masked: the newest import first, each in the order of its file. `after` is batch and position."""
     ctx.require("codes.read")
     assert 0 < count <= limits.PAGE_MAX + 1
-    statement = store.LIST_UP if backward else store.LIST_DOWN
     batch, position = after or (None, None)
-    rows = await tx.fetch(statement, pool_id, state.value if state else None, batch, position, batch_id, count)
+    asked = (pool_id, batch, position, batch_id, count)
+    if state is None:
+        rows = await tx.fetch(store.LIST_UP if backward else store.LIST_DOWN, *asked)
+    else:
+        statement = store.LIST_STATE_UP if backward else store.LIST_STATE_DOWN
+        rows = await tx.fetch(statement, *asked, state.value)
     return [_code(row) for row in rows]
 
 

@@ -16,29 +16,56 @@ ORDER BY changed_at DESC LIMIT $2
 """
 
 # Batch after batch, the newest first, each in the order of its file, so that an index gives the order whatever the size.
-# `$3`, `$4` are the batch and the position where the page before ended.
+# `$2`, `$3` are the batch and the position where the page before ended.
 LIST_DOWN = f"""
 SELECT c.* FROM (
   SELECT id FROM code_batch
-  WHERE pool_id = $1 AND ($5::uuid IS NULL OR id = $5) AND ($3::uuid IS NULL OR id <= $3) ORDER BY id DESC
+  WHERE pool_id = $1 AND ($4::uuid IS NULL OR id = $4) AND ($2::uuid IS NULL OR id <= $2) ORDER BY id DESC
 ) b CROSS JOIN LATERAL (
   SELECT {_CODE} FROM code
-  WHERE batch_id = b.id AND {_SHOWN} AND ($2::text IS NULL OR state = $2)
-    AND ($3::uuid IS NULL OR b.id < $3 OR position > $4)
-  ORDER BY position LIMIT $6
-) c ORDER BY b.id DESC, c.position LIMIT $6
+  WHERE batch_id = b.id AND {_SHOWN} AND ($2::uuid IS NULL OR b.id < $2 OR position > $3)
+  ORDER BY position LIMIT $5
+) c ORDER BY b.id DESC, c.position LIMIT $5
 """
 LIST_UP = f"""
 SELECT c.* FROM (
   SELECT id FROM code_batch
-  WHERE pool_id = $1 AND ($5::uuid IS NULL OR id = $5) AND ($3::uuid IS NULL OR id >= $3) ORDER BY id
+  WHERE pool_id = $1 AND ($4::uuid IS NULL OR id = $4) AND ($2::uuid IS NULL OR id >= $2) ORDER BY id
 ) b CROSS JOIN LATERAL (
   SELECT {_CODE} FROM code
-  WHERE batch_id = b.id AND {_SHOWN} AND ($2::text IS NULL OR state = $2)
-    AND ($3::uuid IS NULL OR b.id > $3 OR position < $4)
-  ORDER BY position DESC LIMIT $6
-) c ORDER BY b.id, c.position DESC LIMIT $6
+  WHERE batch_id = b.id AND {_SHOWN} AND ($2::uuid IS NULL OR b.id > $2 OR position < $3)
+  ORDER BY position DESC LIMIT $5
+) c ORDER BY b.id, c.position DESC LIMIT $5
 """
+
+
+# Those of one state, which may be few of a million: the rest of the batch where the page before ended, then other batches,
+# each from its place in one index. `$4` is the one batch that is asked for, or null.
+def _of_state(rest: str, others: str, place: str, batch: str) -> str:
+    first = f"SELECT {_CODE} FROM code WHERE pool_id = $1 AND state = $6 AND {_SHOWN}"
+    return f"""
+SELECT * FROM (
+  (
+    {first} AND batch_id = coalesce($4::uuid, $2::uuid) AND {rest} ORDER BY {place} LIMIT $5
+  ) UNION ALL (
+    {first} AND $4::uuid IS NULL AND {others} ORDER BY {batch}, {place} LIMIT $5
+  )
+) c ORDER BY {batch}, {place} LIMIT $5
+"""
+
+
+LIST_STATE_DOWN = _of_state(
+    "position > coalesce($3::bigint, 0)",
+    "batch_id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')",
+    "position",
+    "batch_id DESC",
+)
+LIST_STATE_UP = _of_state(
+    "position < coalesce($3::bigint, 9223372036854775807)",
+    "batch_id > coalesce($2::uuid, '00000000-0000-0000-0000-000000000000')",
+    "position DESC",
+    "batch_id",
+)
 
 # Pools before codes, both in one order, as everybody does who lowers a mark.
 LOCK_POOLS = """
