@@ -17,8 +17,9 @@ from fondaco_core.context import Ctx, system_ctx
 from fondaco_core.db import governing, transaction
 from fondaco_core.identity import MERCHANT_PERMISSIONS, MemberRole, PlatformRole
 from fondaco_core.ids import OrderId, TenantId, UploadId
+from fondaco_core.money import Money
 from fondaco_core.secret import Secret
-from fondaco_tenants import codes, customers, delivery, orders, payments
+from fondaco_tenants import codes, customers, delivery, orders, payments, routing
 from fondaco_workers.actors.delivery import plan, send
 from fondaco_workers.subscriptions import subscriptions
 from tests.support.door import Door
@@ -384,7 +385,7 @@ class _Shop:
         await make_attempted_message(self.owner, endpoint)
 
     async def be_watched(self) -> None:
-        """Codes near their expiry, announced, and what the pool has."""
+        """Codes near their expiry, announced, and what the pool and its listing have."""
         (text,) = some_codes(1)
         self.secrets["code near its expiry"] = text
         soon = (clock.now() + timedelta(days=5)).isoformat()
@@ -395,14 +396,17 @@ class _Shop:
         await self.do("importCodes", given)
         await codes.watch_stock(_RELAY)
         await codes.watch_expiry(_RELAY)
+        await routing.watch_listings(_RELAY)
 
     async def leave_work_behind(self) -> UploadId:
-        """An import that was asked for, and an upload that nobody imported."""
+        """An import that was asked for, and an upload that was looked at and that nobody imported."""
         await self.be_watched()
         lines = some_codes(2)
         self.secrets |= {f"upload {place}": text for place, text in enumerate(lines)}
         await make_requested_import(self.pool, "\n".join(lines).encode())
-        return await make_upload(self.owner, "\n".join(lines).encode())
+        upload_id = await make_upload(self.owner, "\n".join(lines).encode())
+        await codes.preview_import(self.owner, pool_id=self.pool.id, upload_id=upload_id, unit_cost=Money(0, "CNY"))
+        return upload_id
 
 
 def node_id(kind: str, key: UUID) -> str:

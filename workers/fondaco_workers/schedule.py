@@ -23,6 +23,7 @@ from fondaco_workers.actors import (
     orders,
     payments,
     reconciliation,
+    routing,
     system,
     webhooks,
 )
@@ -47,6 +48,7 @@ SCHEDULE: tuple[tuple[Actor[...], float], ...] = (
     (keys.look_after, 2 * MINUTE),
     (codes.forget_misses, HOUR),
     (codes.watch_stock, MINUTE),
+    (routing.watch_listings, MINUTE),
     (codes.watch_expiry, HOUR),
     (codes.forget_uploads, HOUR),
     (codes.forget_lines, HOUR),

@@ -12,7 +12,14 @@ from fondaco_core.custody import KeyChangeBegun
 from fondaco_core.identity import FactorChanged, InvitationMade, PasswordResetMade, SignedInElsewhere
 from fondaco_core.outbox import Event, ForListeners, Gathering, event_name
 from fondaco_core.tenancy import TenantResumed
-from fondaco_tenants.codes import CodesCollided, CodesRequested, CodesRevealed, CodesWithdrawn, ImportRequested
+from fondaco_tenants.codes import (
+    CodesCollided,
+    CodesProbed,
+    CodesRequested,
+    CodesRevealed,
+    CodesWithdrawn,
+    ImportRequested,
+)
 from fondaco_tenants.customers import CustomerProofMade
 from fondaco_tenants.delivery import DeliveryDue
 from fondaco_tenants.orders import ExportRequested, LookUpAsked, OrderFulfilled, UnitReplaced
@@ -34,6 +41,7 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Actor[...], ...]] = {
     PasswordResetMade: (identity.mail_reset,),
     SignedInElsewhere: (identity.mail_elsewhere,),
     CodesCollided: (codes.record_collisions,),
+    CodesProbed: (codes.record_probing,),
     CodesWithdrawn: (orders.swap_withdrawn,),
     CodesRevealed: (delivery.look_at_reveals,),
     DeliveryDue: (delivery.send,),

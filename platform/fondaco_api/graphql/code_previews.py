@@ -11,6 +11,7 @@ from fondaco_api.graphql.code_mapping import ImportMappingInput
 from fondaco_api.graphql.codes import Pool
 from fondaco_api.graphql.context import Info
 from fondaco_api.graphql.enums import described
+from fondaco_api.graphql.errors import Failure, failure
 from fondaco_api.graphql.node import key_of
 from fondaco_api.graphql.scalars import Money, MoneyInput
 from fondaco_api.graphql.transaction import mutation
@@ -34,7 +35,15 @@ described(
     SPACES_SEPARATE="Spaces are taken for what separates its columns; codes with spaces in them would be cut.",
     MORE_SHEETS="The workbook has more sheets, which are not read.",
     SAME_FILE="The same file was imported before.",
+    OTHERS_UNTOLD="More of its codes may be known here already than are told: dry runs say so of a few codes of others a day.",
 )
+
+
+@failure(codes.TooManyPreviews)
+class TooManyPreviews(Failure):
+    """Another dry run of the merchant is under way, or there were too many within the hour."""
+
+    retry_after_s: int = strawberry.field(description="In how many seconds to try again.")
 
 
 @strawberry.input(description="Which file would be imported, and how.")
@@ -223,7 +232,8 @@ class Mutation:
 
     @mutation(
         refusals=[
-            tenancy.TenantNotActive, codes.PoolArchived, codes.UploadNotReady, codes.UnreadableWorkbook, codes.WrongFormat,
+            tenancy.TenantNotActive, codes.PoolArchived, codes.UploadNotReady, codes.TooManyPreviews,
+            codes.UnreadableWorkbook, codes.WrongFormat,
         ],
         replays=False,
     )  # fmt: skip

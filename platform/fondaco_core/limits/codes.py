@@ -27,6 +27,15 @@ WORKBOOK_TREE_MAX = 4 * 1024 * 1024
 PREVIEW_LINES_MAX = 20_000
 PREVIEW_PROBLEMS_MAX = 100
 PREVIEW_SAMPLES_MAX = 5
+# How many dry runs a merchant has within so many seconds, one at a time: each takes some seconds of processor time at most. One
+# whose process died holds the place for so long.
+PREVIEWS_MAX = 120
+PREVIEWS_S = 3_600
+PREVIEW_LEASE_S = 120
+# To how many codes of other merchants dry runs say that they are known, within so many seconds. A box that two people sold is
+# seen by that many; who tries out guesses learns no more, and the platform is told.
+PREVIEW_HITS_MAX = 20
+PREVIEW_HITS_S = 24 * 3_600
 # The longest time before their expiry that codes are kept from sale, told about, or looked ahead for, in days, and how many
 # moments somebody is told at.
 EXPIRY_DAYS_MAX = 3_650

@@ -15,6 +15,7 @@ Refusal
     ├── CodesInWrongState       a code is not in the state that the change begins at
     ├── PoolArchived            nothing is imported into an archived pool
     ├── PoolHasStock            a pool with codes in stock is not archived
+    ├── TooManyPreviews         another dry run is under way, or there were many lately
     ├── TooManyUploads          earlier uploads wait to be imported
     └── UploadNotReady          it is not complete, was imported before, or was kept too long
 """
@@ -195,6 +196,19 @@ class PoolHasStock(Conflict):
             "This pool still has codes that are available, held or quarantined; sell or void them first.",
             zh="该卡池仍有可用、锁定或隔离中的卡密，请先售出或作废。",
         )
+
+
+class TooManyPreviews(Conflict):
+    """Another dry run of the merchant is under way, or there were too many lately."""
+
+    code = "TOO_MANY_PREVIEWS"
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(
+            f"A dry run is under way, or there were {limits.PREVIEWS_MAX} within the hour; try again in {retry_after_s} seconds.",
+            zh=f"已有试运行正在进行，或一小时内已试运行 {limits.PREVIEWS_MAX} 次；请在 {retry_after_s} 秒后重试。",
+        )
+        self.retry_after_s = retry_after_s
 
 
 class TooManyUploads(Conflict):

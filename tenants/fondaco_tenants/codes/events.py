@@ -53,6 +53,16 @@ class CodesCollided(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CodesProbed(Event):
+    """Dry runs of a merchant came upon more codes of others than they are told of: for the platform alone."""
+
+    name: ClassVar[str] = "code.probed"
+
+    hits: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class CodesWithdrawn(Event):
     """Codes that orders have were taken out of the vault: orders swap what no buyer has seen yet."""
 

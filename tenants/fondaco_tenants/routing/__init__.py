@@ -6,8 +6,9 @@ Promises a listing is filled only from pools of its own tenant that hold its ent
 Stands on catalog, codes.
 """
 
+from fondaco_tenants.routing.errands import watch_listings
 from fondaco_tenants.routing.errors import NoSource, PoolDoesNotFit, SourceExists
-from fondaco_tenants.routing.events import SourcesChanged
+from fondaco_tenants.routing.events import ListingBack, ListingLow, ListingOut, SourcesChanged
 from fondaco_tenants.routing.rules import Source, SourceKind
 from fondaco_tenants.routing.service import (
     add_source,
@@ -19,6 +20,9 @@ from fondaco_tenants.routing.service import (
 )
 
 __all__ = [
+    "ListingBack",
+    "ListingLow",
+    "ListingOut",
     "NoSource",
     "PoolDoesNotFit",
     "Source",
@@ -31,4 +35,5 @@ __all__ = [
     "remove_source",
     "sources_by_ids",
     "update_source",
+    "watch_listings",
 ]

@@ -14,3 +14,33 @@ class SourcesChanged(Event):
     name: ClassVar[str] = "listing.sources_changed"
 
     listing_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ListingLow(Event):
+    """All sources of a listing together have so little left that its merchant wants to be told; announced once."""
+
+    name: ClassVar[str] = "listing_stock.low"
+
+    listing_id: UUID
+    available: int
+    low_stock_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListingOut(Event):
+    """Buyers can buy nothing more of a listing."""
+
+    name: ClassVar[str] = "listing_stock.out"
+
+    listing_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ListingBack(Event):
+    """A listing of which there was nothing has something again, or one of which there was little has enough."""
+
+    name: ClassVar[str] = "listing_stock.back"
+
+    listing_id: UUID
+    band: str

@@ -25,6 +25,41 @@ REMOVE = "DELETE FROM source WHERE id = $1"
 OF_LISTINGS = f"SELECT {_SOURCE} FROM source WHERE listing_id = ANY($1::uuid[]) ORDER BY listing_id, priority, id"
 BY_IDS = f"SELECT {_SOURCE} FROM source WHERE id = ANY($1::uuid[])"
 
+# As fondaco_platform, over all tenants who may trade: what buyers can buy of each listing on sale, from all of its sources
+# together, as the storefront counts it: from each pool's picking mark on, and as far as the alarm goes.
+LOOK_AT_LISTINGS = """
+SELECT l.id, l.tenant_id, l.low_stock_at, w.band, (
+  SELECT count(*) FROM (
+    SELECT FROM source x
+    JOIN code_pool p ON p.id = x.pool_id
+    CROSS JOIN LATERAL (SELECT $3::timestamptz + p.stop_sale_days * interval '24 hours' AS until) stop
+    CROSS JOIN LATERAL (
+      SELECT FROM code c
+      WHERE c.pool_id = p.id AND c.state = 'AVAILABLE'
+        AND (c.expires_at, c.position) >= (
+          greatest(p.pick_expires_at, stop.until),
+          CASE WHEN p.pick_expires_at > stop.until THEN p.pick_position ELSE 9223372036854775807 END
+        )
+      ORDER BY c.expires_at, c.position LIMIT l.low_stock_at + l.low_stock_at / 5 + 1
+    ) unit
+    WHERE x.listing_id = l.id AND x.enabled AND p.archived_at IS NULL
+    LIMIT l.low_stock_at + l.low_stock_at / 5 + 1
+  ) seen
+) AS available
+FROM (
+  SELECT q.id, q.tenant_id, least(q.low_stock_at, $4::bigint) AS low_stock_at
+  FROM listing q JOIN tenant t ON t.id = q.tenant_id AND t.state = 'ACTIVE'
+  WHERE q.state = 'ACTIVE' AND ($1::uuid IS NULL OR q.id > $1) ORDER BY q.id LIMIT $2
+) l
+LEFT JOIN listing_watch w ON w.listing_id = l.id
+ORDER BY l.id
+"""
+# Whoever writes the crossing first announces it.
+SET_BAND = """
+INSERT INTO listing_watch AS w (listing_id, tenant_id, band, changed_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (listing_id) DO UPDATE SET band = $3, changed_at = $4 WHERE w.band = $5::text
+"""
+
 
 def to_source(row: Mapping[str, Any]) -> Source:
     """A row as the module speaks of it."""

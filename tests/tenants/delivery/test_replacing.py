@@ -81,7 +81,7 @@ async def test_the_buyer_is_mailed_a_link_that_opens_the_new_code_and_no_other(p
     assert fresh not in post.raw[-1].decode()
     async with reading(sale.buyer) as tx:
         kinds = [entry.kind for entry in await aftersales.timeline_of(tx, sale.buyer, sale.order_id)]
-    assert kinds.count("REPLACED") == 1
+    assert kinds.count(aftersales.TimelineKind.REPLACED) == 1
     await assert_invariants()
 
 
@@ -191,6 +191,6 @@ async def test_a_unit_that_waited_for_stock_is_mailed_when_it_has_its_code() -> 
         plan_replacement, tenant_id=sale.tenant_id, order_id=str(sale.order_id), allocation_id=str(last.id)
     )  # fmt: skip
 
-    assert "REPLACED" not in before
-    assert [entry.units for entry in entries if entry.kind == "REPLACED"] == [1]
+    assert aftersales.TimelineKind.REPLACED not in before
+    assert [entry.units for entry in entries if entry.kind is aftersales.TimelineKind.REPLACED] == [1]
     assert [mail.allocation_id for mail in await mails_of_units(sale)] == [last.id]

@@ -1,5 +1,6 @@
 """Actors of the vault: imports that were asked for, and what time does to codes and uploads."""
 
+from datetime import datetime
 from uuid import UUID
 
 from fondaco_core.context import Ctx
@@ -24,6 +25,14 @@ async def record_collisions(ctx: Ctx, *, code_ids: list[UUID]) -> None:
     async with governing(ctx) as tx:
         await codes.record_collisions(tx, ctx, code_ids=[CodeId(code_id) for code_id in code_ids])
     log.warning("codes.collided", count=len(code_ids))
+
+
+@actor(name="codes.record_probing", permissions={"system.run"})
+async def record_probing(ctx: Ctx, *, hits: int, since: datetime) -> None:
+    """Writes down for the platform that a merchant tries out codes that others have."""
+    async with governing(ctx) as tx:
+        await codes.record_probing(tx, ctx, hits=hits, since=since)
+    log.warning("codes.probed", tenant_id=str(ctx.tenant), hits=hits)
 
 
 @actor(name="codes.expire", permissions={"system.run"}, deadline_s=600)

@@ -46,8 +46,8 @@ async def preview_import(
 ) -> Preview:
     """Says what an import of a complete upload would do, and does nothing; the format is found out when it is not said.
 
-    Reads the first limits.PREVIEW_LINES_MAX lines. Raises NotFound, PoolArchived, UploadNotReady, UnreadableWorkbook,
-    WrongFormat.
+    Reads the first limits.PREVIEW_LINES_MAX lines. Raises NotFound, PoolArchived, UploadNotReady, TooManyPreviews,
+    UnreadableWorkbook, WrongFormat.
     """
     ctx.require("codes.import")
     terms = checked_terms("", unit_cost, expires_at)
@@ -60,6 +60,37 @@ async def preview_import(
         upload = await uploads.get_upload(tx, ctx, upload_id=upload_id)
     if upload.state is not UploadState.READY:
         raise UploadNotReady
+    async with transaction(ctx) as tx:
+        until = await preview.begin_preview(tx, ctx)
+    try:
+        return await _preview(ctx, upload, shape, pool_id=pool_id, unit_cost=unit_cost, form=form, mapping=said)
+    finally:
+        async with transaction(ctx) as tx:
+            await preview.end_preview(tx, ctx, until=until)
+
+
+async def _preview(
+    ctx: Ctx, upload: Upload, shape: Shape, *, pool_id: PoolId, unit_cost: Money, form: ImportFormat | None, mapping: Mapping
+) -> Preview:  # fmt: skip
+    look = await _look(ctx, upload, shape, form, mapping)
+    marks = await asyncio.to_thread(preview.marks_of, shape, look.entries)
+    asked = list(dict.fromkeys(mark for mark in marks if mark is not None))
+    async with governing(_SYSTEM) as tx:
+        known = await preview.known_fingerprints(tx, _SYSTEM, sorted(asked), asker=ctx.tenant)
+    foreign = [mark for mark in asked if mark in known.foreign]
+    async with transaction(ctx) as tx:
+        same = await preview.record_preview(
+            tx, ctx, upload_id=upload.id, pool_id=pool_id, digest=upload.digest, lines=look.lines_read
+        )
+        count, untold = await preview.foreign_told(tx, ctx, hits=len(foreign))
+    told = await asyncio.to_thread(preview.tell, look, shape, unit_cost, marks, known.own | set(foreign[:count]))
+    warned = ((ImportOddity.SAME_FILE, same), (ImportOddity.OTHERS_UNTOLD, untold))
+    for kind, odd in warned:
+        told = preview.with_warning(told, kind) if odd else told
+    return told
+
+
+async def _look(ctx: Ctx, upload: Upload, shape: Shape, form: ImportFormat | None, mapping: Mapping) -> Look:
     head = await _bytes(ctx, upload, limits.UPLOAD_CHUNK_BYTES)
     workbook = magic(head) is ImportFormat.XLSX
     if form is not None and workbook != (form is ImportFormat.XLSX):
@@ -68,20 +99,10 @@ async def preview_import(
         if upload.size > limits.WORKBOOK_BYTES_MAX:
             raise UnreadableWorkbook("TOO_LARGE")
         whole = await _bytes(ctx, upload, upload.size)
-        look = await asyncio.to_thread(_look_at_rows, whole, shape, said)
-    else:
-        # Lines of codes are some dozens of bytes long; what is read is bounded all the same.
-        part = await _bytes(ctx, upload, limits.PREVIEW_LINES_MAX * _LINE_BYTES)
-        look = await asyncio.to_thread(_look_at_lines, part, upload.size, form, shape, said)
-    marks = await asyncio.to_thread(preview.marks_of, shape, look.entries)
-    async with governing(_SYSTEM) as tx:
-        known = await preview.known_fingerprints(tx, _SYSTEM, sorted({mark for mark in marks if mark is not None}))
-    async with transaction(ctx) as tx:
-        same = await preview.record_preview(
-            tx, ctx, upload_id=upload_id, pool_id=pool_id, digest=upload.digest, lines=look.lines_read
-        )
-    told = await asyncio.to_thread(preview.tell, look, shape, unit_cost, marks, known)
-    return preview.with_warning(told, ImportOddity.SAME_FILE) if same else told
+        return await asyncio.to_thread(_look_at_rows, whole, shape, mapping)
+    # Lines of codes are some dozens of bytes long; what is read is bounded all the same.
+    part = await _bytes(ctx, upload, limits.PREVIEW_LINES_MAX * _LINE_BYTES)
+    return await asyncio.to_thread(_look_at_lines, part, upload.size, form, shape, mapping)
 
 
 _LINE_BYTES = 256

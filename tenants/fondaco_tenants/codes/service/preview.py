@@ -1,21 +1,24 @@
 """The dry run of an import: what a file is taken for, what would become of its lines, and what looks odd. It stores nothing.
 
 Everything that might be a code is masked. Whether the platform has a code is told, whose it is never: an import would tell
-the same. Who asks is in the audit log, so that nobody tries out guesses unseen.
+the same. Unlike an import a dry run leaves nothing behind, so that it could be asked about guesses for as long as one likes:
+it tells of a few codes of others a day and then of none, says so, and the platform hears of it. Who asks is in the audit log.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from fondaco_core import audit, limits
+from fondaco_core import audit, clock, limits, outbox
 from fondaco_core.context import Ctx
 from fondaco_core.crypto import fingerprint_many, mask_code, normalise_code
 from fondaco_core.db import Tx
-from fondaco_core.ids import PoolId, UploadId
+from fondaco_core.ids import PoolId, TenantId, UploadId
 from fondaco_core.keyring import keyring
 from fondaco_core.money import Money
+from fondaco_tenants.codes.errors import TooManyPreviews
+from fondaco_tenants.codes.events import CodesProbed
 from fondaco_tenants.codes.rules import (
     NEVER,
     ColumnRole,
@@ -28,7 +31,10 @@ from fondaco_tenants.codes.rules import (
 )
 from fondaco_tenants.codes.service.imports import Shape
 from fondaco_tenants.codes.store import imports as store
+from fondaco_tenants.codes.store.vault import LOCK_COLLISIONS
 
+# When to come again while another dry run is under way, in seconds.
+_BUSY_S = 5
 # What is shorter than this is rarely a code; nor is what has so many words.
 _CODE_CHARS_MIN, _WORDS_MIN = 6, 4
 _CHINESE = range(0x4E00, 0xA000)
@@ -48,6 +54,7 @@ class ImportOddity(StrEnum):
     SPACES_SEPARATE = "SPACES_SEPARATE"
     MORE_SHEETS = "MORE_SHEETS"
     SAME_FILE = "SAME_FILE"
+    OTHERS_UNTOLD = "OTHERS_UNTOLD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +141,64 @@ class Preview:
     last_expires_at: datetime | None
 
 
-async def known_fingerprints(tx: Tx, ctx: Ctx, marks: Sequence[bytes]) -> frozenset[bytes]:
-    """Which of these the platform has for sale or had, whosever they are; in a transaction as fondaco_platform."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Which fingerprints the platform has for sale or had: the asker's own, and others'."""
+
+    own: frozenset[bytes]
+    foreign: frozenset[bytes]
+
+
+async def begin_preview(tx: Tx, ctx: Ctx) -> datetime:
+    """Takes the merchant's place for a dry run, and says until when it is kept. Raises TooManyPreviews."""
+    ctx.require("codes.import")
+    now = clock.now()
+    until, oldest = now + timedelta(seconds=limits.PREVIEW_LEASE_S), now - timedelta(seconds=limits.PREVIEWS_S)
+    if await tx.fetchval(store.BEGIN_PREVIEW, ctx.tenant, now, until, oldest, limits.PREVIEWS_MAX) is None:
+        row = await tx.fetchrow(store.PREVIEWS, ctx.tenant)
+        assert row is not None
+        many = row["since"] > oldest and row["previews"] >= limits.PREVIEWS_MAX
+        ends = row["since"] + timedelta(seconds=limits.PREVIEWS_S) if many else now
+        raise TooManyPreviews(max(_BUSY_S, int((ends - now).total_seconds())))
+    return until
+
+
+async def end_preview(tx: Tx, ctx: Ctx, *, until: datetime) -> None:
+    """Gives the place back."""
+    ctx.require("codes.import")
+    await tx.execute(store.END_PREVIEW, ctx.tenant, until)
+
+
+async def known_fingerprints(tx: Tx, ctx: Ctx, marks: Sequence[bytes], *, asker: TenantId) -> Known:
+    """Which of these the platform has for sale or had, never whose; in a transaction as fondaco_platform."""
     ctx.require("system.run")
-    return frozenset(row["fingerprint"] for row in await tx.fetch(store.KNOWN, list(marks)))
+    rows = await tx.fetch(store.KNOWN, list(marks), asker)
+    own = frozenset(row["fingerprint"] for row in rows if row["own"])
+    return Known(own, frozenset(row["fingerprint"] for row in rows) - own)
+
+
+async def foreign_told(tx: Tx, ctx: Ctx, *, hits: int) -> tuple[int, bool]:
+    """Counts lines that are codes of others; says of how many the asker is told, and whether that was all they are told today."""
+    ctx.require("codes.import")
+    now = clock.now()
+    oldest = now - timedelta(seconds=limits.PREVIEW_HITS_S)
+    row = await tx.fetchrow(store.COUNT_HITS, ctx.tenant, hits, oldest, now)
+    assert row is not None
+    counted, before = row["hits"], row["hits"] - hits
+    if before < limits.PREVIEW_HITS_MAX <= counted:
+        await outbox.announce(tx, (ctx.tenant, CodesProbed(counted, row["hits_since"])))
+    return max(0, min(hits, limits.PREVIEW_HITS_MAX - before)), counted >= limits.PREVIEW_HITS_MAX
+
+
+async def record_probing(tx: Tx, ctx: Ctx, *, hits: int, since: datetime) -> None:
+    """Writes down for the platform that a merchant tries out codes; once, in a transaction as fondaco_platform."""
+    ctx.require("system.run")
+    await tx.execute(LOCK_COLLISIONS)
+    if not await tx.fetchval(store.PROBING_KNOWN, ctx.tenant, since):
+        # No tenant: the entry is the platform's, since the merchant may read its own log.
+        await audit.record_many(
+            tx, ctx, "code.probed", subject_kind="tenant", subjects=[(None, ctx.tenant, {"hits": hits, "since": since})]
+        )
 
 
 async def record_preview(

@@ -116,8 +116,28 @@ UNDONE_IMPORTS = (
 )
 # How many imports of the same file there were before.
 SAME_FILE = "SELECT count(*) FROM code_batch WHERE tenant_id = $1 AND digest = $2 AND state IN ('IMPORTING', 'READY')"
-# Which fingerprints the platform has for sale or had, whosever they are; as fondaco_platform, and never whose.
-KNOWN = "SELECT fingerprint FROM code WHERE fingerprint = ANY($1::bytea[]) AND original"
+# Which fingerprints the platform has for sale or had, and whether they are the asker's; as fondaco_platform, and never whose.
+KNOWN = "SELECT fingerprint, tenant_id = $2 AS own FROM code WHERE fingerprint = ANY($1::bytea[]) AND original"
+# One dry run at a time, and so many within the window; no row when there may be none now.
+BEGIN_PREVIEW = """
+INSERT INTO preview_use AS u (id, tenant_id, since, previews, busy_until, hits_since, hits) VALUES ($1, $1, $2, 1, $3, $2, 0)
+ON CONFLICT (id) DO UPDATE SET
+  previews = CASE WHEN u.since > $4 THEN u.previews + 1 ELSE 1 END, since = CASE WHEN u.since > $4 THEN u.since ELSE $2 END,
+  busy_until = $3
+WHERE (u.busy_until IS NULL OR u.busy_until <= $2) AND (u.since <= $4 OR u.previews < $5)
+RETURNING since
+"""
+PREVIEWS = "SELECT since, previews, busy_until FROM preview_use WHERE id = $1"
+END_PREVIEW = "UPDATE preview_use SET busy_until = NULL WHERE id = $1 AND busy_until = $2"
+PROBING_KNOWN = """
+SELECT EXISTS (SELECT FROM audit_entry WHERE subject_id = $1 AND action = 'code.probed' AND happened_at >= $2)
+"""
+# How many codes of others dry runs came upon within the window, with so many more.
+COUNT_HITS = """
+UPDATE preview_use SET hits = CASE WHEN hits_since > $3 THEN hits ELSE 0 END + $2,
+  hits_since = CASE WHEN hits_since > $3 THEN hits_since ELSE $4 END
+WHERE id = $1 RETURNING hits, hits_since
+"""
 
 # Codes of the batch that somebody has done something with. Newcomers that collided do not count: nobody but the platform
 # knows of them.

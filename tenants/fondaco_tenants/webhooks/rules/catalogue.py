@@ -170,6 +170,7 @@ def _many(name: str, says: str, *, source: str | None = None, optional: bool = F
 _ORDER: Final = _of("orderId", "order_id", "Order", "The order.")
 _BATCH: Final = _of("batchId", "batch_id", "CodeBatch", "The import.")
 _POOL: Final = _of("poolId", "pool_id", "Pool", "The pool.")
+_LISTING: Final = _of("listingId", "listing_id", "Listing", "The listing.")
 _CUSTOMER: Final = _of("customerId", "customer_id", "Customer", "The buyer.")
 _LINK: Final = _of("linkId", "link_id", "DeliveryLink", "The link.")
 _UNIT: Final = _of("allocationId", "allocation_id", "Allocation", "The unit.")
@@ -278,6 +279,18 @@ CATALOGUE: Final[tuple[PublicType, ...]] = (
     PublicType(
         "stock.back", "stock.back", "A pool has something, or enough, again.", "库存已恢复。",
         (_POOL, _in_state("How much.", "ENOUGH", "LOW", name="band", source="band")),
+    ),
+    PublicType(
+        "listing_stock.low", "listing_stock.low", "Little is left of a listing, in all of its pools together.", "商品库存不足。",
+        (
+            _LISTING, _many("available", "How many buyers can buy."),
+            _many("lowStockAt", "The number below which you are told.", source="low_stock_at"),
+        ),
+    ),
+    PublicType("listing_stock.out", "listing_stock.out", "Buyers can buy nothing more of a listing.", "商品已售罄。", (_LISTING,)),
+    PublicType(
+        "listing_stock.back", "listing_stock.back", "There is something, or enough, of a listing again.", "商品库存已恢复。",
+        (_LISTING, _in_state("How much.", "ENOUGH", "LOW", name="band", source="band")),
     ),
     PublicType(
         "batch.expiring", "batch.expiring", "Codes in stock expire soon; once for each number of days.", "卡密即将过期。",

@@ -1,0 +1,23 @@
+"""What is watched over all tenants, a bounded number of listings at a time."""
+
+from fondaco_core import limits
+from fondaco_core.context import Ctx, system_ctx
+from fondaco_core.db import governing, transaction
+from fondaco_tenants.routing.service import watch
+
+
+async def watch_listings(ctx: Ctx) -> int:
+    """Announces of which listings of all tenants there is little, nothing, or something again, and says how many crossed."""
+    ctx.require("system.run")
+    announced, after = 0, None
+    while True:
+        async with governing(ctx) as tx:
+            looked = await watch.look_at_listings(tx, ctx, after=after, count=limits.WATCH_POOLS)
+        for listing in looked:
+            if listing.after is not listing.before:
+                acting = system_ctx("routing.watch", tenant_id=listing.tenant_id, permissions=frozenset({"system.run"}))
+                async with transaction(acting) as tx:
+                    announced += await watch.announce_listing(tx, acting, listing)
+        if len(looked) < limits.WATCH_POOLS:
+            return announced
+        after = looked[-1].listing_id
