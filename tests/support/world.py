@@ -20,7 +20,7 @@ from fondaco_core.ids import OrderId, TenantId, UploadId
 from fondaco_core.money import Money
 from fondaco_core.secret import Secret
 from fondaco_tenants import codes, customers, delivery, orders, payments, routing
-from fondaco_workers.actors.delivery import plan, send
+from fondaco_workers.actors.delivery import send
 from fondaco_workers.subscriptions import subscriptions
 from tests.support.door import Door
 from tests.support.factories.catalog import make_entitlement, make_listing
@@ -247,7 +247,7 @@ class _Shop:
         return _Sold(OrderId(key_of(placed["id"])), placed["code"], link, secret)
 
     async def deliver(self, order_id: UUID) -> None:
-        """What is mailed of an order, in the merchant's own words, and an alarm; there is no way out, which is a way, too."""
+        """What is mailed of an order, in the merchant's own words, and an alarm; there is no way out any more, which is a way, too."""
         store = key_of(
             (await self.door.ask("{ merchant { stores(first: 1) { nodes { id } } } }", ctx=self.owner))["merchant"][
                 "stores"
@@ -257,7 +257,11 @@ class _Shop:
         await self.do("saveDeliveryTemplate", {"storeId": node_id("Store", store), "words": words, "version": 0})
         await self.do("updateDeliverySettings", {"version": 0, "linkOpensMax": 4})
         delivery.open_ways(Settings())
-        await plan.perform(self.owner.tenant, {"order_id": str(order_id)})
+        planner = system_ctx("world", tenant_id=self.owner.tenant, permissions=frozenset({"system.run"}))
+        async with transaction(planner) as tx:
+            await delivery.plan_deliveries(
+                tx, planner, order_ids=[OrderId(order_id)], ways_out={delivery.Channel.EMAIL}
+            )
         async with transaction(self.owner) as tx:
             due = await tx.fetchval("SELECT id FROM delivery WHERE order_id = $1 AND channel = 'EMAIL'", order_id)
             await tx.execute(

@@ -9,7 +9,7 @@ Promises a code is shown to its buyer, to a guest with the order's token, or to 
 Stands on orders, codes, customers, storefront and catalog; mails go by fondaco_core.mail.
 """
 
-from fondaco_tenants.delivery.errands import open_ways, send_delivery
+from fondaco_tenants.delivery.errands import open_ways, send_delivery, ways_out
 from fondaco_tenants.delivery.errors import (
     KeyRefused,
     LinkClosed,
@@ -146,4 +146,5 @@ __all__ = [
     "show_link_key",
     "tell_due",
     "update_settings",
+    "ways_out",
 ]

@@ -34,6 +34,16 @@ def open_ways(settings: Settings) -> None:
     _ways = _Ways(settings.public_url, messenger)
 
 
+def ways_out() -> frozenset[Channel]:
+    """By which channels anything leaves this installation, as far as this process was told."""
+    found = set[Channel]()
+    if mail.configured():
+        found.add(Channel.EMAIL)
+    if _ways is not None and _ways.messenger is not None:
+        found.add(Channel.SMS)
+    return frozenset(found)
+
+
 async def send_delivery(ctx: Ctx, *, delivery_id: DeliveryId) -> None:
     """Makes the attempt of a delivery that is due, if no other worker is at it.
 

@@ -87,10 +87,10 @@ WHERE o.id = ANY($1::uuid[]) ORDER BY o.id
 ADD_FIRST = """
 INSERT INTO delivery
   (id, tenant_id, order_id, channel, state, form, addressee, contact_masked, locale, next_attempt_at, told_at,
-   requested_by_kind, created_at, sent_at)
+   requested_by_kind, created_at, sent_at, failure)
 SELECT id, $1, order_id, channel, state, form, addressee, masked, locale,
        CASE state WHEN 'QUEUED' THEN $2::timestamptz END, CASE state WHEN 'QUEUED' THEN $2::timestamptz END,
-       'SYSTEM', $2, CASE state WHEN 'SENT' THEN $2::timestamptz END
+       'SYSTEM', $2, CASE state WHEN 'SENT' THEN $2::timestamptz END, CASE state WHEN 'FAILED' THEN 'NO_WAY_OUT' END
 FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[])
   AS made (id, order_id, locale, channel, state, form, addressee, masked)
 ON CONFLICT (order_id, channel) WHERE resend_of IS NULL AND allocation_id IS NULL DO NOTHING
@@ -112,9 +112,10 @@ SELECT c.contact_masked FROM "order" o JOIN customer c ON c.id = o.customer_id W
 ADD_UNIT = """
 INSERT INTO delivery
   (id, tenant_id, order_id, allocation_id, channel, state, form, addressee, contact_sealed, contact_masked, locale,
-   next_attempt_at, told_at, resend_of, requested_by_kind, created_at, sent_at)
+   next_attempt_at, told_at, resend_of, requested_by_kind, created_at, sent_at, failure)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, CASE $6 WHEN 'QUEUED' THEN $12::timestamptz END,
-        CASE $6 WHEN 'QUEUED' THEN $12::timestamptz END, $13, 'SYSTEM', $12, CASE $6 WHEN 'SENT' THEN $12::timestamptz END)
+        CASE $6 WHEN 'QUEUED' THEN $12::timestamptz END, $13, 'SYSTEM', $12, CASE $6 WHEN 'SENT' THEN $12::timestamptz END,
+        CASE $6 WHEN 'FAILED' THEN 'NO_WAY_OUT' END)
 ON CONFLICT (allocation_id, channel) WHERE resend_of IS NULL AND allocation_id IS NOT NULL DO NOTHING
 RETURNING id
 """
@@ -189,8 +190,10 @@ WHERE d.order_id = $1 AND d.id = $3 AND k.revoked_at IS NULL AND k.expires_at > 
 ORDER BY other.id DESC LIMIT 1
 """
 
-MAILED_LINKS = """
-SELECT DISTINCT k.id FROM delivery d JOIN delivery_link k ON k.id = d.link_id WHERE d.order_id = $1 AND k.revoked_at IS NULL
+# What went to a contact that is corrected now opens no more.
+REVOKE_MAILED_LINKS = """
+UPDATE delivery_link SET revoked_at = $2
+WHERE id IN (SELECT link_id FROM delivery WHERE order_id = $1 AND link_id IS NOT NULL) AND revoked_at IS NULL
 """
 
 # Who buys, where, and from whom: what a mail says of an order.
@@ -260,8 +263,6 @@ FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS seen (order_id, link_id, chan
 WHERE d.order_id = seen.order_id AND state <> 'DELIVERED' AND (d.link_id = seen.link_id OR d.channel = seen.channel)
   AND attempts + (form = 'PAGE')::int > 0
 """
-
-REVOKE_LINK_QUIETLY = "UPDATE delivery_link SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1"
 
 # The newest version of each, the listing's before the store's; a version without words gave its own up.
 WORDS = """

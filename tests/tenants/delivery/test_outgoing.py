@@ -35,6 +35,7 @@ from tests.support.actors import run_twice
 from tests.support.clock import later
 from tests.support.factories.codes import make_codes
 from tests.support.factories.delivery import Sale, make_sale, opener
+from tests.support.invariants import assert_invariants
 from tests.support.rows import as_owner
 from tests.support.smtp import Lie, Post, post_office
 
@@ -230,13 +231,52 @@ async def test_two_workers_at_one_delivery_send_one_mail(post: Post) -> None:
     assert await outcomes(sale, made) == [Outcome.SENT]
 
 
-async def test_without_a_way_out_nothing_pretends_to_be_sent(settings: Settings) -> None:
+async def due_of(sale: Sale) -> int:
+    """How often anybody was told that something of the merchant's is to be sent."""
+    async with governing(system_ctx("test")) as tx:
+        count: int = await tx.fetchval(
+            "SELECT count(*) FROM outbox_event WHERE tenant_id = $1 AND name = 'delivery.due'", sale.tenant_id
+        )
+    return count
+
+
+async def test_without_a_way_out_an_order_makes_no_task_and_says_why(settings: Settings) -> None:
     mail.close_mail()
     delivery.open_ways(settings)
     sale = await make_sale()
 
-    after = await attempt(sale, await planned(sale))
+    made = await planned(sale)
 
+    assert (made.state, made.failure, made.attempts) == (DeliveryState.FAILED, "NO_WAY_OUT", 0)
+    assert made.next_attempt_at is None
+    assert await due_of(sale) == 0
+    assert await outcomes(sale, made) == []
+    await assert_invariants()
+
+
+async def test_what_had_no_way_out_is_sent_again_once_there_is_one(post: Post) -> None:
+    mail.close_mail()
+    sale = await make_sale()
+    made = await planned(sale)
+    async with post_office() as opened:
+        async with transaction(sale.owner) as tx:
+            again = await delivery.resend_delivery(tx, sale.owner, delivery_id=made.id)
+        await attempt(sale, again)
+
+        assert len(opened.mails) == 1
+        assert not post.raw
+
+
+async def test_without_a_way_out_nothing_pretends_to_be_sent(settings: Settings) -> None:
+    sale = await make_sale()
+    made = await planned(sale)
+    mail.close_mail()
+    delivery.open_ways(settings)
+
+    after = await attempt(sale, made)
+
+    assert made.state is DeliveryState.QUEUED
+    assert await due_of(sale) == 1
     assert (after.state, after.failure) == (DeliveryState.FAILED, "NO_WAY_OUT")
 
 

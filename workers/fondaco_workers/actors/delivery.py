@@ -18,14 +18,16 @@ log = get_logger(__name__)
 async def plan(ctx: Ctx, *, order_id: tuple[OrderId, ...]) -> None:
     """Decides by which ways fulfilled orders go out to their buyers, or to whom they were given."""
     async with transaction(ctx) as tx:
-        await delivery.plan_deliveries(tx, ctx, order_ids=order_id)
+        await delivery.plan_deliveries(tx, ctx, order_ids=order_id, ways_out=delivery.ways_out())
 
 
 @actor(name="delivery.plan_replacement", permissions={"system.run", "orders.read"})
 async def plan_replacement(ctx: Ctx, *, order_id: OrderId, allocation_id: AllocationId) -> None:
     """Has a unit sent that got another code."""
     async with transaction(ctx) as tx:
-        await delivery.plan_replacement(tx, ctx, order_id=order_id, allocation_id=allocation_id)
+        await delivery.plan_replacement(
+            tx, ctx, order_id=order_id, allocation_id=allocation_id, ways_out=delivery.ways_out()
+        )
 
 
 @actor(name="delivery.send", permissions={"system.run", "orders.read", "buyer.reveal"}, deadline_s=90)

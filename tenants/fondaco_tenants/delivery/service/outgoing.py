@@ -87,18 +87,21 @@ def _delivery(row: Mapping[str, Any]) -> Delivery:
     return Delivery(**fields)
 
 
-async def plan_deliveries(tx: Tx, ctx: Ctx, *, order_ids: Sequence[OrderId]) -> list[DeliveryId]:
+async def plan_deliveries(
+    tx: Tx, ctx: Ctx, *, order_ids: Sequence[OrderId], ways_out: Collection[Channel]
+) -> list[DeliveryId]:
     """Decides by which ways fulfilled orders go out, and announces what is to be sent; planning twice changes nothing.
 
-    An order is always on its buyer's own side: the page, or the API for a machine. People are written to as well. Every
-    order of a merchant comes by here, so that many are planned by the statements of one.
+    An order is always on its buyer's own side: the page, or the API for a machine. People are written to as well; what none
+    of the `ways_out` leads to has failed at once, and is nobody's task. Every order of a merchant comes by here, so that many
+    are planned by the statements of one.
     """
     ctx.require("system.run")
     made = [
         (new_id(), facts["id"], facts["locale"], *way)
         for facts in await tx.fetch(store.PLAN, list(order_ids))
         if facts["state"] in HAS_CODES
-        for way in _ways_of(facts)
+        for way in _ways_of(facts, ways_out)
     ]
     if not made:
         return []
@@ -109,21 +112,24 @@ async def plan_deliveries(tx: Tx, ctx: Ctx, *, order_ids: Sequence[OrderId]) -> 
     return due
 
 
-def _ways_of(facts: Mapping[str, Any]) -> list[tuple[str, str, str, str, str]]:
+def _ways_of(facts: Mapping[str, Any], ways_out: Collection[Channel]) -> list[tuple[str, str, str, str, str]]:
     own = Channel.API if facts["channel"] == "API" else Channel.ACCOUNT
     ways = [(own.value, DeliveryState.SENT.value, Form.PAGE.value, "BUYER", facts["contact_masked"])]
     if facts["gift_masked"] is not None:
-        ways.append(_sent_to(facts["gift_masked"], "RECIPIENT", facts["form"]))
+        ways.append(_sent_to(facts["gift_masked"], "RECIPIENT", facts["form"], ways_out))
     elif own is Channel.ACCOUNT:
-        ways.append(_sent_to(facts["contact_masked"], "BUYER", facts["form"]))
+        ways.append(_sent_to(facts["contact_masked"], "BUYER", facts["form"], ways_out))
     return ways
 
 
-def _sent_to(masked: str, addressee: str, form: str) -> tuple[str, str, str, str, str]:
+def _sent_to(
+    masked: str, addressee: str, form: str, ways_out: Collection[Channel]
+) -> tuple[str, str, str, str, str]:  # fmt: skip
     channel = channel_of(masked)
+    state = DeliveryState.QUEUED if channel in ways_out else DeliveryState.FAILED
     # A text message carries no file.
     sent = form if channel is Channel.EMAIL else Form.LINK.value
-    return channel.value, DeliveryState.QUEUED.value, sent, addressee, masked
+    return channel.value, state.value, sent, addressee, masked
 
 
 async def tell_due(tx: Tx, ctx: Ctx) -> int:
@@ -282,8 +288,7 @@ async def _add_resend(
         key = await keyring().sealing_key(ctx.tenant)
         addressee, masked = "CORRECTED", customers.masked_contact(address)
         sealed, channel = key.seal(address.encode(), aad=bound_to("contact", id_, ctx.tenant)), channel_of(masked)
-        for link in await tx.fetch(store.MAILED_LINKS, first.order_id):
-            await tx.execute(store.REVOKE_LINK_QUIETLY, link["id"], now)
+        await tx.execute(store.REVOKE_MAILED_LINKS, first.order_id, now)
     elif first.addressee == "CORRECTED":
         sealed = await resealed_contact(tx, ctx.tenant, kept=first.id, made=id_)
     row = await tx.fetchrow(

@@ -1,6 +1,6 @@
 """Use cases after a unit got another code: the new one goes the way its order went."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -11,11 +11,13 @@ from fondaco_core.ids import AllocationId, DeliveryId, OrderId, new_id
 from fondaco_tenants import orders
 from fondaco_tenants.delivery import store
 from fondaco_tenants.delivery.events import DeliveryDue
-from fondaco_tenants.delivery.rules import DeliveryState, Form, channel_of
+from fondaco_tenants.delivery.rules import Channel, DeliveryState, Form, channel_of
 from fondaco_tenants.delivery.service.outgoing import HAS_CODES, is_over, resealed_contact
 
 
-async def plan_replacement(tx: Tx, ctx: Ctx, *, order_id: OrderId, allocation_id: AllocationId) -> list[DeliveryId]:
+async def plan_replacement(
+    tx: Tx, ctx: Ctx, *, order_id: OrderId, allocation_id: AllocationId, ways_out: Collection[Channel]
+) -> list[DeliveryId]:
     """Sends a replaced unit to whoever its order went to last, with a link to that unit alone; twice changes nothing.
 
     An order that was not sent yet brings it anyway. When many units of one order are replaced at once, the first few go out
@@ -36,13 +38,14 @@ async def plan_replacement(tx: Tx, ctx: Ctx, *, order_id: OrderId, allocation_id
     way = await _as_it_is_now(tx, order_id, way)
     sent = await tx.fetchrow(store.COUNT_UNIT_MAILS, order_id, clock.now() - timedelta(hours=1))
     assert sent is not None
+    state = DeliveryState.QUEUED if way["channel"] in ways_out else DeliveryState.FAILED
     if sent["units"] < limits.UNIT_MAILS_PER_HOUR_MAX:
-        made = await _add(tx, ctx, order_id, way, unit=allocation_id, state=DeliveryState.QUEUED)
+        made = await _add(tx, ctx, order_id, way, unit=allocation_id, state=state)
     elif not sent["wholes"]:
-        made = await _add(tx, ctx, order_id, way, unit=None, state=DeliveryState.QUEUED)
+        made = await _add(tx, ctx, order_id, way, unit=None, state=state)
     else:
         made = None
-    due = [] if made is None else [made]
+    due = [] if made is None or state is DeliveryState.FAILED else [made]
     await outbox.announce(tx, *((ctx.tenant, DeliveryDue(each)) for each in due))
     return due
 
