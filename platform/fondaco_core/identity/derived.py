@@ -9,8 +9,7 @@ import binascii
 import hmac
 from uuid import UUID
 
-from fondaco_core.crypto import keyed_hash
-from fondaco_core.keyring import keyring
+from fondaco_core.keyring import derived
 from fondaco_core.secret import Secret
 
 _ID_BYTES = 16
@@ -43,4 +42,4 @@ def derived_bytes(kind: str, row_id: UUID) -> bytes:
 
 
 def _mac(kind: str, row_id: UUID) -> bytes:
-    return keyed_hash(keyring().lookup_key, f"{kind}-token", row_id.hex)
+    return derived(f"{kind}-token", row_id.hex).reveal()

@@ -10,11 +10,10 @@ from uuid import UUID
 
 from fondaco_core import clock, limits
 from fondaco_core.context import ActorKind, Ctx
-from fondaco_core.crypto import keyed_hash
 from fondaco_core.errors import Unauthenticated
 from fondaco_core.identity.rules import GUEST_PERMISSIONS
 from fondaco_core.ids import TenantId
-from fondaco_core.keyring import keyring
+from fondaco_core.keyring import derived
 from fondaco_core.secret import Secret
 
 ORDER_TOKEN = "fd_order_"  # noqa: S105 - a prefix
@@ -54,4 +53,4 @@ def read_order_token(token: Secret[str], stranger: Ctx) -> Ctx:
 
 
 def _mac(body: bytes) -> bytes:
-    return keyed_hash(keyring().lookup_key, "order-token", body.hex())[:_MAC_BYTES]
+    return derived("order-token", body.hex()).reveal()[:_MAC_BYTES]

@@ -10,10 +10,10 @@ from uuid import UUID
 
 from fondaco_core import clock, limits
 from fondaco_core.context import ActorKind, Ctx
-from fondaco_core.crypto import hash_token, keyed_hash
+from fondaco_core.crypto import hash_token
 from fondaco_core.db import Tx
 from fondaco_core.ids import LinkId, OrderId, new_id
-from fondaco_core.keyring import keyring
+from fondaco_core.keyring import derived
 from fondaco_core.logs import get_logger
 from fondaco_core.money import Money
 from fondaco_core.secret import Secret
@@ -68,7 +68,7 @@ def passphrase_of(order_id: OrderId) -> Secret[str]:
 
     Derived under the platform's look-up key and stored nowhere, as a link's secret is.
     """
-    raw = int.from_bytes(keyed_hash(keyring().lookup_key, "delivery-passphrase", str(order_id))[:10], "big")
+    raw = int.from_bytes(derived("delivery-passphrase", str(order_id)).reveal()[:10], "big")
     symbols = "".join(_SYMBOLS[raw >> shift & 31] for shift in range(0, 80, 5))
     return Secret("-".join(symbols[place : place + 4] for place in range(0, 16, 4)))
 

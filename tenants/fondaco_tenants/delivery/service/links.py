@@ -1,6 +1,5 @@
 """Use cases of delivery: show codes to who is entitled to them; make, open and withdraw links."""
 
-import base64
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,11 +9,11 @@ from uuid import UUID
 
 from fondaco_core import audit, clock, limits, outbox, tenancy
 from fondaco_core.context import ActorKind, Ctx
-from fondaco_core.crypto import hash_token, keyed_hash, mask_code
+from fondaco_core.crypto import hash_token, mask_code
 from fondaco_core.db import Tx
 from fondaco_core.errors import NotFound
 from fondaco_core.ids import AllocationId, LinkId, OrderId, TenantId, new_id
-from fondaco_core.keyring import keyring
+from fondaco_core.keyring import derived_text
 from fondaco_core.secret import Secret
 from fondaco_tenants import codes, orders, storefront
 from fondaco_tenants.delivery import store
@@ -170,8 +169,7 @@ def secret_of(link_id: LinkId) -> Secret[str]:
     Derived from the link's id under the platform's look-up key and not drawn, so that a repeated request shows the same
     address without its being kept anywhere.
     """
-    raw = keyed_hash(keyring().lookup_key, "delivery-link", str(link_id))
-    return Secret(base64.urlsafe_b64encode(raw).rstrip(b"=").decode())
+    return derived_text("delivery-link", str(link_id))
 
 
 async def find_link_address(tx: Tx, ctx: Ctx, *, link_id: LinkId) -> Secret[str] | None:

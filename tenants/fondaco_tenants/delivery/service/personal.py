@@ -1,17 +1,17 @@
 """Use cases of redemption addresses that are made for one buyer."""
 
-import base64
 from datetime import timedelta
 from uuid import UUID
 
 from fondaco_core import audit, clock, limits, tenancy
 from fondaco_core.context import Ctx
-from fondaco_core.crypto import keyed_hash
 from fondaco_core.db import Tx
 from fondaco_core.ids import TenantId
-from fondaco_core.keyring import keyring
+from fondaco_core.keyring import derived, derived_text
 from fondaco_core.secret import Secret
 from fondaco_tenants.delivery.rules import is_personal, personal_address
+
+_SIGNING = "link-signing"
 
 
 def personal(code: Secret[str], *, tenant_id: TenantId, order_id: UUID, customer_id: UUID) -> Secret[str]:
@@ -37,13 +37,12 @@ async def show_link_key(tx: Tx, ctx: Ctx, *, reason: str) -> Secret[str]:
     ctx.require("clients.edit")
     why = tenancy.checked_reason(reason)
     await audit.record(tx, ctx, "link_key.shown", subject_kind="tenant", subject_id=ctx.tenant, reason=why)
-    return Secret(base64.urlsafe_b64encode(_signing_key(ctx.tenant).reveal()).rstrip(b"=").decode())
+    return derived_text(_SIGNING, str(ctx.tenant))
 
 
 def _signing_key(tenant_id: TenantId) -> Secret[bytes]:
-    return Secret(keyed_hash(keyring().lookup_key, "link-signing", str(tenant_id)))
+    return derived(_SIGNING, str(tenant_id))
 
 
 def _opaque(kind: str, tenant_id: TenantId, number: UUID) -> str:
-    raw = keyed_hash(keyring().lookup_key, f"link-{kind}", f"{tenant_id}|{number}")[:16]
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return derived_text(f"link-{kind}", f"{tenant_id}|{number}", size=16).reveal()
