@@ -1,6 +1,6 @@
 """Use cases of tenancy: a company applies, is approved, suspended, resumed, closed; a public name leads to its tenant."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -52,11 +52,18 @@ def checked_name(text: str, *, field: str = "name") -> str:
     return name
 
 
-def checked_reason(text: str) -> str:
-    """A reason that says something; ReasonNeeded when it is too short or too long."""
+def checked_reason(
+    text: str,
+    *,
+    too_short: Callable[[], Invalid] = audit.ReasonNeeded,
+    too_long: Callable[[], Invalid] = audit.ReasonNeeded,
+) -> str:
+    """A reason that says something; ReasonNeeded, or what the module says instead, when it is too short or too long."""
     reason = text.strip()
-    if not limits.REASON_CHARS_MIN <= len(reason) <= limits.NOTE_MAX or "\0" in reason:
-        raise audit.ReasonNeeded
+    if len(reason) > limits.NOTE_MAX:
+        raise too_long()
+    if len(reason) < limits.REASON_CHARS_MIN or "\0" in reason:
+        raise too_short()
     return reason
 
 
