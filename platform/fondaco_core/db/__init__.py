@@ -3,7 +3,7 @@
 from fondaco_core.db.base import Base, TenantOwned
 from fondaco_core.db.engine import Database, Role, close_database, database, open_database
 from fondaco_core.db.figures import Figure, read_figures
-from fondaco_core.db.invariants import Breach, Invariant, find_breaches
+from fondaco_core.db.invariants import Breach, Checked, Invariant, check_due, find_breaches
 from fondaco_core.db.isolation import guarded
 from fondaco_core.db.sealed import SealedColumn, sealed_as, sealed_columns
 from fondaco_core.db.transaction import Tx, Write, governing, reading, trading, transaction, written_since
@@ -11,6 +11,7 @@ from fondaco_core.db.transaction import Tx, Write, governing, reading, trading, 
 __all__ = [
     "Base",
     "Breach",
+    "Checked",
     "Database",
     "Figure",
     "Invariant",
@@ -19,6 +20,7 @@ __all__ = [
     "TenantOwned",
     "Tx",
     "Write",
+    "check_due",
     "close_database",
     "database",
     "find_breaches",

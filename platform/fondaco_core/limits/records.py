@@ -13,6 +13,10 @@ IDEMPOTENCY_KEY_MAX = 128
 GUEST_KEY_MIN = 16
 # How long one invariant may take, in milliseconds: it reads whole tables, off the hot path.
 INVARIANT_TIMEOUT_MS = 5 * 60 * 1000
+# In production each rests for so many times as long as it took, so that none takes more than a hundredth of a processor, but
+# never longer than this, in milliseconds.
+INVARIANT_REST = 100
+INVARIANT_REST_MAX_MS = 55 * 60 * 1000
 # How many entries of the audit log are sealed under one checkpoint, and read at once when they are verified.
 SEAL_BATCH = 5_000
 # How long after it says it happened an entry may be written, in seconds: no transaction takes longer.

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from fondaco_core import clock, identity, limits
 from fondaco_core.context import Ctx
-from fondaco_core.db import find_breaches, governing, idempotency
+from fondaco_core.db import check_due, governing, idempotency
 from fondaco_core.logs import get_logger
 from fondaco_tenants import registry
 from fondaco_workers.actor import actor
@@ -15,15 +15,15 @@ log = get_logger(__name__)
 
 @actor(name="system.check_invariants", permissions={"system.run"}, deadline_s=3_600, slow=True)
 async def check_invariants(ctx: Ctx) -> None:
-    """Runs every invariant and logs each that does not hold, by its words and the ids of rows, as an error."""
+    """Runs every invariant whose turn it is and logs each that does not hold, by its words and the ids of rows, as an error."""
     invariants = registry.invariants()
-    breaches = await find_breaches(ctx, invariants)
-    for breach in breaches:
+    checked = await check_due(ctx, invariants)
+    for breach in checked.breaches:
         log.error(
             "invariant.broken", module=breach.invariant.module, promise=breach.invariant.promise, rows=breach.rows
         )
-    observe_invariants(held=len(invariants) - len(breaches), broken=len(breaches))
-    log.info("invariants.checked", count=len(invariants), broken=len(breaches))
+    observe_invariants(held=len(invariants) - checked.broken, broken=checked.broken)
+    log.info("invariants.checked", count=checked.looked_at, broken=checked.broken)
 
 
 @actor(name="system.forget_answers", permissions={"system.run"}, deadline_s=600)

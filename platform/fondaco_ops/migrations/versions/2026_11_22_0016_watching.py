@@ -1,4 +1,4 @@
-"""Dry runs are bounded, listings are watched, and a pool's codes of one state are found however few they are.
+"""Dry runs are bounded, listings are watched, few codes of one state are found, and promises that take long rest longer.
 
 The index comes first and outside of a transaction: one that was cut off while it was made is there and of no use, and is
 dropped before it is made again.
@@ -58,6 +58,17 @@ STATEMENTS: tuple[str, ...] = (
     'CREATE POLICY owner ON "listing_watch" TO fondaco_owner USING (true) WITH CHECK (true)',
     'GRANT SELECT, INSERT, UPDATE ON "listing_watch" TO fondaco_tenant',
     'GRANT SELECT ON "listing_watch" TO fondaco_platform',
+    """
+    CREATE TABLE invariant_run (
+        promise TEXT NOT NULL,
+        checked_at TIMESTAMP WITH TIME ZONE NOT NULL,
+        took_ms BIGINT NOT NULL,
+        broken BOOLEAN NOT NULL,
+        CONSTRAINT pk_invariant_run PRIMARY KEY (promise)
+    )
+    """,
+    'REVOKE ALL ON "invariant_run" FROM PUBLIC',
+    'GRANT SELECT, INSERT, UPDATE ON "invariant_run" TO fondaco_platform',
 )
 
 
