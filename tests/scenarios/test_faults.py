@@ -244,7 +244,7 @@ class Back:
     process: Breakable
     queue: redis.Redis
 
-    async def start(self, **plan: int | str) -> int:
+    async def start(self, **plan: int | str | dict[str, float]) -> int:
         """The next process, with nothing in the queue: what was there is said again, because it is due now."""
         self.queue.flushdb()
         await write("UPDATE outbox_task SET due_at = now(), running_until = now() WHERE parked_at IS NULL")

@@ -70,7 +70,7 @@ class Breakable:
         self._launcher = launcher
         self._running = False
 
-    def start(self, **plan: int | str) -> None:
+    def start(self, **plan: int | str | dict[str, float]) -> None:
         """Starts the next process; the one before has ended."""
         assert self._launcher.stdin is not None
         assert not self._running

@@ -10,6 +10,7 @@ The program is loaded once and forked for every line on the standard input, a pl
     {"at": 7, "after": 31}      the marked operation is the first run of a task with a higher number (worker)
     {"actor": "payments.look"}  and is of this actor, which need not be one of those that usually are
     {"chunk_lines": 2}          how many lines an import stores at once
+    {"limits": {"NAME": 2}}     other limits that are smaller here than in life
 
 Which operation is marked: a request with the header X-Marked, a task of an import or a swap, the relay's first round. Each line on the
 standard output is a fact: {"ready": pid}, {"steps": [...]} of an operation that lived, {"dies": step}, {"ended": code}.
@@ -237,6 +238,8 @@ def main(kind: str) -> None:
         if child == 0:
             tie(signal.SIGKILL, LAUNCHER)
             limits.IMPORT_CHUNK_LINES = plan.get("chunk_lines", limits.IMPORT_CHUNK_LINES)
+            for name, value in plan.get("limits", {}).items():
+                setattr(limits, name, value)
             os._exit(PROGRAMS[kind](plan))
         if kind != "api":
             tell(ready=child)
