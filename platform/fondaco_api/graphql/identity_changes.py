@@ -162,7 +162,11 @@ class Mutation:
     async def invite_platform_user(
         self, info: Info, tx: Tx, input: InvitePlatformUserInput, repeat: Repeat | None
     ) -> InvitePlatformUserSuccess:
-        """Makes an account of one of the platform's own people. For the platform's admins."""
+        """Makes an account of one of the platform's own people. For the platform's admins.
+
+        An account that somebody else's invitation made, and whose address nobody proved, becomes theirs, without its password,
+        factors and sessions.
+        """
         ctx = info.context.ctx
 
         async def make() -> tuple[UUID, Secret[str] | None]:
