@@ -142,6 +142,20 @@ async def test_letters_that_never_left_count_for_nothing(post: Post) -> None:
     assert [each["To"] for each in post.mails] == [somebody]
 
 
+async def test_a_lost_order_is_found_however_often_the_server_was_away(post: Post) -> None:
+    somebody, shop = some_email(), await make_shop(stock=1)
+    placed = await hold(shop, guest_ctx(shop), contact=somebody)
+    job = replace(SYSTEM, tenant_id=shop.tenant_id)
+    for _ in range(limits.LETTERS_UNPROVED_MAX + 1):
+        post.lies = [Lie.LATER]
+        with pytest.raises(mail.Undelivered):
+            await order_actors.send_look_up(job, order_id=placed.order_id, locale="en")
+
+    await order_actors.send_look_up(job, order_id=placed.order_id, locale="en")
+
+    assert [each["To"] for each in post.mails] == [somebody]
+
+
 async def test_gifts_to_one_address_leave_one_after_the_other(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "LETTERS_OF_GIFTS_MAX", 2)
     sale, somebody, made = await make_sale(), some_email(), []

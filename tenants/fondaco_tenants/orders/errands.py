@@ -103,6 +103,10 @@ async def send_look_up(ctx: Ctx, *, order_id: OrderId, locale: str) -> None:
     )  # fmt: skip
     try:
         await mail.send_mail(letter)
+    except mail.Undelivered as lost:
+        if not lost.sent:
+            await identity.take_letter_back(found.contact)
+        raise
     except mail.Refused:
         return
 
