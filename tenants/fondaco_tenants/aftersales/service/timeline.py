@@ -15,8 +15,9 @@ async def timeline_of(tx: Tx, ctx: Ctx, order_id: OrderId) -> list[TimelineEntry
 
     Its buyer reads the same as its merchant, but for the reasons, which the merchant's people gave each other.
     """
-    order = await orders.get_order(tx, ctx, order_id)
+    ctx.require("orders.read" if ctx.has("orders.read") else "buyer.read")
     told_why = ctx.has("orders.read")
+    order = await orders.get_order(tx, ctx, order_id)
     return [
         TimelineEntry(
             TimelineKind(row["kind"]), row["at"], who(row["actor_kind"]), units=row["units"],
