@@ -10,12 +10,15 @@ from fondaco_core.context import Ctx
 from fondaco_core.db import governing, reading, trading, transaction
 from fondaco_core.errors import NotFound
 from fondaco_core.ids import OrderId
+from fondaco_core.logs import get_logger
 from fondaco_core.mail import Mail
 from fondaco_tenants import customers
 from fondaco_tenants.orders.errors import NoLetters
+from fondaco_tenants.orders.rules import AllocationState
 from fondaco_tenants.orders.service import change, exports, look_up, swap
 from fondaco_tenants.orders.service.sheets import Sheet
 
+log = get_logger(__name__)
 # What the buyer reads of a unit whose code failed while nobody had another.
 _NO_STOCK = "The code failed, and no other came in time. 卡密失效，且未能及时补货。"
 
@@ -23,28 +26,44 @@ _NO_STOCK = "The code failed, and no other came in time. 卡密失效，且未�
 async def mend_waiting(ctx: Ctx) -> tuple[int, int]:
     """Gives units that wait their codes, where there are some by now, and refunds those whose time is over.
 
-    Says how many it served and how many it refunded. Cut off anywhere, the next run goes on.
+    Says how many it served and how many it refunded. Cut off anywhere, the next run goes on. A unit that cannot be mended does
+    not keep the others: all are tried, and the first one's error is raised after the last.
     """
     ctx.require("system.run")
     served = refunded = 0
+    broken: Exception | None = None
     after = None
     for _ in range(limits.CLEAN_UP_ROUNDS_MAX):
         async with governing(ctx) as tx:
             found = await swap.list_waiting(tx, ctx, after=after)
         for each in found:
-            acting = swap.acting_for(ctx, each.tenant_id)
-            async with trading(acting) as tx:
-                if await swap.serve_waiting(tx, acting, waiting=each):
-                    served += 1
-                elif each.wait_until <= clock.now():
-                    await change.refund_order(
-                        tx, acting, order_id=each.order_id, reason=_NO_STOCK, allocation_ids=[each.allocation_id]
-                    )
-                    refunded += 1
+            try:
+                became = await _mend(ctx, each)
+            except Exception as error:  # the edge of one order: whatever it is, the next one is another
+                log.warning("orders.not_mended", order_id=each.order_id, exc_info=error)
+                broken = broken or error
+                continue
+            served += became is AllocationState.FULFILLED
+            refunded += became is AllocationState.RELEASED
         if len(found) < limits.EXPIRE_BATCH:
             break
         after = (found[-1].wait_until, found[-1].allocation_id)
+    if broken is not None:
+        raise broken
     return served, refunded
+
+
+async def _mend(ctx: Ctx, waiting: swap.Waiting) -> AllocationState:
+    acting = swap.acting_for(ctx, waiting.tenant_id)
+    async with trading(acting) as tx:
+        if await swap.serve_waiting(tx, acting, waiting=waiting):
+            return AllocationState.FULFILLED
+        if waiting.wait_until > clock.now():
+            return AllocationState.WAITING
+        await change.refund_order(
+            tx, acting, order_id=waiting.order_id, reason=_NO_STOCK, allocation_ids=[waiting.allocation_id]
+        )
+        return AllocationState.RELEASED
 
 
 _SUBJECT = "Your order {code} at {store}"

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 from datetime import timedelta
 
+import asyncpg
 import pytest
 
 from fondaco_core import clock, limits
@@ -223,6 +224,32 @@ async def test_a_paid_unit_that_waited_in_vain_is_refunded_by_itself_and_once(mo
     assert (await units_of(buyer, placed.order_id))[-1].state is AllocationState.RELEASED
     assert await balance(shop.tenant_id, buyer.customer_id, AccountKind.WALLET) == 1_000_000
     assert await codes_by_state(shop) == {"QUARANTINED": 1}
+    await assert_invariants()
+
+
+async def test_an_order_that_cannot_be_mended_keeps_no_other_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    sick, *others = [await make_shop(stock=1) for _ in range(4)]
+    waiting = []
+    for shop in (sick, *others):
+        buyer = await make_buyer(shop)
+        placed = await place(shop, buyer)
+        await withdraw(shop, *await units_of(buyer, placed.order_id))
+        waiting.append((buyer, placed.order_id))
+    for shop in (sick, others[0]):
+        await make_codes(shop.pools[0], 1)
+    later = clock.now() + timedelta(seconds=limits.UNIT_WAIT_S)
+    monkeypatch.setattr(clock, "now", lambda: later)
+
+    async with trading(sick.owner) as tx:
+        # Somebody is at this one for longer than anybody waits.
+        await tx.execute('SELECT FROM "order" WHERE id = $1 FOR UPDATE', waiting[0][1])
+        with pytest.raises(asyncpg.LockNotAvailableError):
+            await actors.mend_waiting(SYSTEM)
+
+    states = [(await units_of(*each))[-1].state for each in waiting]
+    assert states == [
+        AllocationState.WAITING, AllocationState.FULFILLED, AllocationState.RELEASED, AllocationState.RELEASED,
+    ]  # fmt: skip
     await assert_invariants()
 
 
