@@ -41,7 +41,9 @@ class RevealAlarm:
         """The subject."""
         return self.row.subject
 
-    @strawberry.field(description="How many codes, buyers or networks there were within the hour when it was raised.")
+    @strawberry.field(
+        description="How many codes, buyers or networks there were within the hour when it was raised; codes are counted up to twice the usual."
+    )
     def count(self) -> int:
         """The figure."""
         return self.row.count

@@ -266,7 +266,7 @@ CATALOGUE: Final[tuple[PublicType, ...]] = (
                (_DELIVERY, _ORDER)),
     PublicType(
         "reveal.unusual", "reveal.unusual", "Codes were shown in an unusual way.", "卡密查看行为异常。",
-        (_in_state("Which rule.", name="rule", source="rule"), _many("count", "How many within the window.")),
+        (_in_state("Which rule.", name="rule", source="rule"), _many("count", "How many within the window; codes are counted up to twice the usual.")),
     ),
     PublicType(
         "stock.low", "stock.low", "A pool has little left.", "库存不足。",
