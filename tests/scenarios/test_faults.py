@@ -17,7 +17,7 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import httpx2
@@ -45,6 +45,7 @@ pytestmark = pytest.mark.usefixtures("database")
 
 SYSTEM = system_ctx("faults", permissions=frozenset({"system.run"}))
 FUNDS = 100_000
+T = TypeVar("T")
 PLACED = "order { id state total { amount } allocations(first: 5) { nodes { state } } }"
 PAID = CANCELLED = "order { id state }"
 REFUNDED = "units order { id state }"
@@ -97,20 +98,32 @@ async def kill_at_every_step(
     door: Door, prepare: Callable[[], Awaitable[Case]], check: Callable[[Case, dict[str, Any]], Awaitable[None]]
 ) -> list[str]:
     """Kills the front door at each step of a case, and has the client ask again; gives the steps."""
-    case, steps = None, None
+
+    async def attempt(case: Case, marked: bool) -> None:  # noqa: FBT001 - as whoever kills says it
+        await check(case, await ask(door, case, marked=marked))
+
+    return await kill_at_each(door.process, prepare, attempt)
+
+
+async def kill_at_each(
+    process: Breakable, prepare: Callable[[], Awaitable[T]], attempt: Callable[[T, bool], Awaitable[None]]
+) -> list[str]:
+    """Kills a front door at each step of a marked attempt, which is made again, unmarked, at the next one; gives the steps."""
+    case: T | None = None
+    steps = None
     for at in count(1):
-        door.process.start(at=at)
-        pid = await door.process.told("ready")
+        process.start(at=at)
+        pid = await process.told("ready")
         try:
             # What the last process left undone, this one is asked again; then it meets its own end.
             if case is not None:
-                await check(case, await ask(door, case, marked=False))
+                await attempt(case, False)  # noqa: FBT003
             case = await prepare()
             with suppress(httpx2.TransportError):
-                await check(case, await ask(door, case, marked=True))
-            steps = await door.process.outcome()
+                await attempt(case, True)  # noqa: FBT003
+            steps = await process.outcome()
         finally:
-            await door.process.stop(pid)
+            await process.stop(pid)
         if steps is not None:
             break
     await assert_invariants()
