@@ -145,13 +145,15 @@ REFUND_TRIED = """
 UPDATE payment_refund SET tries = tries + 1, next_try_at = $2
 WHERE id = $1 AND state IN ('REQUESTED', 'UNKNOWN')
 """
-REFUND_UNKNOWN = "UPDATE payment_refund SET state = 'UNKNOWN' WHERE id = $1 AND state = 'REQUESTED'"
-REFUND_DONE = """
-UPDATE payment_refund SET state = 'DONE', ended_at = $2, next_try_at = NULL WHERE id = $1 AND state IN ('REQUESTED', 'UNKNOWN')
+# What the gateway says is of the number that it was asked by ($2): an answer that comes late must not end a later try.
+_ASKED = "id = $1 AND coalesce(sent_as, id) = $2"
+REFUND_UNKNOWN = f"UPDATE payment_refund SET state = 'UNKNOWN' WHERE {_ASKED} AND state = 'REQUESTED'"
+REFUND_DONE = f"""
+UPDATE payment_refund SET state = 'DONE', ended_at = $3, next_try_at = NULL WHERE {_ASKED} AND state IN ('REQUESTED', 'UNKNOWN')
 """
-REFUND_REFUSED = """
-UPDATE payment_refund SET state = 'REFUSED', ended_at = $2, next_try_at = NULL, failure = $3, into_wallet = $4
-WHERE id = $1 AND state IN ('REQUESTED', 'UNKNOWN')
+REFUND_REFUSED = f"""
+UPDATE payment_refund SET state = 'REFUSED', ended_at = $3, next_try_at = NULL, failure = $4, into_wallet = $5
+WHERE {_ASKED} AND state IN ('REQUESTED', 'UNKNOWN')
 """
 REFUNDS_OF = f"""
 SELECT {REFUND_COLUMNS} FROM payment_refund r WHERE r.payment_id = ANY($1::uuid[]) ORDER BY r.id LIMIT $2

@@ -68,6 +68,8 @@ class FakeGateway:
     unanswered: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
     slow_refunds: bool = False
+    # The next refund that is asked for is refused, and whoever asked hears of it when this is set.
+    refused_late: asyncio.Event | None = None
     # Paid in the moment in which it is closed.
     paid_when_closed: bool = False
     # Answers queries of everybody at once: nobody goes on before so many have asked.
@@ -114,6 +116,10 @@ class FakeGateway:
     async def refund(self, new: NewRefund) -> RefundFound:
         """Gives money back, once for each refund id."""
         self.refund_calls.append(new.refund_id)
+        if self.refused_late is not None:
+            late, self.refused_late = self.refused_late, None
+            await late.wait()
+            raise GatewayRefused("LATE")
         self._before("refund")
         standing = RefundStanding.PENDING if self.slow_refunds else RefundStanding.DONE
         found = self.refunds.setdefault(new.refund_id, RefundFound(standing, new.amount))

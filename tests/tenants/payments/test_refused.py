@@ -13,6 +13,7 @@ from fondaco_core.ids import PaymentId, PaymentRefundId
 from fondaco_core.postings import AccountKind
 from fondaco_tenants import payments
 from fondaco_tenants.payments import RefundNotRefused, RefundState, RefundView, Verdict
+from fondaco_tenants.payments.ports import RefundFound, RefundStanding
 from tests.support.factories.identity import admin_ctx
 from tests.support.factories.orders import PRICE, Shop, balance, make_shop
 from tests.support.factories.payments import (
@@ -24,6 +25,7 @@ from tests.support.factories.payments import (
     start_payment,
 )
 from tests.support.invariants import assert_invariants
+from tests.support.waiting import until
 from tests.tenants.payments.test_refunds import refund
 from tests.tenants.payments.test_settle import make_guest
 
@@ -108,6 +110,43 @@ async def test_one_that_is_refused_again_waits_again(gateway: FakeGateway) -> No
     await send_refunds(payment_id)
 
     assert first.sent_as != second.sent_as
+    assert [each.state for each in await refunds_of(payment_id)] == [RefundState.DONE]
+    await assert_invariants()
+
+
+async def test_a_late_answer_about_an_older_number_ends_no_later_try(gateway: FakeGateway) -> None:
+    shop = await make_shop(stock=1)
+    guest, order_id = await make_guest(shop)
+    payment_id = await start_payment(gateway, guest, order_id)
+    gateway.pay(payment_id)
+    await look_and_settle(payment_id)
+    await refund(shop, order_id)
+    # One worker waits for its answer, and another one hears the refusal at once.
+    gateway.refused_late = late = asyncio.Event()
+    waiting = asyncio.create_task(send_refunds(payment_id))
+
+    async def is_asked() -> bool:
+        return len(gateway.refund_calls) == 1
+
+    await until(is_asked)
+    gateway.refused = {"refund"}
+    await send_refunds(payment_id)
+    gateway.refused, gateway.slow_refunds = set(), True
+    (refused,) = await refunds_of(payment_id)
+    again = await retry(shop.owner, refused.id)
+    await send_refunds(payment_id)
+
+    late.set()
+    await waiting
+
+    (under_way,) = await refunds_of(payment_id)
+    assert (refused.state, under_way.state) == (RefundState.REFUSED, RefundState.UNKNOWN)
+    assert under_way.sent_as == again.sent_as
+    assert set(gateway.refunds) == {again.sent_as}
+    with pytest.raises(RefundNotRefused):
+        await pay_out(admin_ctx(), refused.id)
+    gateway.refunds[again.sent_as] = RefundFound(RefundStanding.DONE, refused.amount)
+    await send_refunds(payment_id)
     assert [each.state for each in await refunds_of(payment_id)] == [RefundState.DONE]
     await assert_invariants()
 

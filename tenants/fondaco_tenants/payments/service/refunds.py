@@ -76,13 +76,13 @@ async def refund_to_send(tx: Tx, ctx: Ctx, *, refund_id: PaymentRefundId) -> Ref
 async def refund_unknown(tx: Tx, ctx: Ctx, *, refund: RefundView) -> None:
     """The gateway has not said what became of it, or is still at it: it stays so until it has."""
     ctx.require("system.run")
-    await tx.execute(store.REFUND_UNKNOWN, refund.id)
+    await tx.execute(store.REFUND_UNKNOWN, refund.id, refund.sent_as)
 
 
 async def refund_suspect(tx: Tx, ctx: Ctx, *, refund: RefundView) -> None:
     """The gateway says that it gave back another amount; nothing is booked, somebody is told."""
     ctx.require("system.run")
-    await tx.execute(store.REFUND_UNKNOWN, refund.id)
+    await tx.execute(store.REFUND_UNKNOWN, refund.id, refund.sent_as)
     event = PaymentAlarm(str(refund.payment_id), "REFUND_AMOUNT")
     await outbox.announce(tx, (refund.tenant_id, event))
 
@@ -90,7 +90,7 @@ async def refund_suspect(tx: Tx, ctx: Ctx, *, refund: RefundView) -> None:
 async def refund_done(tx: Tx, ctx: Ctx, *, refund: RefundView) -> None:
     """The gateway has given the money back; booked once, however many say so."""
     ctx.require("system.run")
-    if await tx.execute(store.REFUND_DONE, refund.id, clock.now()) != 1:
+    if await tx.execute(store.REFUND_DONE, refund.id, refund.sent_as, clock.now()) != 1:
         return
     await tx.execute(store.TOUCH, refund.payment_id)
     await ledger.post(tx, [rules.money_gone(refund.amount, refund_id=refund.id)])
@@ -104,7 +104,8 @@ async def refund_refused(tx: Tx, ctx: Ctx, *, refund: RefundView, reason: str) -
     """The gateway does not give the money back, for good: it comes into the wallet; a guest has none, so a person is told."""
     ctx.require("system.run")
     guest = refund.customer_id is not None and await customers.is_guest(tx, refund.customer_id)
-    done = await tx.execute(store.REFUND_REFUSED, refund.id, clock.now(), reason[: limits.NAME_MAX], not guest)
+    told = reason[: limits.NAME_MAX]
+    done = await tx.execute(store.REFUND_REFUSED, refund.id, refund.sent_as, clock.now(), told, not guest)
     if done != 1:
         return
     await _on_record(tx, ctx, refund, "payment.refund_refused", {"into_wallet": not guest})
