@@ -81,7 +81,9 @@ async def test_a_rotation_of_the_master_key_that_was_cut_off_goes_on_without_a_t
     # As if it had been killed after the new key and before the last data key: one is wrapped by the older one again.
     ring = keyring()
     async with governing(SYSTEM) as tx:
-        row = await tx.fetchrow("SELECT number, tenant_id FROM data_key WHERE tenant_id IS NOT NULL LIMIT 1")
+        row = await tx.fetchrow(
+            "SELECT number FROM data_key WHERE tenant_id IS NOT NULL AND destroyed_at IS NULL LIMIT 1"
+        )
     assert row is not None
     older = load_master_keys(settings)
     older._current_id = keys[1]  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the master key as it was

@@ -14,10 +14,11 @@ import redis
 from fondaco_core import custody, limits
 from fondaco_core.config import Settings
 from fondaco_core.db import governing
-from tests.core.custody.test_platform_key import COLUMNS, EVERY_KIND, KEEPER, Kept, fake_gateways, make_kept, under
+from tests.core.custody.kept import COLUMNS, EVERY_KIND, KEEPER, make_kept, under
 from tests.core.custody.test_rotation import make_stock, numbers, shown
 from tests.scenarios.test_faults import Back, read, write
 from tests.support.breaking import breakable, environment_of
+from tests.support.factories.payments import fake_gateways
 from tests.support.invariants import assert_invariants
 from tests.support.waiting import until
 from tests.workers.conftest import Start
@@ -93,7 +94,7 @@ async def test_a_worker_that_is_killed_at_steps_of_the_platforms_rotation_leaves
     settings: Settings, queue: redis.Redis, queue_settings: Settings, start: Start, tmp_path: Path
 ) -> None:
     async with fake_gateways():
-        kept: Kept = await make_kept()
+        kept = await make_kept()
     start("fondaco_workers.relay")
 
     async def begin() -> custody.Change:

@@ -63,9 +63,10 @@ class Keyring:
         Raises KeysDestroyed for a merchant that has left for good.
         """
         known = self._current.get(tenant_id)
-        if known is not None and known[1] > time.monotonic():
-            return self._by_number[known[0]][0]
-        if known is not None:
+        # One that was found to be destroyed is not among the opened any more.
+        if known is not None and known[0] in self._by_number:
+            if known[1] > time.monotonic():
+                return self._by_number[known[0]][0]
             await self.count_seals(known[0])
         row = await self._current_row(tenant_id)
         number = row["number"]
@@ -176,7 +177,9 @@ async def destroy_keys(tx: Tx, tenant_id: TenantId) -> int:
 async def platform_key_number(tx: Tx) -> int:
     """The number of the key that seals for the platform now; no other takes over before the transaction ends."""
     await tx.fetchval(store.LOCK_TENANT, str(None))
-    number: int = (await tx.fetchrow(store.CURRENT, None, Purpose.SEAL.value))["number"]
+    row = await tx.fetchrow(store.CURRENT, None, Purpose.SEAL.value)
+    assert row is not None, "somebody has asked for the key before"
+    number: int = row["number"]
     return number
 
 
