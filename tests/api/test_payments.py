@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -284,6 +285,7 @@ DETAILS = {
 
 async def test_admins_keep_gateways_and_nobody_reads_a_secret(door: Door) -> None:
     admin, key = admin_ctx(), f"g-{uuid4().hex[:10]}"
+    auditor = replace(admin, permissions=frozenset({"platform.read"}))
     show = "gateway { key kind enabled version options { name value } }"
 
     added = await do(door, "addGateway", DETAILS | {"key": key, "kind": "SANDBOX", "secret": SECRET}, show, ctx=admin)
@@ -291,12 +293,14 @@ async def test_admins_keep_gateways_and_nobody_reads_a_secret(door: Door) -> Non
     off = await do(door, "updateGateway", DETAILS | {"key": key, "version": 1, "enabled": False}, show, ctx=admin)
     stale = await door.do("updateGateway", DETAILS | {"key": key, "version": 1, "enabled": True}, ctx=admin)
     renewed = await do(door, "setGatewaySecret", {"key": key, "secret": SECRET + "!"}, show, ctx=admin)
-    listed = await door.ask("{ platform { gateways { key enabled } } }", ctx=admin)
+    query = "{ platform { gateways { key enabled viewerCanEdit } } }"
+    listed, looked = [await door.ask(query, ctx=each) for each in (admin, auditor)]
 
     assert added["gateway"]["options"] == [{"name": "account", "value": "4711"}]
     assert (again["code"], stale["code"]) == ("GATEWAY_EXISTS", "STALE_VERSION")
     assert (off["gateway"]["enabled"], renewed["gateway"]["version"]) == (False, 3)
-    assert {"key": key, "enabled": False} in listed["platform"]["gateways"]
+    assert {"key": key, "enabled": False, "viewerCanEdit": True} in listed["platform"]["gateways"]
+    assert {"key": key, "enabled": False, "viewerCanEdit": False} in looked["platform"]["gateways"]
     async with governing(RUN) as tx:
         stored = await tx.fetchval("SELECT secret FROM gateway WHERE key = $1", key)
     assert SECRET.encode() not in stored

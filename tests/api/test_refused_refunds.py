@@ -15,8 +15,12 @@ from tests.support.factories.payments import FakeGateway, fake_gateways, make_ga
 from tests.support.invariants import assert_invariants
 from tests.tenants.payments.test_refused import WHY, refused_refund
 
-WAITING = "refundsNeedingAttention(first: 50) { nodes { id refusal state paymentId amount { minorUnits } } }"
-SHOWN = "refund { state payoutReference }"
+CAN = "viewerCanRetry viewerCanRecordPayout"
+WAITING = (
+    f"refundsNeedingAttention(first: 50) {{ nodes {{ id refusal state paymentId {CAN} amount {{ minorUnits }} }} }}"
+)
+SHOWN = f"refund {{ state payoutReference {CAN} }}"
+NOT_ANY_MORE = {"viewerCanRetry": False, "viewerCanRecordPayout": False}
 
 
 @pytest.fixture
@@ -51,7 +55,8 @@ async def test_a_merchant_sends_a_refused_refund_again(door: Door, gateway: Fake
     await send_refunds(payment_id)
 
     assert (before[id_]["refusal"], before[id_]["paymentId"]) == ("REFUND", global_id("Payment", payment_id))
-    assert done["refund"] == {"state": "REQUESTED", "payoutReference": None}
+    assert (before[id_]["viewerCanRetry"], before[id_]["viewerCanRecordPayout"]) == (True, False)
+    assert done["refund"] == {"state": "REQUESTED", "payoutReference": None} | NOT_ANY_MORE
     assert again["code"] == "REFUND_NOT_REFUSED"
     assert refused["code"] == "NOT_ALLOWED"
     assert await waiting(door, "merchant", shop.owner) == {}
@@ -68,8 +73,8 @@ async def test_the_platform_pays_a_refused_refund_out_by_hand(door: Door, gatewa
         show=f"... on RecordPayoutSuccess {{ {SHOWN} }}",
     )  # fmt: skip
 
-    assert id_ in before
-    assert done["refund"] == {"state": "PAID_OUT", "payoutReference": "transfer 1"}
+    assert (before[id_]["viewerCanRetry"], before[id_]["viewerCanRecordPayout"]) == (True, True)
+    assert done["refund"] == {"state": "PAID_OUT", "payoutReference": "transfer 1"} | NOT_ANY_MORE
     assert id_ not in await waiting(door, "platform", admin)
     await assert_invariants()
 
@@ -78,7 +83,8 @@ async def test_the_platforms_people_read_what_a_gateway_sent(door: Door, gateway
     shop, _, payment_id, _ = await refused_refund(gateway)
     raw, admin = gateway.notification(payment_id), admin_ctx()
     await payments.receive_notification(gateway.key, raw, ip="198.51.100.7")
-    query = "query ($id: ID!) { platform { paymentNotifications(paymentId: $id) { nodes { id verdict digest ip } } } }"
+    shown = "nodes { id verdict digest ip viewerCanReveal }"
+    query = f"query ($id: ID!) {{ platform {{ paymentNotifications(paymentId: $id) {{ {shown} }} }} }}"
 
     listed = await door.ask(query, {"id": global_id("Payment", payment_id)}, ctx=admin)
     (kept,) = listed["platform"]["paymentNotifications"]["nodes"]
@@ -86,6 +92,7 @@ async def test_the_platforms_people_read_what_a_gateway_sent(door: Door, gateway
     read = await door.do("revealNotification", given, ctx=admin, show="... on RevealNotificationSuccess { message }")
     refused = await door.do("revealNotification", given, ctx=shop.owner)
 
+    assert kept["viewerCanReveal"]
     assert (kept["verdict"], kept["ip"], len(kept["digest"])) == ("GENUINE", "198.51.100.7", 64)
     assert read["message"].endswith(raw.body.decode())
     assert refused["code"] == "NOT_ALLOWED"

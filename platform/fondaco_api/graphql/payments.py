@@ -341,6 +341,11 @@ class GatewaySettings:
     changed_at: datetime = strawberry.field(description="When it was last changed.")
     version: int = strawberry.field(description="Goes up with every change; give it back when you change it.")
 
+    @strawberry.field(description="Whether you may change it: its details, its secret, and whether it is on.")
+    def viewer_can_edit(self, info: Info) -> bool:
+        """By permission alone."""
+        return info.context.ctx.has("platform.gateways")
+
     @classmethod
     def of(cls, setup: GatewaySetup) -> "GatewaySettings":
         """A gateway as the schema shows it to admins."""

@@ -79,6 +79,20 @@ class RefusedRefund(Node):
             ended_at=view.ended_at, view=view,
         )  # fmt: skip
 
+    @strawberry.field(description="Whether you may send it to its gateway again now (retryRefund).")
+    def viewer_can_retry(self, info: Info) -> bool:
+        """The merchant's people who refund orders, and the platform's who keep its money."""
+        ctx = info.context.ctx
+        return self._waits() and ctx.has("platform.wallets" if ctx.tenant_id is None else "orders.refund")
+
+    @strawberry.field(description="Whether you may note now that it was paid out by hand (recordPayout).")
+    def viewer_can_record_payout(self, info: Info) -> bool:
+        """The platform's people who keep its money."""
+        return self._waits() and info.context.ctx.has("platform.wallets")
+
+    def _waits(self) -> bool:
+        return self.view.state is RefundState.REFUSED and not self.view.into_wallet
+
     @classmethod
     async def load_node(cls, context: Context, key: UUID) -> "RefusedRefund | None":
         """The refund, for the platform's people and the merchant's who see its orders."""
@@ -117,6 +131,11 @@ class PaymentNotification(Node):
             payment_id=None if view.payment_id is None else strawberry.ID(global_id(Payment, view.payment_id)), digest=view.digest, ip=view.ip, received_at=view.received_at,
             tenant_id=view.tenant_id,
         )  # fmt: skip
+
+    @strawberry.field(description="Whether you may read what it says (revealNotification).")
+    def viewer_can_reveal(self, info: Info) -> bool:
+        """By permission alone."""
+        return info.context.ctx.has("platform.wallets")
 
     @classmethod
     async def load_node(cls, context: Context, key: UUID) -> "PaymentNotification | None":
