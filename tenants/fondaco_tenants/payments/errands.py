@@ -253,7 +253,10 @@ async def poll_refunds(ctx: Ctx) -> int:
 
 
 async def _each(ids: Sequence[T], work: Callable[[T], Awaitable[object]], what: str) -> None:
-    """Does a piece of work for each, some at once; one whose gateway is away does not keep the others."""
+    """Does a piece of work for each, some at once; none keeps the others, whether its gateway is away or it breaks.
+
+    What broke is raised when all were tried.
+    """
     places = asyncio.Semaphore(limits.PAYMENTS_AT_ONCE)
 
     async def one(id_: T) -> None:
@@ -263,7 +266,11 @@ async def _each(ids: Sequence[T], work: Callable[[T], Awaitable[object]], what: 
             except Outage as outage:
                 log.warning("gateway.away", what=what, id=id_, error=type(outage).__name__)
 
-    await asyncio.gather(*(one(id_) for id_ in ids))
+    broken = [
+        each for each in await asyncio.gather(*(one(id_) for id_ in ids), return_exceptions=True) if each is not None
+    ]
+    if broken:
+        raise broken[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
 from fondaco_core import clock, limits
@@ -20,9 +21,11 @@ from fondaco_core.postings import AccountKind
 from fondaco_tenants import catalog, customers, orders, payments
 from fondaco_tenants.orders import OrderRequest, OrderState, PayBy
 from fondaco_tenants.payments import BackTo, Outcome, PaymentNotOpened, PaymentState, RefundState, Verdict
+from fondaco_workers.actors import payments as actors
 from tests.support.factories.catalog import make_listing
 from tests.support.factories.orders import PRICE, Shop, balance, make_buyer, make_shop, place
 from tests.support.factories.payments import (
+    BOOKS,
     RUN,
     FakeGateway,
     look_and_settle,
@@ -498,6 +501,55 @@ async def test_polling_finds_what_no_notification_told(gateway: FakeGateway) -> 
 
     assert (await payment_of(payment_id)).state is PaymentState.CAPTURED
     assert gateway.queries == asked
+
+
+async def test_a_payment_that_cannot_be_asked_about_keeps_no_other_from_it(gateway: FakeGateway) -> None:
+    shop = await make_shop(stock=3)
+    buyers = [await make_buyer(shop, funds_minor=0) for _ in range(3)]
+    lost = await make_gateway()
+    ids = []
+    for buyer, through in zip(buyers, (lost, gateway, gateway), strict=True):
+        ids.append(await start_payment(through, buyer, (await place(shop, buyer, pay_by=PayBy.LATER)).order_id))
+        through.pay(ids[-1])
+    # Whatever is wrong here, it is no gateway that is away.
+    book = BOOKS.pop(lost.key)
+
+    async with later(timedelta(seconds=6)):
+        with pytest.raises(KeyError):
+            await payments.poll_payments(RUN)
+    broken = [(await payment_of(each)).state for each in ids]
+    BOOKS[lost.key] = book
+    await look_and_settle(ids[0])
+
+    assert broken == [PaymentState.PENDING, PaymentState.CAPTURED, PaymentState.CAPTURED]
+    assert (await payment_of(ids[0])).outcome is Outcome.ORDER_PAID
+    await assert_invariants()
+
+
+async def test_captured_money_that_nobody_settled_is_settled_whatever_is_wrong_with_other_money(
+    gateway: FakeGateway,
+) -> None:
+    shop = await make_shop(stock=2)
+    ids = []
+    for _ in range(2):
+        buyer = await make_buyer(shop, funds_minor=0)
+        ids.append(await start_payment(gateway, buyer, (await place(shop, buyer, pay_by=PayBy.LATER)).order_id))
+        gateway.pay(ids[-1])
+        await payments.look_at_payment(RUN, ids[-1])
+    order_id = (await payment_of(ids[0])).order_id
+
+    async with later(timedelta(seconds=limits.SETTLE_WITHIN_S + 1)), trading(shop.owner) as tx:
+        # Somebody is at this one for longer than anybody waits.
+        await tx.execute('SELECT FROM "order" WHERE id = $1 FOR UPDATE', order_id)
+        with pytest.raises(asyncpg.LockNotAvailableError):
+            await actors.settle_overdue(RUN)
+    stuck = [(await payment_of(each)).outcome for each in ids]
+    async with later(timedelta(seconds=limits.SETTLE_WITHIN_S + 1)):
+        await actors.settle_overdue(RUN)
+
+    assert stuck == [None, Outcome.ORDER_PAID]
+    assert (await payment_of(ids[0])).outcome is Outcome.ORDER_PAID
+    await assert_invariants()
 
 
 async def test_a_gateway_that_did_not_answer_is_asked_again_and_nothing_is_opened_twice(gateway: FakeGateway) -> None:

@@ -56,10 +56,20 @@ async def _until_none_is_due(poll_some: Callable[[], Awaitable[int]]) -> int:
 
 @actor(name="payments.settle_overdue", permissions={"system.run"}, deadline_s=300)
 async def settle_overdue(ctx: Ctx) -> None:
-    """Settles captured money that has waited for too long, should its event have been given up."""
+    """Settles captured money that has waited for too long, should its event have been given up.
+
+    One that cannot be settled does not keep the others; its error is raised when all were tried.
+    """
     async with governing(ctx) as tx:
         waiting = await payments.unsettled_payments(tx, ctx)
+    broken: Exception | None = None
     for payment_id, tenant_id in waiting:
         acting = replace(ctx, tenant_id=TenantId(tenant_id))
-        async with trading(acting) as tx:
-            await orders.settle_payment(tx, acting, payment_id=payment_id)
+        try:
+            async with trading(acting) as tx:
+                await orders.settle_payment(tx, acting, payment_id=payment_id)
+        except Exception as error:  # the edge of one payment: whatever it is, the next one is another
+            log.warning("payment.not_settled", payment_id=payment_id, exc_info=error)
+            broken = broken or error
+    if broken is not None:
+        raise broken
