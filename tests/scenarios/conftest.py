@@ -6,12 +6,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from fondaco_core.config import Settings
+from fondaco_core.crypto import create_master_key_file
 from fondaco_core.db import Database
-from tests.support.breaking import ROOT, environment_of, free_port
+from fondaco_core.secret import Secret
+from fondaco_ops.embedded import EmbeddedPostgres
+from tests.support.breaking import ROOT, environment_of, free_port, run_command
 from tests.workers.conftest import queue, queue_settings, start
 
 __all__ = ["queue", "queue_settings", "start"]
@@ -39,3 +44,19 @@ def ports(
             for process in processes:
                 os.kill(process.pid, signal.SIGKILL)
                 process.wait()
+
+
+@pytest.fixture
+def own_settings(queue_settings: Settings, tmp_path: Path) -> Iterator[tuple[Settings, EmbeddedPostgres]]:
+    """A durable database of the test's own, for it to stop; migrated, and with a small world in it."""
+    postgres = EmbeddedPostgres(tmp_path / "postgres")
+    with postgres:
+        postgres.ensure_database("fondaco")
+        made = replace(
+            queue_settings, data_dir=tmp_path, database_url=Secret(postgres.dsn("fondaco")),
+            master_key_file=tmp_path / "master.json",
+        )  # fmt: skip
+        create_master_key_file(tmp_path / "master.json")
+        for command in ("migrate", "seed"):
+            run_command(made, command)
+        yield made, postgres

@@ -9,10 +9,8 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -26,7 +24,6 @@ import redis
 
 from fondaco_core.config import Settings
 from fondaco_core.context import Ctx, system_ctx
-from fondaco_core.crypto import create_master_key_file
 from fondaco_core.db import governing, reading
 from fondaco_core.ids import AllocationId
 from fondaco_core.postings import AccountKind
@@ -34,7 +31,16 @@ from fondaco_core.secret import Secret
 from fondaco_ops.embedded import EmbeddedPostgres, EmbeddedValkey
 from fondaco_tenants import codes
 from fondaco_tenants.orders import PayBy
-from tests.support.breaking import ROOT, Breakable, Client, breakable, environment_of, free_port, global_id, token_of
+from tests.support.breaking import (
+    Breakable,
+    Client,
+    breakable,
+    environment_of,
+    free_port,
+    global_id,
+    run_command,
+    token_of,
+)
 from tests.support.factories.codes import MadePool, make_codes, make_pool, make_requested_import, some_codes
 from tests.support.factories.orders import PRICE, Shop, balance, make_buyer, make_shop, place
 from tests.support.invariants import assert_invariants
@@ -388,22 +394,6 @@ class Buying:
         return str(order["id"])
 
 
-@pytest.fixture
-def own_settings(queue_settings: Settings, tmp_path: Path) -> Iterator[tuple[Settings, EmbeddedPostgres]]:
-    """A durable database of the test's own, for it to stop; migrated, and with a small world in it."""
-    postgres = EmbeddedPostgres(tmp_path / "postgres")
-    with postgres:
-        postgres.ensure_database("fondaco")
-        made = replace(
-            queue_settings, data_dir=tmp_path, database_url=Secret(postgres.dsn("fondaco")),
-            master_key_file=tmp_path / "master.json",
-        )  # fmt: skip
-        create_master_key_file(tmp_path / "master.json")
-        for command in ("migrate", "seed"):
-            run_command(made, command)
-        yield made, postgres
-
-
 def never() -> bool:
     """There is time."""
     return False
@@ -412,16 +402,6 @@ def never() -> bool:
 def always() -> bool:
     """There is none."""
     return True
-
-
-def run_command(settings: Settings, command: str) -> str:
-    """What one of our commands says; it must succeed."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "fondaco_ops", command],
-        env=environment_of(settings), cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
 
 
 async def test_a_database_that_goes_away_under_load_costs_time_and_nothing_else(

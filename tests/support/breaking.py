@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import ssl
+import subprocess
 import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -38,6 +39,7 @@ __all__ = [
     "environment_of",
     "free_port",
     "global_id",
+    "run_command",
     "token_of",
 ]
 
@@ -61,6 +63,16 @@ def environment_of(settings: Settings, **more: str) -> dict[str, str]:
         "FONDACO_MASTER_KEY_FILE": str(settings.master_key_file),
         **more,
     }
+
+
+def run_command(settings: Settings, command: str) -> str:
+    """What one of our commands says; it must succeed."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "fondaco_ops", command],
+        env=environment_of(settings), cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
 
 
 class Breakable:

@@ -98,8 +98,12 @@ async def one_after_the_other(due: Due, first: Act, second: Act) -> tuple[bool, 
     return await begun[0], await begun[1]
 
 
-async def what_is(due: Due) -> tuple[str, Outcome | None, list[tuple[Money, RefundReason]], int]:
-    """The order's state, what its money did, what went back to the gateway and why, and what is in the buyer's wallet."""
+# The order's state, what its money did, what went back to the gateway and why, and what is in the buyer's wallet.
+End = tuple[str, Outcome | None, list[tuple[Money, RefundReason]], int]
+
+
+async def what_is(due: Due) -> End:
+    """How it ended, once what is on its way back has arrived."""
     await send_refunds(due.payment_id)
     async with governing(RUN) as tx:
         state = await tx.fetchval('SELECT state FROM "order" WHERE id = $1', due.order_id)
@@ -109,9 +113,9 @@ async def what_is(due: Due) -> tuple[str, Outcome | None, list[tuple[Money, Refu
 
 
 ALL = Money(PRICE, "CNY")
-FULFILLED = ("FULFILLED", Outcome.ORDER_PAID, [], 0)
-REFUNDED = ("REFUNDED", Outcome.ORDER_PAID, [(ALL, RefundReason.ORDER_REFUNDED)], 0)
-CANCELLED = ("CANCELLED", Outcome.TOO_LATE, [(ALL, RefundReason.TOO_LATE)], 0)
+FULFILLED: End = ("FULFILLED", Outcome.ORDER_PAID, [], 0)
+REFUNDED: End = ("REFUNDED", Outcome.ORDER_PAID, [(ALL, RefundReason.ORDER_REFUNDED)], 0)
+CANCELLED: End = ("CANCELLED", Outcome.TOO_LATE, [(ALL, RefundReason.TOO_LATE)], 0)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +129,7 @@ CANCELLED = ("CANCELLED", Outcome.TOO_LATE, [(ALL, RefundReason.TOO_LATE)], 0)
     ids=["fulfil-refund", "refund-fulfil", "fulfil-cancel", "cancel-fulfil"],
 )
 async def test_who_reaches_an_order_first_decides_and_the_other_finds_it_so(
-    gateway: FakeGateway, first: Act, second: Act, done: tuple[bool, bool], end: object
+    gateway: FakeGateway, first: Act, second: Act, done: tuple[bool, bool], end: End
 ) -> None:
     shop = await make_shop(stock=3, fee_bps=150)
     rounds = [await make_due(gateway, shop) for _ in range(3)]
