@@ -42,8 +42,11 @@ BEGIN
     ON CONFLICT (asker_id, key) DO NOTHING;
   SELECT picked.* INTO STRICT c FROM code_pool p CROSS JOIN LATERAL (
     SELECT id, tenant_id, position, expires_at FROM code
-    WHERE pool_id = p.id AND state = 'AVAILABLE' AND expires_at > at
-      AND (expires_at, position) >= (p.pick_expires_at, p.pick_position)
+    WHERE pool_id = p.id AND state = 'AVAILABLE'
+      AND (expires_at, position) >= (
+        greatest(p.pick_expires_at, at),
+        CASE WHEN p.pick_expires_at > at THEN p.pick_position ELSE 9223372036854775807 END
+      )
     ORDER BY expires_at, position LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
   ) AS picked WHERE p.id = b.pool_id;
   UPDATE code SET state = 'DELIVERED', allocation_id = v_unit, changed_at = at WHERE id = c.id;
