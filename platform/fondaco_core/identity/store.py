@@ -7,7 +7,7 @@ INSERT INTO user_account (id, email, name, password_hash, platform_role, locale,
 ON CONFLICT (email) DO NOTHING
 """
 # An address that somebody named and nobody proved is nobody's yet: the platform's own people get it, without whatever was
-# chosen for it before (FORGET_UNPROVED, END_SESSIONS).
+# chosen for it before (FORGET_UNPROVED, FORGET_SUBJECTS, END_BEGUN, END_SESSIONS).
 CLAIM_USER = """
 UPDATE user_account SET platform_role = $2, name = $3, password_hash = NULL
 WHERE email = $1 AND email_verified_at IS NULL AND platform_role IS NULL AND disabled_at IS NULL RETURNING id
@@ -39,12 +39,23 @@ WITH unproved AS (
 )
 DELETE FROM passkey WHERE user_id IN (SELECT id FROM unproved)
 """
+FORGET_SUBJECTS = "DELETE FROM external_identity WHERE user_id = $1"
+# What was begun with the password that was: a step of signing in, a passkey or an app that waits for its answer. Whoever
+# comes back with it would come in by a password that opens nothing any more.
+END_BEGUN = """
+WITH apps AS (
+  DELETE FROM second_factor WHERE user_id = $1 AND confirmed_at IS NULL
+)
+DELETE FROM sign_in_challenge WHERE user_id = $1
+"""
 PERSON_BY_EMAIL = "SELECT id, disabled_at FROM user_account WHERE email = $1"
 OWN_NAME = "SELECT name FROM user_account WHERE id = $1"
 # As the platform: no merchant's transaction reads who may sign in, and how.
 USER_BY_EMAIL = "SELECT id, name, password_hash, platform_role, locale, disabled_at FROM user_account WHERE email = $1"
 USER_BY_ID = "SELECT id, email, name, password_hash, platform_role, locale, disabled_at FROM user_account WHERE id = $1"
 SET_PASSWORD = "UPDATE user_account SET password_hash = $2 WHERE id = $1"  # noqa: S105 - a statement
+# Of a password that was chosen anew meanwhile it leaves the hash alone.
+RENEW_HASH = "UPDATE user_account SET password_hash = $3 WHERE id = $1 AND password_hash = $2"
 # Where no mail proved the address ($4), somebody else may hold the token: for an account that opens another tenant already,
 # as one that a provider vouches for does, they choose nothing.
 CHOOSE_PASSWORD = """
@@ -145,6 +156,10 @@ ADD_RECOVERY = (
 REMOVE_RECOVERY = "DELETE FROM recovery_code WHERE user_id = $1"
 USE_RECOVERY = "UPDATE recovery_code SET used_at = $3 WHERE code_hash = $1 AND user_id = $2 AND used_at IS NULL"
 VERIFIED_AT = "SELECT verified_at FROM session WHERE id = $1"
+# Locked, so that a session that is being ended either has ended or waits.
+LIVE_SESSION = """
+SELECT id FROM session WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL AND expires_at > $3 FOR UPDATE
+"""
 VERIFY_SESSION = "UPDATE session SET verified_at = $2 WHERE id = $1 AND revoked_at IS NULL"
 
 ADD_CHALLENGE = """

@@ -15,6 +15,7 @@ from fondaco_core.db import governing, reading, transaction
 from fondaco_core.errors import NotAllowed, NotFound
 from fondaco_core.identity import (
     BadProvider,
+    ChallengeInvalid,
     InvitationInvalid,
     MemberRole,
     PlatformRole,
@@ -26,6 +27,7 @@ from fondaco_core.identity.errands.providers import Started
 from fondaco_core.ids import SessionId, UserId
 from fondaco_core.secret import Secret
 from tests.core.identity.people import PASSWORD, add_app, make_person, visitor
+from tests.support.authenticator import Authenticator
 from tests.support.clock import later
 from tests.support.factories.identity import admin_ctx, make_member, make_member_ctx, make_user, some_email
 from tests.support.factories.tenancy import make_tenant
@@ -263,6 +265,22 @@ async def test_a_tenants_provider_keeps_an_address_from_nobody(provider: Provide
     assert own.ctx.permissions == identity.PLATFORM_ADMIN_PERMISSIONS
     # What the provider says still opens its own tenant, and nothing of the platform's.
     assert (await known.sign_in()).ctx.permissions == identity.ROLE_PERMISSIONS[MemberRole.AUDITOR]
+
+
+async def test_a_squatters_provider_adds_no_passkey_to_what_the_platform_took(provider: Provider) -> None:
+    known, device = await with_member(provider, verified_password=True), Authenticator()
+    there = await known.sign_in()
+    asked = await identity.begin_passkey(there.ctx, password=PASSWORD)
+    admin = admin_ctx()
+    async with governing(admin) as tx:
+        await identity.invite_platform_user(tx, admin, email=provider.email, name="Own", role=PlatformRole.ADMIN)
+
+    again = await known.sign_in()
+
+    with pytest.raises(ChallengeInvalid):
+        await identity.add_passkey(
+            again.ctx, challenge=asked.challenge, credential=device.make(asked.options), name="Mine"
+        )
 
 
 async def test_who_was_invited_elsewhere_first_gets_in_by_their_own_provider(provider: Provider) -> None:

@@ -80,6 +80,7 @@ async def begin_second_factor(ctx: Ctx, *, password: Secret[str] | None) -> Pend
     secret = random_base32(32)
     sealed = (await keyring().sealing_key(None)).seal(secret.encode(), aad=bound_to("second_factor", user_id, None))
     async with governing(ctx) as tx:
+        await hold_session(tx, ctx, user_id)
         if await tx.execute(store.PUT_FACTOR, user_id, sealed, clock.now()) == 0:
             raise SecondFactorExists
     uri = TOTP(secret).provisioning_uri(name=user["email"], issuer_name=ISSUER)
@@ -93,6 +94,7 @@ async def confirm_second_factor(ctx: Ctx, *, code: str) -> list[Secret[str]]:
     user_id = person(ctx)
     attempt = await count_attempt(ctx, account=f"factor {user_id}")
     async with governing(ctx) as tx:
+        await hold_session(tx, ctx, user_id)
         row = await tx.fetchrow(store.FACTOR, user_id)
         late = row is None or row["created_at"] < clock.now() - timedelta(seconds=limits.CHALLENGE_S)
         if row is None or late or row["confirmed_at"] is not None:
@@ -113,6 +115,7 @@ async def remove_second_factor(ctx: Ctx, *, code: str) -> None:
     user_id = person(ctx)
     await take_code(ctx, user_id, code)
     async with governing(ctx) as tx:
+        await hold_session(tx, ctx, user_id)
         await tx.execute(store.REMOVE_FACTOR, user_id)
         await tx.execute(store.REMOVE_RECOVERY, user_id)
         await _changed(tx, ctx, user_id, "app_removed")
@@ -124,6 +127,7 @@ async def renew_recovery_codes(ctx: Ctx, *, code: str) -> list[Secret[str]]:
     user_id = person(ctx)
     await take_code(ctx, user_id, code)
     async with governing(ctx) as tx:
+        await hold_session(tx, ctx, user_id)
         codes = await _new_codes(tx, user_id)
         await _changed(tx, ctx, user_id, "codes_renewed")
     return codes
@@ -139,6 +143,7 @@ async def verify_second_factor(ctx: Ctx, *, code: str) -> None:
 async def mark_verified(ctx: Ctx) -> None:
     """Writes down that a second factor was shown in this session just now."""
     async with governing(ctx) as tx:
+        await hold_session(tx, ctx, person(ctx))
         await tx.execute(store.VERIFY_SESSION, ctx.session_id, clock.now())
         await audit.record(tx, ctx, "session.verified", subject_kind="session", subject_id=ctx.session_id)
     forget_session(ctx.session_id)
@@ -185,6 +190,18 @@ async def prove_again(ctx: Ctx, user_id: UserId, password: Secret[str] | None) -
         raise WrongCredentials
     await attempt.forgive()
     return user
+
+
+async def hold_session(tx: Tx, ctx: Ctx, user_id: UserId) -> None:
+    """Refuses with Unauthenticated whose session has ended, and keeps it from ending before the transaction does.
+
+    A process believes a token some seconds longer than it counts: long enough to bind a device to an account that was taken
+    away from whoever does it. So what changes how an account opens looks itself; and the account is locked first, as it is
+    by whoever takes it away.
+    """
+    await tx.execute(store.LOCK_USER, user_id)
+    if await tx.fetchval(store.LIVE_SESSION, ctx.session_id, user_id, clock.now()) is None:
+        raise Unauthenticated
 
 
 async def require_fresh(ctx: Ctx, user_id: UserId) -> None:

@@ -31,7 +31,14 @@ from fondaco_core.identity.derived import derived_bytes, derived_token, read_der
 from fondaco_core.identity.errands.attempts import count_beginning
 from fondaco_core.identity.errands.authenticate import forget_session
 from fondaco_core.identity.errands.begin import SignedIn, begin
-from fondaco_core.identity.errands.factors import ISSUER, mark_verified, person, prove_again, require_fresh
+from fondaco_core.identity.errands.factors import (
+    ISSUER,
+    hold_session,
+    mark_verified,
+    person,
+    prove_again,
+    require_fresh,
+)
 from fondaco_core.identity.errors import ChallengeInvalid, LimitReached, PasskeyInvalid
 from fondaco_core.identity.events import FactorChanged
 from fondaco_core.identity.ways import ways
@@ -101,7 +108,7 @@ async def add_passkey(ctx: Ctx, *, challenge: Secret[str], credential: str, name
         raise PasskeyInvalid from None
     passkey, now = new_id(), clock.now()
     async with governing(ctx) as tx:
-        await tx.execute(store.LOCK_USER, user_id)
+        await hold_session(tx, ctx, user_id)
         if len(await tx.fetch(store.PASSKEYS, user_id)) >= limits.PASSKEYS_MAX:
             raise LimitReached(limits.PASSKEYS_MAX)
         added = await tx.execute(
@@ -137,6 +144,7 @@ async def remove_passkey(ctx: Ctx, *, passkey_id: UUID) -> None:
     user_id = person(ctx)
     await require_fresh(ctx, user_id)
     async with governing(ctx) as tx:
+        await hold_session(tx, ctx, user_id)
         if await tx.execute(store.REMOVE_PASSKEY, passkey_id, user_id) == 0:
             raise NotFound("passkey")
         await audit.record(tx, ctx, "account.passkey_removed", subject_kind="user", subject_id=user_id)
@@ -201,6 +209,8 @@ async def _ask(ctx: Ctx, purpose: str, user_id: UserId | None) -> tuple[UUID, da
     challenge_id, now = new_id(), clock.now()
     ends = now + timedelta(seconds=limits.CHALLENGE_S)
     async with governing(ctx) as tx:
+        if user_id is not None:
+            await hold_session(tx, ctx, user_id)
         await tx.execute(store.ADD_CHALLENGE, challenge_id, purpose, user_id, None, None, now, ends)
     return challenge_id, ends
 

@@ -13,6 +13,7 @@ from fondaco_core.identity.derived import read_derived
 from fondaco_core.identity.errands.attempts import count_attempt
 from fondaco_core.identity.errands.authenticate import forget, member_ctx
 from fondaco_core.identity.errands.begin import Membership, SignedIn, begin, begin_for_member
+from fondaco_core.identity.errands.factors import hold_session
 from fondaco_core.identity.errors import InvitationInvalid, ResetInvalid, WrongCredentials
 from fondaco_core.identity.events import MemberJoined
 from fondaco_core.identity.rules import MemberRole, check_password
@@ -123,6 +124,7 @@ async def reset_password(stranger: Ctx, *, token: Secret[str], password: Secret[
     ctx = replace(nobody, actor_id=user_id)
     # A person belongs to no tenant, and so does what is written down of it: only the platform's role may.
     async with governing(ctx) as tx:
+        await tx.execute(store.LOCK_USER, user_id)
         user = await tx.fetchrow(store.USER_BY_ID, user_id)
         if user is None or user["disabled_at"] is not None or await tx.execute(store.USE_RESET, found["id"], now) == 0:
             raise ResetInvalid
@@ -130,6 +132,7 @@ async def reset_password(stranger: Ctx, *, token: Secret[str], password: Secret[
         if found["mailed_at"] is not None:
             await tx.execute(store.EMAIL_VERIFIED, user_id, now)
         await tx.execute(store.SET_PASSWORD, user_id, hashed)
+        await tx.execute(store.END_BEGUN, user_id)
         await end_sessions(tx, user_id=user_id)
         await audit.record(tx, ctx, "user.password_reset", subject_kind="user", subject_id=user_id)
 
@@ -150,7 +153,9 @@ async def change_password(ctx: Ctx, *, current: Secret[str], chosen: Secret[str]
     await attempt.forgive()
     hashed = await hash_password(chosen)
     async with governing(ctx) as tx:
+        await hold_session(tx, ctx, UserId(ctx.actor_id))
         await tx.execute(store.SET_PASSWORD, ctx.actor_id, hashed)
+        await tx.execute(store.END_BEGUN, ctx.actor_id)
         await end_sessions(tx, user_id=UserId(ctx.actor_id), keep=ctx.session_id)
         await audit.record(tx, ctx, "user.password_changed", subject_kind="user", subject_id=ctx.actor_id)
 
@@ -160,7 +165,7 @@ async def _renew_hash(user: Any, password: Secret[str]) -> None:
     if needs_rehash(user["password_hash"]):
         hashed = await hash_password(password)
         async with governing(Ctx()) as tx:
-            await tx.execute(store.SET_PASSWORD, user["id"], hashed)
+            await tx.execute(store.RENEW_HASH, user["id"], user["password_hash"], hashed)
 
 
 async def _proved_or_chosen(stranger: Ctx, user: Any, password: Secret[str]) -> str | None:

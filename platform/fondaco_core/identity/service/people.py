@@ -78,7 +78,8 @@ async def invite_platform_user(
     """Makes an account of one of the platform's own people; with the token, shown once, they choose a password.
 
     An address that nobody proved yet may be in anybody's hands, since every merchant invites whom it likes: its account
-    becomes theirs, without the password, the factors and the sessions it had. Its seats stay, for whoever owns the address.
+    becomes theirs, without the password, the factors and the sessions it had, and what was begun with them. Its seats stay,
+    for whoever owns the address.
     Raises BadEmail; EmailTaken for an address that was proved, or is of the platform's people already.
     """
     ctx.require("platform.people")
@@ -87,7 +88,8 @@ async def invite_platform_user(
         user_id = await create_user(tx, ctx, email=email, name=name, platform_role=role)
     else:
         user_id = UserId(claimed)
-        await tx.execute(store.FORGET_UNPROVED, user_id)
+        for forget in (store.FORGET_UNPROVED, store.FORGET_SUBJECTS, store.END_BEGUN):
+            await tx.execute(forget, user_id)
         await end_sessions(tx, user_id=user_id)
         await audit.record(
             tx, ctx, "user.claimed", subject_kind="user", subject_id=user_id, detail={"platform_role": role.value}
