@@ -23,6 +23,7 @@ OPEN = {
     "identity.find_session": "one's own sessions; machines, guests and strangers are refused",
     "identity.list_sessions": "one's own sessions; machines, guests and strangers are refused",
     "identity.issue_reset": "by the door one comes through: the platform's people were asked, and who forgot proves by mail",
+    "identity.revoke_clients_of": "part of taking an account back, which was proved by mail",
     "identity.revoke_other_sessions": "one's own sessions; machines, guests and strangers are refused",
     "identity.revoke_session": "one's own sessions; others' need members.edit, and else do not exist",
     "identity.start_session": "called with credentials that were right, by errands alone",

@@ -128,6 +128,7 @@ from fondaco_core.identity.service.clients import (
     restrict_client,
     resume_clients,
     revoke_api_client,
+    revoke_clients_of,
     rotate_secret,
     suspend_clients,
 )
@@ -311,6 +312,7 @@ __all__ = [
     "restrict_client",
     "resume_clients",
     "revoke_api_client",
+    "revoke_clients_of",
     "revoke_other_sessions",
     "revoke_session",
     "rotate_secret",

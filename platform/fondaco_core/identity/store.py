@@ -306,6 +306,15 @@ WHERE c.client_id = $1 AND c.revoked_at IS NULL AND c.suspended_at IS NULL AND N
   AND (c.expires_at IS NULL OR c.expires_at > $2)
 """
 REVOKE_CLIENT = "UPDATE api_client SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL"
+# A buyer's, whole; the doors of their public ids are shut with them.
+REVOKE_CLIENTS = """
+WITH ended AS (
+  UPDATE api_client SET revoked_at = $2 WHERE customer_id = $1 AND revoked_at IS NULL RETURNING id, tenant_id, client_id
+), shut AS (
+  DELETE FROM tenant_door d USING ended e WHERE d.kind = 'API_CLIENT' AND d.name = e.client_id AND d.tenant_id = e.tenant_id
+)
+SELECT id FROM ended ORDER BY id
+"""
 CLIENT_USED = "UPDATE api_client SET last_used_at = $2 WHERE id = $1"
 
 ACTOR_NAMES = """
@@ -333,6 +342,8 @@ END_SESSIONS = f"""
 UPDATE session SET revoked_at = $5 WHERE {_WHOSE} AND revoked_at IS NULL AND id IS DISTINCT FROM $6
 """
 SESSION = "SELECT id, tenant_id, user_id, customer_id, revoked_at FROM session WHERE id = $1"
+# Locked, so that one that is being ended either has ended or waits.
+ENDED_SESSION = "SELECT revoked_at IS NOT NULL FROM session WHERE id = $1 FOR UPDATE"
 REVOKE_SESSION = "UPDATE session SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL"
 _LIVE_OWN = """
 SELECT id, kind, tenant_id, created_at, used_at, expires_at, ip, user_agent, verified_at FROM session

@@ -72,14 +72,20 @@ async def verify_contact(stranger: Ctx, *, token: Secret[str]) -> None:
 
 
 async def reset_customer_password(stranger: Ctx, *, token: Secret[str], password: Secret[str]) -> None:
-    """Sets the password of the buyer who holds the token, once, and ends their sessions. Raises ProofInvalid, WeakPassword."""
+    """Sets the password of the buyer who holds the token, once, and ends their sessions. Raises ProofInvalid, WeakPassword.
+
+    Where nobody had proved the contact, somebody else may have signed up with it: the account's machines end, too.
+    """
     identity.check_password(password.reveal())
     ctx, proof = await _find(stranger, token, ProofPurpose.RESET)
     hashed, customer_id = await hash_password(password), CustomerId(proof["customer_id"])
     async with transaction(ctx) as tx:
+        unproved = await tx.fetchval(store.UNPROVED, customer_id)
         await _use(tx, ctx, proof)
         await tx.execute(store.SET_PASSWORD, customer_id, hashed)
         await identity.end_sessions(tx, customer_id=customer_id)
+        if unproved:
+            await identity.revoke_clients_of(tx, ctx, customer_id=customer_id)
         await audit.record(tx, ctx, "customer.password_reset", subject_kind="customer", subject_id=customer_id)
 
 

@@ -39,6 +39,10 @@ FIND_PROOF = """
 SELECT id, tenant_id, customer_id FROM customer_proof WHERE id = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > $3
 """
 USE_PROOF = "UPDATE customer_proof SET used_at = $2 WHERE id = $1 AND used_at IS NULL"
+# Whether somebody has used an account whose contact nobody had proved; locked before it is.
+UNPROVED = """
+SELECT contact_verified_at IS NULL AND password_hash IS NOT NULL FROM customer WHERE id = $1 FOR UPDATE
+"""
 CONTACT_VERIFIED = "UPDATE customer SET contact_verified_at = $2 WHERE id = $1"
 PROOF_TO_MAIL = """
 SELECT p.customer_id, p.purpose, p.locale, coalesce(m.display_name, t.name) AS tenant

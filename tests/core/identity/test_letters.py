@@ -12,7 +12,7 @@ import pytest
 from fondaco_core import identity, limits, mail
 from fondaco_core.context import Ctx, system_ctx
 from fondaco_core.db import governing, reading, transaction
-from fondaco_core.errors import NotAllowed
+from fondaco_core.errors import NotAllowed, Unauthenticated
 from fondaco_core.identity import InvitationInvalid, MemberRole, ResetInvalid, TooManyAttempts, WrongCredentials
 from fondaco_core.ids import TenantId
 from fondaco_core.secret import Secret
@@ -254,6 +254,61 @@ async def test_a_buyer_proves_a_contact_and_chooses_a_password_by_mail(post: Pos
         with pytest.raises(ProofInvalid):
             await customers.reset_customer_password(visitor(), token=again, password=CHOSEN)
     assert await customers.sign_in_customer(visitor(), store_slug=store.slug, contact=contact, password=CHOSEN)
+
+
+async def reset_by_mail(post: Post, tenant_id: TenantId, slug: str, contact: str, customer_id: UUID) -> None:
+    """Whoever reads what is sent to a contact chooses a password."""
+    await customers.ask_for_password(visitor(), store_slug=slug, contact=contact)
+    await actors.mail_proof(job(tenant_id), proof_id=await last("customer_proof", "customer_id", customer_id))
+    await customers.reset_customer_password(visitor(), token=token_in(post), password=CHOSEN)
+
+
+async def own_client(ctx: Ctx) -> identity.ApiClient:
+    async with transaction(ctx) as tx:
+        client, _ = await identity.create_own_client(tx, ctx, name="Mine", scopes=["buyer.read", "buyer.reveal"])
+    return client
+
+
+async def test_no_machine_of_who_signed_up_with_anothers_contact_outlives_the_reset_by_its_owner(post: Post) -> None:
+    owner = await make_member_ctx(await make_tenant())
+    store, contact = await make_store(owner), some_email()
+    squatter = (
+        await customers.sign_up_customer(visitor(), store_slug=store.slug, contact=contact, password=PASSWORD)
+    ).ctx
+    assert squatter.customer_id is not None
+    client = await own_client(squatter)
+    known = await identity.find_api_client(client.client_id)
+    assert known is not None
+    access = await identity.start_access(visitor(), known, scopes=known.scopes)
+
+    await reset_by_mail(post, owner.tenant, store.slug, contact, squatter.customer_id)
+
+    assert await identity.find_api_client(client.client_id) is None
+    with pytest.raises(Unauthenticated):
+        await identity.authenticate_bearer(access.token, visitor())
+    # A session that has ended is believed a moment longer, and makes no machine in it.
+    with pytest.raises(Unauthenticated):
+        await own_client(squatter)
+    async with governing(job()) as tx:
+        told = await tx.fetchval(
+            "SELECT count(*) FROM outbox_event WHERE name = 'client.revoked' AND tenant_id = $1", owner.tenant
+        )
+        assert told == 1
+
+
+async def test_a_buyer_who_proved_the_contact_keeps_machines_through_a_new_password(post: Post) -> None:
+    owner = await make_member_ctx(await make_tenant())
+    store, contact = await make_store(owner), some_email()
+    up = await customers.sign_up_customer(visitor(), store_slug=store.slug, contact=contact, password=PASSWORD)
+    assert up.ctx.customer_id is not None
+    proof_id = await last("customer_proof", "customer_id", up.ctx.customer_id)
+    await actors.mail_proof(job(owner.tenant), proof_id=proof_id)
+    await customers.verify_contact(visitor(), token=token_in(post))
+    client = await own_client(up.ctx)
+
+    await reset_by_mail(post, owner.tenant, store.slug, contact, up.ctx.customer_id)
+
+    assert await identity.find_api_client(client.client_id) is not None
 
 
 async def test_a_token_ends(post: Post) -> None:

@@ -86,6 +86,7 @@ async def create_own_client(
     ctx.require("buyer.clients")
     if ctx.customer_id is None or not ctx.is_customer:
         raise Unauthenticated
+    await _refuse_ended(tx, ctx)
     wanted = checked_scopes(scopes, for_customer=True)
     for scope in wanted:
         if scope not in ctx.permissions:
@@ -99,6 +100,7 @@ async def create_own_client(
 async def approve_client(tx: Tx, ctx: Ctx, *, api_client_id: ApiClientId) -> ApiClient:
     """Agrees, as a buyer, to a machine that the merchant made for one; twice changes nothing. Raises NotFound."""
     ctx.require("buyer.clients")
+    await _refuse_ended(tx, ctx)
     client = await get_own_client(tx, ctx, api_client_id)
     if await tx.execute(store.CLIENT_APPROVED, api_client_id) == 0:
         return client
@@ -164,6 +166,19 @@ async def revoke_api_client(tx: Tx, ctx: Ctx, *, api_client_id: ApiClientId) -> 
     await audit.record(tx, ctx, "client.revoked", subject_kind="api_client", subject_id=api_client_id)
     await outbox.announce(tx, (ctx.tenant, ApiClientRevoked(api_client_id)))
     return await _seen(tx, api_client_id)
+
+
+async def revoke_clients_of(tx: Tx, ctx: Ctx, *, customer_id: CustomerId) -> None:
+    """Ends every machine of a buyer, with its access tokens; for use cases that have seen to who may."""
+    now = clock.now()
+    await tx.execute(store.END_CLIENT_SESSIONS, customer_id, now)
+    ended = [ApiClientId(row["id"]) for row in await tx.fetch(store.REVOKE_CLIENTS, customer_id, now)]
+    if not ended:
+        return
+    await audit.record_many(
+        tx, ctx, "client.revoked", subject_kind="api_client", subjects=[(ctx.tenant, each, {}) for each in ended]
+    )
+    await outbox.announce(tx, *((ctx.tenant, ApiClientRevoked(each)) for each in ended))
 
 
 async def suspend_clients(tx: Tx, *, customer_id: CustomerId) -> None:
@@ -256,9 +271,16 @@ def _check_end(expires_at: datetime | None) -> None:
 async def _require_keeper(tx: Tx, ctx: Ctx, api_client_id: ApiClientId) -> ApiClient:
     """The client, for its merchant's people and for the buyer whom it acts for."""
     if ctx.is_customer:
+        await _refuse_ended(tx, ctx)
         return await get_own_client(tx, ctx, api_client_id)
     ctx.require("clients.edit")
     return await _seen(tx, api_client_id)
+
+
+async def _refuse_ended(tx: Tx, ctx: Ctx) -> None:
+    """Refuses whose session ended and is believed a moment longer: a machine would outlive it."""
+    if ctx.session_id is not None and await tx.fetchval(store.ENDED_SESSION, ctx.session_id):
+        raise Unauthenticated
 
 
 async def _seen(tx: Tx, api_client_id: ApiClientId) -> ApiClient:
