@@ -193,6 +193,16 @@ def normalised_email(text: str) -> str:
     return email
 
 
+def mailbox_of(contact: str) -> str:
+    """Where letters to a contact end up, for counting them: what stands after a plus names a mailbox's owner nothing new.
+
+    A number has no such part, and its plus is its own.
+    """
+    text = contact.strip().lower()
+    local, at, domain = text.rpartition("@")
+    return f"{local.partition('+')[0] or local}{at}{domain}" if at else text
+
+
 def check_password(text: str) -> None:
     """Refuses with WeakPassword what is too short to keep anybody out."""
     if len(text) < limits.PASSWORD_CHARS_MIN or not text.strip():

@@ -75,7 +75,11 @@ FIND_RESET = """
 SELECT id, user_id, mailed_at FROM password_reset WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2
 """
 USE_RESET = "UPDATE password_reset SET used_at = $2 WHERE id = $1 AND used_at IS NULL"
-# A person has one token at a time: a new one ends those before, and so does a password that was chosen.
+# A password that was chosen ends every token, and so does one that the platform's people issue. That somebody asks again ends
+# none that was mailed: whoever asks may be anybody. Those that never left are of no use to anyone after a while ($2).
+END_UNSENT_RESETS = """
+UPDATE password_reset SET used_at = $3 WHERE user_id = $1 AND used_at IS NULL AND mailed_at IS NULL AND created_at < $2
+"""
 END_RESETS = "UPDATE password_reset SET used_at = $2 WHERE user_id = $1 AND used_at IS NULL"
 
 # Members. The name of an account is its owner's to tell: it shows once they have accepted.
@@ -371,29 +375,6 @@ CLIENT_STANDING = """
 SELECT c.customer_id, c.networks, t.state FROM api_client c JOIN tenant t ON t.id = c.tenant_id
 WHERE c.id = $1 AND c.revoked_at IS NULL AND c.suspended_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > $2)
 """
-
-# Attempts to sign in. Counted before the password is looked at, so that many at once do not slip through; keys in one
-# order, so that two who share some do not wait for each other in a circle.
-
-COUNT_ATTEMPT = """
-INSERT INTO sign_in_attempt AS a (key, attempts, since)
-SELECT key, 1, $2 FROM unnest($1::bytea[]) AS k(key) ORDER BY key
-ON CONFLICT (key) DO UPDATE SET
-  attempts = CASE WHEN a.since < $3 THEN 1 ELSE a.attempts + 1 END,
-  since = CASE WHEN a.since < $3 THEN $2 ELSE a.since END
-RETURNING key, attempts, since
-"""
-# A right password takes its own attempt back, and clears what was tried for this account from this address.
-FORGIVE_ATTEMPT = """
-WITH mine AS (SELECT key FROM sign_in_attempt WHERE key = ANY($1::bytea[]) ORDER BY key FOR UPDATE)
-UPDATE sign_in_attempt a SET attempts = greatest(a.attempts - 1, 0) FROM mine WHERE a.key = mine.key
-"""
-# From where an account was let in lately; kept as long as counts are.
-KNOW_PLACE = """
-INSERT INTO sign_in_attempt (key, attempts, since) VALUES ($1, 0, $2) ON CONFLICT (key) DO UPDATE SET since = excluded.since
-"""
-PLACE_KNOWN = "SELECT EXISTS (SELECT 1 FROM sign_in_attempt WHERE key = $1)"
-CLEAR_ATTEMPTS = "DELETE FROM sign_in_attempt WHERE key = $1"
 
 # What is over for long may go.
 SWEEP_SESSIONS = "DELETE FROM session WHERE expires_at < $1"

@@ -19,7 +19,14 @@ from fondaco_core.identity import (
     normalised_email,
     permissions_in_state,
 )
-from fondaco_core.identity.rules import BREAK_GLASS_PERMISSIONS, PERMISSIONS, STEP_UP, may_grant, session_ends_at
+from fondaco_core.identity.rules import (
+    BREAK_GLASS_PERMISSIONS,
+    PERMISSIONS,
+    STEP_UP,
+    mailbox_of,
+    may_grant,
+    session_ends_at,
+)
 
 
 def test_an_auditor_sees_no_code() -> None:
@@ -131,3 +138,15 @@ def test_a_persons_session_ends_without_use_and_in_any_case() -> None:
     assert session_ends_at(SessionKind.MEMBER, used_at=used, expires_at=used + 2 * idle) == used + idle
     assert session_ends_at(SessionKind.MEMBER, used_at=used, expires_at=used + idle / 2) == used + idle / 2
     assert session_ends_at(SessionKind.API_CLIENT, used_at=used, expires_at=used + 2 * idle) == used + 2 * idle
+
+
+@pytest.mark.parametrize(
+    ("contact", "mailbox"),
+    [
+        ("ann@example.com", "ann@example.com"), (" Ann+shop@Example.com", "ann@example.com"),
+        ("ann+a+b@example.com", "ann@example.com"), ("+ann@example.com", "+ann@example.com"),
+        ("+8613800000000", "+8613800000000"),
+    ],
+)  # fmt: skip
+def test_what_stands_after_a_plus_makes_no_other_mailbox(contact: str, mailbox: str) -> None:
+    assert mailbox_of(contact) == mailbox

@@ -12,8 +12,9 @@ from fondaco_core.addresses import household, neighbourhood
 from fondaco_core.context import Ctx
 from fondaco_core.crypto import keyed_hash
 from fondaco_core.db import transaction
-from fondaco_core.identity import store
+from fondaco_core.identity import store_attempts as store
 from fondaco_core.identity.errors import TooManyAttempts
+from fondaco_core.identity.rules import mailbox_of
 from fondaco_core.ids import TenantId
 from fondaco_core.keyring import keyring
 from fondaco_core.secret import Secret
@@ -98,7 +99,7 @@ async def take_letter_back(
 
 
 def _letter(address: Secret[str], most: int, by: TenantId | None) -> bytes:
-    return _key(f"letters|{most}|{'' if by is None else by}|{address.reveal().strip().lower()}")
+    return _key(f"letters|{most}|{'' if by is None else by}|{mailbox_of(address.reveal())}")
 
 
 def _key(text: str) -> bytes:
