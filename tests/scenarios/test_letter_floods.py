@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 
@@ -65,10 +66,7 @@ async def test_accounts_that_a_stranger_opened_in_somebodys_name_bring_so_many_l
         up = await customers.sign_up_customer(visitor(), store_slug=store.slug, contact=somebody, password=PASSWORD)
         for _ in range(6):
             await customers.ask_for_verification(replace(up.ctx, ip=visitor().ip))
-            async with reading(owner) as tx:
-                proof_id = await tx.fetchval(
-                    "SELECT id FROM customer_proof WHERE customer_id = $1 ORDER BY id DESC LIMIT 1", up.ctx.customer_id
-                )
+            proof_id = await last_proof(owner, up.ctx)
             await people.mail_proof(replace(SYSTEM, tenant_id=owner.tenant), proof_id=proof_id)
 
     assert len(post.mails) == limits.LETTERS_UNPROVED_MAX
@@ -76,7 +74,7 @@ async def test_accounts_that_a_stranger_opened_in_somebodys_name_bring_so_many_l
 
 async def test_new_passwords_that_a_stranger_asks_for_bring_so_many_letters_and_no_more(post: Post) -> None:
     person = await make_person()
-    for _ in range(limits.LETTERS_UNPROVED_MAX + 4):
+    for _ in range(limits.LETTERS_OF_RESETS_MAX + 4):
         await identity.ask_for_reset(visitor(), email=person.email)
         async with governing(SYSTEM) as tx:
             reset_id = await tx.fetchval(
@@ -85,7 +83,39 @@ async def test_new_passwords_that_a_stranger_asks_for_bring_so_many_letters_and_
             )
         await people.mail_reset(SYSTEM, reset_id=reset_id)
 
-    assert len(post.mails) == limits.LETTERS_UNPROVED_MAX
+    assert len(post.mails) == limits.LETTERS_OF_RESETS_MAX
+
+
+async def test_letters_that_a_stranger_has_sent_keep_nobody_from_a_new_password(post: Post) -> None:
+    owner, somebody = await make_member_ctx(await make_tenant()), some_email()
+    store, job = await make_store(owner), replace(SYSTEM, tenant_id=owner.tenant)
+    up = await customers.sign_up_customer(visitor(), store_slug=store.slug, contact=somebody, password=PASSWORD)
+    for _ in range(limits.LETTERS_UNPROVED_MAX + 1):
+        await customers.ask_for_verification(replace(up.ctx, ip=visitor().ip))
+        await people.mail_proof(job, proof_id=await last_proof(owner, up.ctx))
+    before = len(post.mails)
+
+    await customers.ask_for_password(visitor(), store_slug=store.slug, contact=somebody)
+    await people.mail_proof(job, proof_id=await last_proof(owner, up.ctx))
+
+    assert (before, len(post.mails)) == (limits.LETTERS_UNPROVED_MAX, limits.LETTERS_UNPROVED_MAX + 1)
+
+
+async def test_a_mailbox_with_a_hundred_names_gets_no_more_letters_than_one(post: Post) -> None:
+    owner, (local, _, domain) = await make_member_ctx(await make_tenant()), some_email().partition("@")
+    for n in range(limits.INVITATIONS_BY_MERCHANT_MAX + 2):
+        await invite(owner, f"{local}+{n}@{domain}")
+
+    assert len(post.mails) == limits.INVITATIONS_BY_MERCHANT_MAX
+
+
+async def last_proof(owner: Ctx, buyer: Ctx) -> UUID:
+    """The token that waits to be sent to a buyer."""
+    async with reading(owner) as tx:
+        found = await tx.fetchval(
+            "SELECT id FROM customer_proof WHERE customer_id = $1 ORDER BY id DESC LIMIT 1", buyer.customer_id
+        )
+    return UUID(str(found))
 
 
 async def invite(owner: Ctx, email: str) -> None:

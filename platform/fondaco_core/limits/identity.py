@@ -28,11 +28,16 @@ SIGN_IN_ACCOUNT_ATTEMPTS_MAX = 100
 SIGN_IN_ADDRESS_ATTEMPTS_MAX = 300
 # And from one network of many addresses: what one rents together, or one provider hands out.
 SIGN_IN_NETWORK_ATTEMPTS_MAX = 3_000
-# Letters to one address within so many seconds, over all merchants: those that anybody has sent by naming it (a lost order, a new
-# password, a proof), and gifts, which somebody paid for. A person who asks again and again finds one of the first.
+# Letters to one address within so many seconds, over all merchants: those that anybody has sent by naming it (a lost order, a
+# proof), and gifts, which somebody paid for. Further ones do not leave.
 LETTERS_WINDOW_S = 3_600
 LETTERS_UNPROVED_MAX = 10
 LETTERS_OF_GIFTS_MAX = 60
+# New passwords in the same time, which anybody may ask for, too: of one account, and of a buyer's accounts at all merchants. They
+# have a count of their own, so that no other letter keeps somebody from coming back; and since asking again ends no token that
+# was mailed, whoever finds that no further letter leaves has one of the first, which opens for INVITATION_HOURS.
+LETTERS_OF_RESETS_MAX = 5
+LETTERS_OF_BUYERS_RESETS_MAX = 20
 # Invitations to one address in the same time: by one merchant, who may remove and invite again without end, and by all. The
 # first is so much smaller that nobody alone keeps others' invitations from arriving.
 INVITATIONS_BY_MERCHANT_MAX = 3

@@ -12,7 +12,7 @@ from fondaco_core.ids import CustomerId, TenantId
 from fondaco_core.secret import Secret
 from fondaco_tenants.customers import store
 from fondaco_tenants.customers.errors import BadContact, CustomerBlocked
-from fondaco_tenants.customers.proofs import ProofPurpose, ask_for_customer_reset, issue_proof
+from fondaco_tenants.customers.proofs import ProofPurpose, ask_for_customer_reset, end_proofs, issue_proof
 from fondaco_tenants.customers.service import contact_lookup, normalised_contact, register_customer
 
 
@@ -80,6 +80,7 @@ async def change_customer_password(ctx: Ctx, *, current: Secret[str], chosen: Se
     hashed = await hash_password(chosen)
     async with transaction(ctx) as tx:
         await tx.execute(store.SET_PASSWORD, ctx.customer_id, hashed)
+        await end_proofs(tx, ctx.customer_id, ProofPurpose.RESET)
         await identity.end_sessions(tx, customer_id=ctx.customer_id, keep=ctx.session_id)
         await audit.record(tx, ctx, "customer.password_changed", subject_kind="customer", subject_id=ctx.customer_id)
 

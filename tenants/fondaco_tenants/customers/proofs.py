@@ -58,17 +58,23 @@ async def issue_proof(tx: Tx, ctx: Ctx, customer_id: CustomerId, purpose: ProofP
     if not mail.configured():
         return
     proof_id, now = new_id(), clock.now()
-    await tx.execute(store.END_PROOFS, customer_id, purpose.value, now)
+    stale = now - timedelta(seconds=limits.LETTERS_WINDOW_S)
+    await tx.execute(store.END_UNSENT_PROOFS, customer_id, purpose.value, stale, now)
     ends = now + timedelta(hours=limits.INVITATION_HOURS)
     await tx.execute(store.ADD_PROOF, proof_id, ctx.tenant, customer_id, purpose.value, ctx.locale, now, ends)
     await outbox.announce(tx, (ctx.tenant, CustomerProofMade(proof_id)))
+
+
+async def end_proofs(tx: Tx, customer_id: CustomerId, purpose: ProofPurpose) -> None:
+    """Ends the tokens of a buyer for which there is no need any more."""
+    await tx.execute(store.END_PROOFS, customer_id, purpose.value, clock.now())
 
 
 async def verify_contact(stranger: Ctx, *, token: Secret[str]) -> None:
     """Says that who reads what is sent to a contact has the account, once. Raises ProofInvalid."""
     ctx, proof = await _find(stranger, token, ProofPurpose.VERIFY)
     async with transaction(ctx) as tx:
-        await _use(tx, ctx, proof)
+        await _use(tx, ctx, proof, ProofPurpose.VERIFY)
 
 
 async def reset_customer_password(stranger: Ctx, *, token: Secret[str], password: Secret[str]) -> None:
@@ -81,7 +87,7 @@ async def reset_customer_password(stranger: Ctx, *, token: Secret[str], password
     hashed, customer_id = await hash_password(password), CustomerId(proof["customer_id"])
     async with transaction(ctx) as tx:
         unproved = await tx.fetchval(store.UNPROVED, customer_id)
-        await _use(tx, ctx, proof)
+        await _use(tx, ctx, proof, ProofPurpose.RESET)
         await tx.execute(store.SET_PASSWORD, customer_id, hashed)
         await identity.end_sessions(tx, customer_id=customer_id)
         if unproved:
@@ -97,7 +103,7 @@ async def mail_proof(ctx: Ctx, *, proof_id: UUID) -> None:
         if row is None or not mail.configured():
             return
         contact = await open_contact(tx, ctx, CustomerId(row["customer_id"]))
-    if "@" not in contact.reveal() or not await identity.may_write_to(contact):
+    if "@" not in contact.reveal() or not await _may_send(contact, row["purpose"], ctx.tenant):
         return
     page = "verify" if row["purpose"] == ProofPurpose.VERIFY else "buyer-password"
     url = identity.address_of(identity.ways().public_url, page, identity.derived_token("proof", proof_id))
@@ -109,13 +115,27 @@ async def mail_proof(ctx: Ctx, *, proof_id: UUID) -> None:
     try:
         await mail.send_mail(message)
     except mail.Undelivered as lost:
-        if not lost.sent:
-            await identity.take_letter_back(contact)
+        for most, by in () if lost.sent else _bounds(row["purpose"], ctx.tenant):
+            await identity.take_letter_back(contact, most=most, by=by)
         raise
     except mail.Refused:
         return
     async with transaction(ctx) as tx:
         await tx.execute(store.PROOF_MAILED, proof_id, clock.now())
+
+
+def _bounds(purpose: str, tenant_id: TenantId) -> list[tuple[int, TenantId | None]]:
+    """How many letters within a while, by one merchant or by all of them."""
+    if purpose == ProofPurpose.VERIFY:
+        return [(limits.LETTERS_UNPROVED_MAX, None)]
+    return [(limits.LETTERS_OF_RESETS_MAX, tenant_id), (limits.LETTERS_OF_BUYERS_RESETS_MAX, None)]
+
+
+async def _may_send(contact: Secret[str], purpose: str, tenant_id: TenantId) -> bool:
+    for most, by in _bounds(purpose, tenant_id):
+        if not await identity.may_write_to(contact, most=most, by=by):
+            return False
+    return True
 
 
 async def _find(stranger: Ctx, token: Secret[str], purpose: ProofPurpose) -> tuple[Ctx, Any]:
@@ -130,9 +150,10 @@ async def _find(stranger: Ctx, token: Secret[str], purpose: ProofPurpose) -> tup
     return replace(nobody, tenant_id=TenantId(row["tenant_id"])), row
 
 
-async def _use(tx: Tx, ctx: Ctx, proof: Any) -> None:
+async def _use(tx: Tx, ctx: Ctx, proof: Any, purpose: ProofPurpose) -> None:
     now = clock.now()
     if await tx.execute(store.USE_PROOF, proof["id"], now) == 0:
         raise ProofInvalid
+    await end_proofs(tx, CustomerId(proof["customer_id"]), purpose)
     await tx.execute(store.CONTACT_VERIFIED, proof["customer_id"], now)
     await audit.record(tx, ctx, "customer.contact_verified", subject_kind="customer", subject_id=proof["customer_id"])

@@ -28,6 +28,11 @@ BLOCK = "UPDATE customer SET blocked_at = $2, blocked_reason = $3 WHERE id = $1 
 UNBLOCK = "UPDATE customer SET blocked_at = NULL, blocked_reason = NULL WHERE id = $1 AND blocked_at IS NOT NULL"
 
 # Tokens that were sent to contacts.
+# Asking again ends none that was sent, since anybody may ask; those that never left are of no use after a while ($3).
+END_UNSENT_PROOFS = """
+UPDATE customer_proof SET used_at = $4
+WHERE customer_id = $1 AND purpose = $2 AND used_at IS NULL AND mailed_at IS NULL AND created_at < $3
+"""
 END_PROOFS = "UPDATE customer_proof SET used_at = $3 WHERE customer_id = $1 AND purpose = $2 AND used_at IS NULL"
 # Of nobody's account it makes nothing, by the same statement.
 ADD_PROOF = """

@@ -140,6 +140,54 @@ async def test_who_forgot_a_password_chooses_another_by_mail_once(post: Post) ->
     assert await identity.sign_in(visitor(), email=person.email, password=CHOSEN)
 
 
+async def reset_of(post: Post, email: str, user_id: object) -> Secret[str]:
+    """A token for a new password, as it is mailed."""
+    await identity.ask_for_reset(visitor(), email=email)
+    await actors.mail_reset(job(), reset_id=await last("password_reset", "user_id", user_id))
+    return token_in(post)
+
+
+async def test_a_stranger_who_asks_again_ends_no_token_that_was_mailed(post: Post) -> None:
+    person = await make_person()
+    first, second = [await reset_of(post, person.email, person.signed_in.ctx.actor_id) for _ in range(2)]
+    for _ in range(3):
+        await identity.ask_for_reset(visitor(), email=person.email)
+
+    await identity.reset_password(visitor(), token=first, password=CHOSEN)
+
+    # One that was used ends the others.
+    with pytest.raises(ResetInvalid):
+        await identity.reset_password(visitor(), token=second, password=PASSWORD)
+
+
+async def test_a_password_that_was_changed_ends_the_tokens_for_another(post: Post) -> None:
+    person = await make_person()
+    token = await reset_of(post, person.email, person.signed_in.ctx.actor_id)
+
+    await identity.change_password(await person.ctx(), current=PASSWORD, chosen=CHOSEN)
+
+    with pytest.raises(ResetInvalid):
+        await identity.reset_password(visitor(), token=token, password=PASSWORD)
+
+
+async def test_a_stranger_who_asks_again_ends_no_token_of_a_buyers_either(post: Post) -> None:
+    owner = await make_member_ctx(await make_tenant())
+    store, contact = await make_store(owner), some_email()
+    up = await customers.sign_up_customer(visitor(), store_slug=store.slug, contact=contact, password=PASSWORD)
+    tokens = []
+    for _ in range(2):
+        await customers.ask_for_password(visitor(), store_slug=store.slug, contact=contact)
+        proof_id = await last("customer_proof", "customer_id", up.ctx.customer_id)
+        await actors.mail_proof(job(owner.tenant), proof_id=proof_id)
+        tokens.append(token_in(post))
+    await customers.ask_for_password(visitor(), store_slug=store.slug, contact=contact)
+
+    await customers.reset_customer_password(visitor(), token=tokens[0], password=CHOSEN)
+
+    with pytest.raises(ProofInvalid):
+        await customers.reset_customer_password(visitor(), token=tokens[1], password=PASSWORD)
+
+
 async def test_asking_for_a_password_tells_nobody_who_has_an_account(post: Post) -> None:
     person = await make_person()
 

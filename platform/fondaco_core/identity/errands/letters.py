@@ -67,7 +67,7 @@ async def mail_reset(ctx: Ctx, *, reset_id: UUID) -> None:
         return
     url = address_of(ways().public_url, "password", derived_token("reset", reset_id))
     letter = write_letter("reset", row["locale"], hours=limits.INVITATION_HOURS, url=url)
-    if await _send(row["email"], letter, "reset", reset_id, bounds=[(limits.LETTERS_UNPROVED_MAX, None)]):
+    if await _send(row["email"], letter, "reset", reset_id, bounds=[(limits.LETTERS_OF_RESETS_MAX, None)]):
         await _mark(ctx, store.RESET_MAILED, reset_id)
 
 

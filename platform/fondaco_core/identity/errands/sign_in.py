@@ -133,6 +133,7 @@ async def reset_password(stranger: Ctx, *, token: Secret[str], password: Secret[
             await tx.execute(store.EMAIL_VERIFIED, user_id, now)
         await tx.execute(store.SET_PASSWORD, user_id, hashed)
         await tx.execute(store.END_BEGUN, user_id)
+        await tx.execute(store.END_RESETS, user_id, now)
         await end_sessions(tx, user_id=user_id)
         await audit.record(tx, ctx, "user.password_reset", subject_kind="user", subject_id=user_id)
 
@@ -156,6 +157,7 @@ async def change_password(ctx: Ctx, *, current: Secret[str], chosen: Secret[str]
         await hold_session(tx, ctx, UserId(ctx.actor_id))
         await tx.execute(store.SET_PASSWORD, ctx.actor_id, hashed)
         await tx.execute(store.END_BEGUN, ctx.actor_id)
+        await tx.execute(store.END_RESETS, ctx.actor_id, clock.now())
         await end_sessions(tx, user_id=UserId(ctx.actor_id), keep=ctx.session_id)
         await audit.record(tx, ctx, "user.password_changed", subject_kind="user", subject_id=ctx.actor_id)
 

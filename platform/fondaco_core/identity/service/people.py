@@ -249,14 +249,18 @@ def _unless_mailed(token: Secret[str]) -> Secret[str] | None:
 async def issue_reset(tx: Tx, ctx: Ctx, user_id: UserId) -> Secret[str]:
     """Makes the token and records it, for use cases that have seen to who may; it ends those before."""
     await audit.record(tx, ctx, "user.reset_issued", subject_kind="user", subject_id=user_id)
+    await tx.execute(store.END_RESETS, user_id, clock.now())
     return await make_reset(tx, user_id)
 
 
 async def make_reset(tx: Tx, user_id: UserId) -> Secret[str]:
-    """Makes the token itself; of an account that does not exist it makes none that opens anything, with the same work."""
+    """Makes the token itself; of an account that does not exist it makes none that opens anything, with the same work.
+
+    Those that were mailed go on counting, as many as letters may leave: anybody may ask, and keeps nobody from coming back.
+    """
     now, reset_id = clock.now(), new_id()
     token = derived_token("reset", reset_id)
-    await tx.execute(store.END_RESETS, user_id, now)
+    await tx.execute(store.END_UNSENT_RESETS, user_id, now - timedelta(seconds=limits.LETTERS_WINDOW_S), now)
     ends = now + timedelta(hours=limits.INVITATION_HOURS)
     await tx.execute(store.ADD_RESET, reset_id, hash_token(token), user_id, now, ends)
     await outbox.announce(tx, (None, PasswordResetMade(reset_id)))
