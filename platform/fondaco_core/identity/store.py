@@ -13,12 +13,14 @@ UPDATE user_account SET platform_role = $2, name = $3, password_hash = NULL
 WHERE email = $1 AND email_verified_at IS NULL AND platform_role IS NULL AND disabled_at IS NULL RETURNING id
 """
 # The same for a tenant whose provider vouches for the address, as long as nobody ever came in by the account, nor was asked
-# in by that very tenant.
+# in by that very tenant; and as long as no other tenant's invitation waits in a hand: who came by it could choose no password
+# any more. One that was mailed proves the address, and waits for nobody.
 JOIN_NOBODYS = """
 UPDATE user_account u SET name = $3
 WHERE u.email = $1 AND u.email_verified_at IS NULL AND u.platform_role IS NULL AND u.password_hash IS NULL AND u.disabled_at IS NULL
   AND NOT EXISTS (SELECT FROM member m WHERE m.user_id = u.id AND (m.accepted_at IS NOT NULL OR m.tenant_id = $2))
   AND NOT EXISTS (SELECT FROM external_identity e WHERE e.user_id = u.id)
+  AND NOT EXISTS (SELECT FROM invitation i WHERE i.user_id = u.id AND i.used_at IS NULL AND i.mailed_at IS NULL AND i.expires_at > $4)
 RETURNING u.id
 """
 # Somebody who is asked in; with a password and a place among the platform's people only by ADD_USER, as the platform.

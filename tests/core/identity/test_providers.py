@@ -16,9 +16,7 @@ from fondaco_core.errors import NotAllowed, NotFound
 from fondaco_core.identity import (
     BadProvider,
     ChallengeInvalid,
-    InvitationInvalid,
     MemberRole,
-    PlatformRole,
     ProviderRefused,
     RoleTooHigh,
     SecondFactorRequired,
@@ -27,6 +25,7 @@ from fondaco_core.identity.errands.providers import Started
 from fondaco_core.ids import SessionId, UserId
 from fondaco_core.secret import Secret
 from tests.core.identity.people import PASSWORD, add_app, make_person, visitor
+from tests.core.identity.test_squatting import claim, invite
 from tests.support.authenticator import Authenticator
 from tests.support.clock import later
 from tests.support.factories.identity import admin_ctx, make_member, make_member_ctx, make_user, some_email
@@ -251,18 +250,12 @@ async def test_newcomers_get_in_where_the_tenant_lets_them(provider: Provider) -
 async def test_a_tenants_provider_keeps_an_address_from_nobody(provider: Provider) -> None:
     known = await set_up(provider, join_role=MemberRole.AUDITOR)
     there = await known.sign_in()
-    admin = admin_ctx()
 
-    async with governing(admin) as tx:
-        user_id, token = await identity.invite_platform_user(
-            tx, admin, email=provider.email, name="Own", role=PlatformRole.ADMIN
-        )
+    token = await claim(provider.email)
 
-    assert user_id == there.ctx.actor_id
-    assert token is not None
     await identity.reset_password(visitor(), token=token, password=PASSWORD)
     own = await identity.sign_in(visitor(), email=provider.email, password=PASSWORD)
-    assert own.ctx.permissions == identity.PLATFORM_ADMIN_PERMISSIONS
+    assert (own.ctx.actor_id, own.ctx.permissions) == (there.ctx.actor_id, identity.PLATFORM_ADMIN_PERMISSIONS)
     # What the provider says still opens its own tenant, and nothing of the platform's.
     assert (await known.sign_in()).ctx.permissions == identity.ROLE_PERMISSIONS[MemberRole.AUDITOR]
 
@@ -271,9 +264,7 @@ async def test_a_squatters_provider_adds_no_passkey_to_what_the_platform_took(pr
     known, device = await with_member(provider, verified_password=True), Authenticator()
     there = await known.sign_in()
     asked = await identity.begin_passkey(there.ctx, password=PASSWORD)
-    admin = admin_ctx()
-    async with governing(admin) as tx:
-        await identity.invite_platform_user(tx, admin, email=provider.email, name="Own", role=PlatformRole.ADMIN)
+    await claim(provider.email)
 
     again = await known.sign_in()
 
@@ -283,20 +274,32 @@ async def test_a_squatters_provider_adds_no_passkey_to_what_the_platform_took(pr
         )
 
 
-async def test_who_was_invited_elsewhere_first_gets_in_by_their_own_provider(provider: Provider) -> None:
+async def test_a_tenants_provider_keeps_nobody_from_another_tenants_invitation(provider: Provider) -> None:
     known = await set_up(provider, join_role=MemberRole.AUDITOR)
-    squatter = await make_member_ctx(await make_tenant())
-    async with transaction(squatter) as tx:
-        _, token = await identity.invite_member(
-            tx, squatter, email=provider.email, name="Rude name", role=MemberRole.SUPPORT
+    token = await invite(await make_member_ctx(await make_tenant()), provider.email)
+
+    with pytest.raises(ProviderRefused):
+        await known.sign_in()
+
+    joined = await identity.accept_invitation(visitor(), token=token, password=PASSWORD)
+    # Who works there, too, is asked in as everybody is who has an account.
+    own = await invite(known.owner, provider.email)
+    await identity.accept_invitation(visitor(), token=own, password=PASSWORD)
+    assert (await known.sign_in()).ctx.actor_id == joined.ctx.actor_id
+
+
+async def test_who_was_invited_elsewhere_long_ago_gets_in_by_their_own_provider(provider: Provider) -> None:
+    known = await set_up(provider, join_role=MemberRole.AUDITOR)
+    await invite(await make_member_ctx(await make_tenant()), provider.email)
+    async with governing(admin_ctx()) as tx:
+        await tx.execute(
+            "UPDATE invitation SET expires_at = now() WHERE user_id = (SELECT id FROM user_account WHERE email = $1)",
+            provider.email,
         )
-    assert token is not None
 
     signed_in = await known.sign_in()
 
     assert signed_in.ctx.tenant_id == known.owner.tenant_id
-    with pytest.raises(InvitationInvalid):
-        await identity.accept_invitation(visitor(), token=token, password=PASSWORD)
     async with reading(known.owner) as tx:
         members = await identity.list_members(tx, known.owner)
     assert "Rude name" not in {each.name for each in members}

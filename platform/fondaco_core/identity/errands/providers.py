@@ -237,7 +237,7 @@ async def _join(tx: Tx, stranger: Ctx, provider: Provider, email: str, name: str
     if await tx.execute(store.INVITE_USER, user_id, email, called, stranger.locale, now) == 0:
         # Somebody known elsewhere joins by an invitation alone: a tenant's provider says nothing about other tenants' people.
         # An account that another tenant's invitation made, and nobody ever came in by, is nobody's.
-        claimed = await tx.fetchval(store.JOIN_NOBODYS, email, provider.tenant_id, called)
+        claimed = await tx.fetchval(store.JOIN_NOBODYS, email, provider.tenant_id, called, now)
         if claimed is None:
             raise ProviderRefused
         user_id = UserId(claimed)
