@@ -3,11 +3,13 @@
 A merchant's template is a program of strangers that we run. So the language is cut down to naming what is named here, asking
 `if`, and one `for` over the items: no calls, no arithmetic, no macros, no includes, no attributes but those of VOCABULARY. What is
 left cannot loop longer than an order has items. It runs in Jinja's immutable sandbox all the same, and its length is bounded
-before and after. There is no name for a code, so no template can print one.
+before and after. There is no name for a code, so no template can print one. The link, which opens the codes, and what the giver
+of a gift says are printed whole or asked for with `if`, and never compared or changed: no letter tells them by its looks. Where
+they may stand is checked whenever a mail is written, as its words were saved under the rules of their day.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 import jinja2
@@ -18,6 +20,7 @@ from fondaco_core import limits
 from fondaco_core.secret import Secret
 from fondaco_tenants.delivery.errors import TemplateInvalid
 from fondaco_tenants.delivery.rules.quoting import quoted, unlinked
+from fondaco_tenants.delivery.rules.templates_html import Guarded, check_html, check_text
 
 # What a template may name, and what each of these has.
 VOCABULARY: Final[Mapping[str, frozenset[str]]] = {
@@ -31,6 +34,8 @@ VOCABULARY: Final[Mapping[str, frozenset[str]]] = {
 }
 ITEM: Final = frozenset({"title", "quantity", "redemption", "restrictions"})
 FILTERS: Final = frozenset({"upper", "lower", "trim", "length", "default"})
+# Names of what a letter prints as it is, or not.
+_GUARDED: Final = frozenset({"link", "gift"})
 _ALLOWED: Final = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Getattr, nodes.If, nodes.For, nodes.Const,
     nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.CondExpr, nodes.Filter,
@@ -89,9 +94,7 @@ class Written:
 
 def check_words(words: Words) -> None:
     """Refuses with TemplateInvalid, part and line, what is no template of ours; tried out with what deliveries may have."""
-    _check_part("subject", words.subject, most=limits.TEMPLATE_SUBJECT_CHARS_MAX)
-    _check_part("text", words.text, most=limits.TEMPLATE_CHARS_MAX)
-    _check_part("html", words.html, most=limits.TEMPLATE_CHARS_MAX)
+    _check_language(words)
     if not words.subject.strip() or not words.text.strip() or not words.html.strip():
         raise TemplateInvalid("subject" if not words.subject.strip() else "text", 1, "it is empty", "内容为空")
     for part in ("text", "html"):
@@ -104,10 +107,35 @@ def check_words(words: Words) -> None:
                 "缺少 {{ link.url }}，买家将无法打开",
             )
     fill(words, SAMPLE_ATTACHED)
+    fill(words, replace(SAMPLE, gift=True, gift_name="Li", gift_message="生日快乐"))
 
 
 def fill(words: Words, facts: Facts) -> Written:
-    """The mail that a template makes of the facts. Raises TemplateInvalid for one that grows beyond all measure."""
+    """The mail that a template makes of the facts.
+
+    Raises TemplateInvalid for one that grows beyond all measure, or would tell somebody else what it says.
+    """
+    _check_language(words)
+    written = _written(words, facts)
+    # The same mail with marks in place of what is guarded: nothing but whether it is there decides what the mail says.
+    marked = _written(
+        words,
+        replace(
+            facts,
+            link_url=None if facts.link_url is None else Secret(_MARKS.link),
+            gift_name=_MARKS.said[0] if facts.gift_name else "",
+            gift_message=_MARKS.said[1] if facts.gift_message else "",
+        ),
+    )
+    check_text(marked.text, _MARKS)
+    check_html(marked.html, _MARKS)
+    return written
+
+
+_MARKS: Final = Guarded("https://x9link8x.invalid/s/r/1#x9secret8x", ("x9giver8x", "x9message8x"))
+
+
+def _written(words: Words, facts: Facts) -> Written:
     named = _named(facts)
     # A subject travels in the open and is quoted in logs: it is not even told the link, nor what strangers say.
     subject = _render("subject", words.subject, {**named, "link": None, "gift": facts.gift}, html=False)
@@ -180,6 +208,12 @@ def _render(part: str, source: str, named: Mapping[str, Any], *, html: bool) -> 
         raise TemplateInvalid(part, 1, "it cannot be filled in", "无法生成") from None
 
 
+def _check_language(words: Words) -> None:
+    _check_part("subject", words.subject, most=limits.TEMPLATE_SUBJECT_CHARS_MAX)
+    _check_part("text", words.text, most=limits.TEMPLATE_CHARS_MAX)
+    _check_part("html", words.html, most=limits.TEMPLATE_CHARS_MAX)
+
+
 def _check_part(part: str, source: str, *, most: int) -> None:
     if len(source) > most:
         raise TemplateInvalid(part, 1, f"it is longer than {most} characters", f"超过 {most} 个字符")
@@ -237,12 +271,32 @@ def _check_node(part: str, node: nodes.Node, *, items: frozenset[str], looping: 
                 wrong = _wrong_name(part, node.name, items)
             case nodes.Getattr():
                 wrong = _wrong_attribute(node, items)
-            case nodes.Filter(name=name) if name not in FILTERS:
-                wrong = (f"there is no filter '{name}'", f"没有名为“{name}”的过滤器")
+            case nodes.Filter():
+                wrong = _wrong_filter(node)
+            case nodes.Compare():
+                wrong = _wrong_use(node)
             case _:
                 pass
     if wrong is not None:
         raise TemplateInvalid(part, node.lineno or 1, *wrong)
+
+
+def _wrong_filter(node: nodes.Filter) -> tuple[str, str] | None:
+    if node.name not in FILTERS:
+        return f"there is no filter '{node.name}'", f"没有名为“{node.name}”的过滤器"
+    if node.name != "default" and (node.args or node.kwargs or node.dyn_args or node.dyn_kwargs):
+        return f"'{node.name}' takes nothing in brackets", f"“{node.name}”不带参数"
+    return _wrong_use(node)
+
+
+def _wrong_use(node: nodes.Node) -> tuple[str, str] | None:
+    for name in node.find_all(nodes.Name):
+        if name.name in _GUARDED:
+            return (
+                f"'{name.name}' is printed as it is or asked for with 'if', not compared or changed",
+                f"“{name.name}”只能原样输出或用 if 判断，不能比较或修改",
+            )
+    return None
 
 
 def _wrong_loop(node: nodes.For, *, looping: bool) -> tuple[str, str] | None:
