@@ -90,7 +90,7 @@ class ImportPreviewCode:
     line: int = strawberry.field(description="The number of its line.")
     masked_code: str = strawberry.field(description="The code with most of it hidden.")
     has_pin: bool = strawberry.field(description="Whether a PIN goes with it.")
-    serial: str | None = strawberry.field(description="Its serial; null when it has none.")
+    serial: str | None = strawberry.field(description="Its serial with most of it hidden; null when it has none.")
     expires_at: datetime | None = strawberry.field(description="When it would expire; null for never.")
     cost: Money = strawberry.field(description="What it cost.")
 

@@ -262,7 +262,8 @@ def _stored(entry: Entry, shape: Shape, unit_cost: Money) -> PreviewCode:
         entry.line,
         mask_code(entry.code),
         entry.pin is not None,
-        entry.serial,
+        # A column of codes may have been taken for it.
+        None if entry.serial is None else mask_code(entry.serial),
         entry.expires_at or shape.expires_at,
         cost,
     )

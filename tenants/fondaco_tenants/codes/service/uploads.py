@@ -98,10 +98,10 @@ async def drop_upload(tx: Tx, ctx: Ctx, *, upload_id: UploadId) -> None:
 
 
 async def get_upload(tx: Tx, ctx: Ctx, *, upload_id: UploadId) -> Upload:
-    """One upload of the tenant. Raises NotFound."""
+    """One's own upload; another's of the tenant for who may see codes, as an import can show what it says. Raises NotFound."""
     ctx.require("codes.import")
     row: Any = await tx.fetchrow(store.FIND, upload_id)
-    if row is None:
+    if row is None or not (row["created_by"] == ctx.actor_id or _sees_codes(ctx)):
         raise NotFound("upload", path=("upload_id",))
     return Upload(
         UploadId(row["id"]), UploadState(row["state"]), row["filename"], row["size"], row["created_at"], row["digest"]
@@ -225,6 +225,10 @@ async def _at(tx: Tx, batch: Batch) -> Batch:
 async def _forget(tx: Tx, batch: Batch) -> None:
     assert batch.upload_id is not None
     await tx.execute(store.DROP_CHUNKS, batch.upload_id)
+
+
+def _sees_codes(ctx: Ctx) -> bool:
+    return ctx.has("codes.reveal") and "codes.reveal" not in ctx.guarded
 
 
 def _oldest() -> datetime:

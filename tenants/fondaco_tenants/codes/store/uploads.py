@@ -11,7 +11,7 @@ COMPLETE = "UPDATE upload SET state = 'READY', size = $2, digest = $3 WHERE id =
 TAKE = """
 UPDATE upload SET state = 'IMPORTED' WHERE id = $1 AND state = 'READY' AND created_at > $2 RETURNING size, digest
 """
-FIND = "SELECT id, state, filename, size, created_at, digest FROM upload WHERE id = $1"
+FIND = "SELECT id, state, filename, size, created_at, digest, created_by FROM upload WHERE id = $1"
 
 # The piece that holds a byte of the file, or none when the file ends before it.
 CHUNK_AT = """
