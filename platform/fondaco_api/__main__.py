@@ -48,7 +48,20 @@ def main() -> int:
     except FondacoError as error:
         sys.stderr.write(f"fondaco: {error}\n")
         return 2
-    config = uvicorn.Config(
+    config = make_config(settings)
+    config.load()
+    # What was made so far, code and schema, is here to stay: the collector of cycles need not look at it again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(limits.GARBAGE_LOOK_EVERY, 20, 50)
+    server = Server(config)
+    server.run()
+    return 0 if server.started else 1
+
+
+def make_config(settings: Settings) -> uvicorn.Config:
+    """How uvicorn serves the front door."""
+    return uvicorn.Config(
         "fondaco_api.app:create_app",
         factory=True,
         host=settings.host,
@@ -59,23 +72,16 @@ def main() -> int:
         ws_max_size=limits.SOCKET_MESSAGE_BYTES_MAX,
         ws_ping_interval=20.0,
         access_log=False,
-        # A client that could say where it comes from would have as many addresses as it likes.
+        # A client that could say where it comes from would have as many addresses as it likes. An empty list is nobody; without
+        # one uvicorn would believe this machine, or whom FORWARDED_ALLOW_IPS names.
         proxy_headers=True,
-        forwarded_allow_ips=[str(network) for network in settings.trusted_proxies] or "127.0.0.1",
+        forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
         log_level="warning",
         server_header=False,
         date_header=True,
         timeout_graceful_shutdown=limits.SHUTDOWN_S,
         h11_max_incomplete_event_size=limits.QUERY_STRING_BYTES_MAX * 2,
     )
-    config.load()
-    # What was made so far, code and schema, is here to stay: the collector of cycles need not look at it again and again.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(limits.GARBAGE_LOOK_EVERY, 20, 50)
-    server = Server(config)
-    server.run()
-    return 0 if server.started else 1
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ class Settings:
     traces_share: float = 1.0
     # Networks that requests to addresses of merchants may reach in addition to the public internet, there also without TLS.
     reachable_networks: tuple[Network, ...] = ()
-    # Whose word counts about where a request comes from (X-Forwarded-For); nobody else's. Empty trusts this machine alone.
+    # Whose word counts about where a request comes from (X-Forwarded-For); nobody else's. Empty is nobody's.
     trusted_proxies: tuple[Network, ...] = ()
     # How mail leaves, and the address it comes from (fondaco_core.mail). Without it nothing is mailed, and deliveries say so.
     mail_url: Secret[str] | None = None

@@ -42,7 +42,7 @@ settings (environment):
   FONDACO_ROLE_SECRET       what the database roles' passwords come from; likewise
   FONDACO_MASTER_KEY        the same keys as text, instead of a file
   FONDACO_ALLOWED_ORIGINS   other sites whose pages may ask the API, with commas between (none)
-  FONDACO_TRUSTED_PROXIES   networks of proxies that are believed about who asks (this machine)
+  FONDACO_TRUSTED_PROXIES   networks of proxies that are believed about who asks (none)
   FONDACO_REACHABLE_NETWORKS  private networks that webhooks may reach in addition (none)
   FONDACO_DATABASE_POOL     connections of a process to the database, for each role (12)
   FONDACO_WORKER_THREADS    how much the worker that `up` starts does at once (4)

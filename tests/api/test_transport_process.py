@@ -10,10 +10,15 @@ import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from fondaco_api.__main__ import make_config
 from fondaco_core.config import Settings
 from fondaco_core.db import Database
 from tests.support.processes import ends
@@ -124,3 +129,27 @@ def test_what_does_not_allow_a_start_is_one_sentence(
     assert done.returncode == 2, done.stderr
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert said in done.stderr
+
+
+@pytest.mark.parametrize(("proxies", "seen"), [((), "127.0.0.1"), (("127.0.0.0/8",), "203.0.113.9")])
+async def test_who_names_no_proxy_believes_nobody_about_where_a_visitor_comes_from(
+    proxies: tuple[str, ...], seen: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
+    named = replace(settings, trusted_proxies=tuple(ip_network(each) for each in proxies))
+    asked: list[str] = []
+
+    async def door(scope: Any, _receive: object, _send: object) -> None:
+        assert scope["type"] == "http"
+        assert scope["client"] is not None
+        asked.append(scope["client"][0])
+
+    believing = ProxyHeadersMiddleware(door, make_config(named).forwarded_allow_ips)
+    scope: Any = {"type": "http", "client": ("127.0.0.1", 1), "headers": [(b"x-forwarded-for", b"203.0.113.9")]}
+    await believing(scope, _nothing, _nothing)  # type: ignore[arg-type]
+
+    assert asked == [seen]
+
+
+async def _nothing(*_: object) -> None:
+    """A door that nothing goes through."""
