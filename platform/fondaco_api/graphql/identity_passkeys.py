@@ -173,7 +173,7 @@ class Mutation:
         )
         return AddPasskeySuccess(passkey=Passkey.of(row))
 
-    @mutation(replays=False)
+    @mutation(refusals=[SecondFactorNeeded], replays=False)
     async def rename_passkey(self, info: Info, input: RenamePasskeyInput) -> RenamePasskeySuccess:
         """Calls one of your passkeys something else."""
         row = await identity.rename_passkey(info.context.ctx, passkey_id=_key(input.key), name=input.name)

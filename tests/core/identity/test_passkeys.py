@@ -8,7 +8,7 @@ import pytest
 
 from fondaco_core import identity, limits
 from fondaco_core.context import ActorKind
-from fondaco_core.errors import NotFound
+from fondaco_core.errors import NotFound, SecondFactorNeeded
 from fondaco_core.identity import (
     ChallengeInvalid,
     PasskeyInvalid,
@@ -176,6 +176,22 @@ async def test_a_passkey_is_renamed_and_removed_by_its_owner_alone() -> None:
     assert renamed.name == "My laptop"
     with pytest.raises(PasskeyInvalid):
         await sign_in(device)
+
+
+async def test_who_has_not_shown_a_factor_lately_changes_no_passkey() -> None:
+    person, device = await make_person(), Authenticator()
+    passkey = await add(person, device)
+
+    with later(minutes=limits.SECOND_FACTOR_FRESH_MIN + 1):
+        ctx = await person.ctx()
+        for act in (
+            identity.rename_passkey(ctx, passkey_id=passkey.id, name="Lost phone"),
+            identity.remove_passkey(ctx, passkey_id=passkey.id),
+        ):
+            with pytest.raises(SecondFactorNeeded):
+                await act
+
+        assert [each.name for each in await identity.list_passkeys(ctx)] == ["My phone"]
 
 
 async def test_a_passkey_shown_again_counts_for_sensitive_acts() -> None:

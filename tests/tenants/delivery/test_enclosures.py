@@ -13,6 +13,7 @@ from joserfc import jwe, jwk
 from pypdf import PdfReader
 from pypdf.errors import FileNotDecryptedError
 
+from fondaco_core import audit, limits
 from fondaco_core.config import Settings
 from fondaco_core.context import Ctx
 from fondaco_core.db import reading, transaction
@@ -220,3 +221,15 @@ async def test_nobody_registers_a_key_for_anothers_machine_or_takes_one_away_who
             await delivery.retire_client_key(
                 tx, manager, api_client_id=ApiClientId(machine.actor_id), reason="no longer needed"
             )
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "x" * (limits.NOTE_MAX + 1), "no\0reason"])
+async def test_a_key_is_retired_for_a_reason_that_says_something(reason: str) -> None:
+    sale = await make_sale()
+    machine = await machine_of(sale)
+    await register(sale, machine, json.dumps(jwk.ECKey.generate_key("P-256").as_dict(private=False)))
+    assert machine.actor_id is not None
+
+    with pytest.raises(audit.ReasonNeeded):
+        async with transaction(sale.owner) as tx:
+            await delivery.retire_client_key(tx, sale.owner, api_client_id=ApiClientId(machine.actor_id), reason=reason)

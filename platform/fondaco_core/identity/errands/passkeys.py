@@ -131,9 +131,14 @@ async def add_passkey(ctx: Ctx, *, challenge: Secret[str], credential: str, name
 
 
 async def rename_passkey(ctx: Ctx, *, passkey_id: UUID, name: str) -> Passkey:
-    """Calls one of one's own passkeys something else. Raises NotFound."""
+    """Calls one of one's own passkeys something else. Raises NotFound, SecondFactorNeeded.
+
+    By the name its owner knows which one to take away, so that a stolen session does not change it.
+    """
     user_id, called = person(ctx), tenancy.checked_name(name)
+    await require_fresh(ctx, user_id)
     async with governing(ctx) as tx:
+        await hold_session(tx, ctx, user_id)
         if await tx.execute(store.RENAME_PASSKEY, passkey_id, user_id, called) == 0:
             raise NotFound("passkey")
     return next(each for each in await list_passkeys(ctx) if each.id == passkey_id)

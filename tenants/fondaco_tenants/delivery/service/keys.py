@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 
-from fondaco_core import audit, clock, identity
+from fondaco_core import audit, clock, identity, tenancy
 from fondaco_core.context import ActorKind, Ctx
 from fondaco_core.db import Tx
 from fondaco_core.ids import ApiClientId, new_id
@@ -53,13 +53,17 @@ async def register_client_key(tx: Tx, ctx: Ctx, *, api_client_id: ApiClientId, j
 
 
 async def retire_client_key(tx: Tx, ctx: Ctx, *, api_client_id: ApiClientId, reason: str) -> None:
-    """Takes a machine's key away: it is shown codes in the open again. Whoever may do that may see codes. Raises NotFound."""
+    """Takes a machine's key away: it is shown codes in the open again. Whoever may do that may see codes.
+
+    Raises NotFound, ReasonNeeded.
+    """
     ctx.require("clients.edit")
     ctx.require("codes.reveal")
+    checked = tenancy.checked_reason(reason)
     client = await identity.get_api_client(tx, ctx, api_client_id)
     if await tx.execute(store.RETIRE_KEY, client.id, clock.now()):
         await audit.record(
-            tx, ctx, "client_key.retired", subject_kind="api_client", subject_id=client.id, reason=reason
+            tx, ctx, "client_key.retired", subject_kind="api_client", subject_id=client.id, reason=checked
         )
 
 
