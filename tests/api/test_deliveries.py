@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from joserfc import jwe, jwk
 
-from fondaco_core import identity, limits
+from fondaco_core import clock, identity, limits
 from fondaco_core.config import Settings
 from fondaco_core.context import Ctx
 from fondaco_core.db import transaction
+from fondaco_core.ids import new_id
 from fondaco_tenants import customers, delivery
+from fondaco_tenants.delivery import store as delivery_store
 from fondaco_workers.actors.delivery import plan, send
 from tests.support.door import Door, open_door
 from tests.support.factories.codes import make_codes
@@ -115,6 +117,24 @@ async def test_a_merchant_writes_tries_and_keeps_the_words_of_its_mails(door: Do
     assert stale["code"] == "STALE_VERSION"
     assert (refused["code"], refused["part"], refused["line"]) == ("TEMPLATE_INVALID", "html", 2)
     assert post.mails[0]["Subject"] == f"{sale.store.details.name}: {sale.order_code}"
+
+
+async def test_a_merchant_is_told_that_stored_words_break_the_rules_of_today(door: Door) -> None:
+    sale = await make_sale()
+    read = "query ($s: ID!) { merchant { deliveryTemplate(storeId: $s) { version problem } } }"
+    asked = {"s": node_id("Store", sale.store.id)}
+    fine = (await door.ask(read, asked, ctx=sale.owner))["merchant"]["deliveryTemplate"]
+
+    async with transaction(sale.owner) as tx:
+        await tx.fetchrow(
+            delivery_store.ADD_TEMPLATE, new_id(), sale.tenant_id, sale.store.id, None, "zh-CN", 1, "Order", "{{ link.url }}",
+            "{{ link.url }}<img src='https://evil.example/{{ link.url }}'>", sale.owner.actor_id, clock.now(),
+        )  # fmt: skip
+    told = (await door.ask(read, asked, ctx=sale.owner))["merchant"]["deliveryTemplate"]
+
+    assert fine == {"version": 0, "problem": None}
+    assert told["version"] == 1
+    assert "<img>" in told["problem"]
 
 
 async def test_a_merchant_goes_back_to_the_words_that_come_along(door: Door, post: Post) -> None:

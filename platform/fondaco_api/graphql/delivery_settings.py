@@ -50,18 +50,33 @@ class DeliveryTemplate:
     text: str = strawberry.field(description="The plain text.")
     html: str = strawberry.field(description="The same as HTML.")
     version: int = strawberry.field(description="Counts what was saved and reset; 0 before the first.")
-    saved_at: datetime | None = strawberry.field(description="When this version was saved or reset; null for version 0.")
+    saved_at: datetime | None = strawberry.field(
+        description="When this version was saved or reset; null for version 0."
+    )
     own: bool = strawberry.field(
         description="Whether it was written for this very place; false for a listing that has its store's words, and for "
         "what comes with Fondaco."
     )
+    words: strawberry.Private[Words]
+
+    @strawberry.field(
+        description="What is wrong with words that were saved under older rules, in the viewer's language: buyers get those that "
+        "come with Fondaco until it is mended. Null when nothing is."
+    )
+    def problem(self, info: Info) -> str | None:
+        """What is wrong with it."""
+        try:
+            delivery.preview_words(info.context.ctx, words=self.words, form=Form.LINK)
+        except delivery.TemplateInvalid as wrong:
+            return wrong.message_zh if info.context.locale == "zh-CN" else wrong.message
+        return None
 
     @classmethod
     def of(cls, row: delivery.Template) -> "DeliveryTemplate":
         """The schema's form of a template."""
         return cls(
             locale=row.locale, subject=row.words.subject, text=row.words.text, html=row.words.html, version=row.version,
-            saved_at=row.created_at, own=row.own,
+            saved_at=row.created_at, own=row.own, words=row.words,
         )  # fmt: skip
 
 
