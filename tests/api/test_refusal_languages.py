@@ -77,3 +77,12 @@ async def test_machines_that_ask_for_tokens_are_told_in_the_letters_of_their_pro
 
     assert answer.json()["error"] == "invalid_client"
     assert answer.text.isascii()
+
+
+async def test_an_address_without_a_door_says_so_in_the_askers_language(door: Door) -> None:
+    chinese = await door.send("/nothing", method="GET", headers={"accept-language": "zh-CN"})
+    english = await door.send("/nothing", method="GET")
+
+    assert (chinese.status_code, english.status_code) == (404, 404)
+    assert chinese.json() == {"code": "NOT_FOUND", "message": "此地址没有内容。"}
+    assert english.json()["message"].isascii()

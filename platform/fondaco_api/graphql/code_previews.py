@@ -143,7 +143,9 @@ class ImportPreview:
             for each in self.row.columns
         ]
 
-    @strawberry.field(description=f"How many lines were read: the first {limits.PREVIEW_LINES_MAX} of a longer file.")
+    @strawberry.field(
+        description=f"How many lines were read, the header among them: the first {limits.PREVIEW_LINES_MAX} of a longer file."
+    )
     def lines_read(self) -> int:
         """The lines that were read."""
         return self.row.lines_read

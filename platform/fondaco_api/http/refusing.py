@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 import orjson
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from fondaco_api.http.body import BodyError
@@ -32,6 +32,7 @@ FOREIGN: Final = Said(403, "FORBIDDEN", "Pages of other sites may not ask here."
 STRANGER: Final = Said(
     401, "UNAUTHENTICATED", "Sign in first, or send valid credentials.", "请先登录，或提供有效的凭证。"
 )
+NOWHERE: Final = Said(404, "NOT_FOUND", "There is nothing at this address.", "此地址没有内容。")
 # The first that fits counts; what is none of them made sense a moment ago.
 _STATUSES: Final[Mapping[type[Refusal], int]] = MappingProxyType({NotAllowed: 403, NotFound: 404, Invalid: 400})
 _CONFLICT: Final = 409
@@ -52,6 +53,12 @@ def refuse(
     if said is STRANGER:
         told["www-authenticate"] = 'Bearer realm="fondaco"'
     return Response(body, said.status, headers=told, media_type="application/json")
+
+
+async def refuse_nowhere(request: Request, error: Exception) -> Response:
+    """The answer at an address that no door has."""
+    assert error
+    return refuse(request, NOWHERE)
 
 
 def _said(reason: Said | Refusal | Unauthenticated | BodyError, statuses: Mapping[type[Refusal], int]) -> Said:

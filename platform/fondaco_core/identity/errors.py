@@ -266,7 +266,7 @@ class BadNetwork(Invalid):
         shown = text[:100]
         super().__init__(
             f"{shown!r} is no network such as 203.0.113.0/24 or 2001:db8::/32 (at most {limits.CLIENT_NETWORKS_MAX}).",
-            zh=f"{shown!r} 不是有效的网段，例如 203.0.113.0/24 或 2001:db8::/32（最多 {limits.CLIENT_NETWORKS_MAX} 个）。",
+            zh=f"“{shown}”不是有效的网段，例如 203.0.113.0/24 或 2001:db8::/32（最多 {limits.CLIENT_NETWORKS_MAX} 个）。",
             path=("networks",),
         )
 
