@@ -34,7 +34,7 @@ from fondaco_api.http import (
 )
 from fondaco_api.http.health import Check, Readiness, check_database, check_keys, healthz
 from fondaco_api.http.middleware import Authenticator, Edge
-from fondaco_api.http.refusing import refuse_nowhere
+from fondaco_api.http.refusing import refuse_astray
 from fondaco_core import identity, logs, mail, traces
 from fondaco_core.config import Settings, read_settings
 from fondaco_core.context import Ctx
@@ -167,7 +167,7 @@ def create_app(
         ],
         middleware=[Middleware(Edge, settings=settings)],
         lifespan=lifespan,
-        exception_handlers={404: refuse_nowhere},
+        exception_handlers={404: refuse_astray, 405: refuse_astray},
     )
     app.state.process = process
     return app

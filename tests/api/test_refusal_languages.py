@@ -86,3 +86,10 @@ async def test_an_address_without_a_door_says_so_in_the_askers_language(door: Do
     assert (chinese.status_code, english.status_code) == (404, 404)
     assert chinese.json() == {"code": "NOT_FOUND", "message": "此地址没有内容。"}
     assert english.json()["message"].isascii()
+
+
+async def test_a_door_that_is_asked_in_another_way_says_so_and_which_it_takes(door: Door) -> None:
+    chinese = await door.send("/uploads", method="GET", headers={"accept-language": "zh-CN"})
+
+    assert (chinese.status_code, chinese.headers["allow"]) == (405, "POST")
+    assert chinese.json() == {"code": "METHOD_NOT_ALLOWED", "message": "此地址不接受这种请求方法。"}

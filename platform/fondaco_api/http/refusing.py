@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 import orjson
+from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
@@ -33,6 +34,7 @@ STRANGER: Final = Said(
     401, "UNAUTHENTICATED", "Sign in first, or send valid credentials.", "请先登录，或提供有效的凭证。"
 )
 NOWHERE: Final = Said(404, "NOT_FOUND", "There is nothing at this address.", "此地址没有内容。")
+NOT_SO: Final = Said(405, "METHOD_NOT_ALLOWED", "This address is not asked in that way.", "此地址不接受这种请求方法。")
 # The first that fits counts; what is none of them made sense a moment ago.
 _STATUSES: Final[Mapping[type[Refusal], int]] = MappingProxyType({NotAllowed: 403, NotFound: 404, Invalid: 400})
 _CONFLICT: Final = 409
@@ -55,10 +57,10 @@ def refuse(
     return Response(body, said.status, headers=told, media_type="application/json")
 
 
-async def refuse_nowhere(request: Request, error: Exception) -> Response:
-    """The answer at an address that no door has."""
-    assert error
-    return refuse(request, NOWHERE)
+async def refuse_astray(request: Request, error: Exception) -> Response:
+    """The answer at an address that no door has, or to a method that its door has not."""
+    assert isinstance(error, HTTPException)
+    return refuse(request, NOWHERE if error.status_code == NOWHERE.status else NOT_SO, headers=error.headers or {})
 
 
 def _said(reason: Said | Refusal | Unauthenticated | BodyError, statuses: Mapping[type[Refusal], int]) -> Said:

@@ -263,9 +263,10 @@ class BadNetwork(Invalid):
     code = "BAD_NETWORK"
 
     def __init__(self, text: str) -> None:
-        shown = text[:100]
+        # Escaped: whatever somebody sent turns no line and no direction of the sentence that it is shown in.
+        shown = repr(text[:100])[1:-1]
         super().__init__(
-            f"{shown!r} is no network such as 203.0.113.0/24 or 2001:db8::/32 (at most {limits.CLIENT_NETWORKS_MAX}).",
+            f"“{shown}” is no network such as 203.0.113.0/24 or 2001:db8::/32 (at most {limits.CLIENT_NETWORKS_MAX}).",
             zh=f"“{shown}”不是有效的网段，例如 203.0.113.0/24 或 2001:db8::/32（最多 {limits.CLIENT_NETWORKS_MAX} 个）。",
             path=("networks",),
         )
