@@ -86,6 +86,7 @@ from fondaco_tenants.codes.rules import (
     BatchState,
     CodeState,
     ColumnRole,
+    Crossing,
     DateOrder,
     Encoding,
     ImportFormat,
@@ -96,6 +97,7 @@ from fondaco_tenants.codes.rules import (
     StockBand,
     UploadState,
     band_after,
+    crossing,
 )
 from fondaco_tenants.codes.rules.making import (
     CodeForm,
@@ -206,6 +208,7 @@ __all__ = [
     "CodesRevealed",
     "CodesWithdrawn",
     "ColumnRole",
+    "Crossing",
     "DateOrder",
     "Encoding",
     "EntitlementHasNoCodes",
@@ -271,6 +274,7 @@ __all__ = [
     "codes_by_ids",
     "condemn_codes",
     "create_pool",
+    "crossing",
     "deliver_codes",
     "expire_codes",
     "expiring_units",

@@ -199,7 +199,7 @@ class PoolWatch(TenantOwned):
     __tablename__ = "pool_watch"
     __table_args__ = (
         CheckConstraint("band IN ('ENOUGH', 'LOW', 'OUT')", name="band"),
-        {"info": guarded(trade_grant="")},
+        {"info": guarded(tenant="SELECT", trade_grant="", platform="SELECT, INSERT, UPDATE")},
     )
 
     pool_id: Mapped[UUID] = mapped_column(ForeignKey("code_pool.id"), primary_key=True)

@@ -1,8 +1,8 @@
 """What is watched over all tenants, a bounded number of listings at a time."""
 
 from fondaco_core import limits
-from fondaco_core.context import Ctx, system_ctx
-from fondaco_core.db import governing, transaction
+from fondaco_core.context import Ctx
+from fondaco_core.db import governing
 from fondaco_tenants.routing.service import watch
 
 
@@ -13,11 +13,7 @@ async def watch_listings(ctx: Ctx) -> int:
     while True:
         async with governing(ctx) as tx:
             looked = await watch.look_at_listings(tx, ctx, after=after, count=limits.WATCH_POOLS)
-        for listing in looked:
-            if listing.after is not listing.before:
-                acting = system_ctx("routing.watch", tenant_id=listing.tenant_id, permissions=frozenset({"system.run"}))
-                async with transaction(acting) as tx:
-                    announced += await watch.announce_listing(tx, acting, listing)
+            announced += await watch.announce_listings(tx, ctx, looked)
         if len(looked) < limits.WATCH_POOLS:
             return announced
         after = looked[-1].listing_id

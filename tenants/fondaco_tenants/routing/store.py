@@ -55,9 +55,19 @@ LEFT JOIN listing_watch w ON w.listing_id = l.id
 ORDER BY l.id
 """
 # Whoever writes the crossing first announces it.
-SET_BAND = """
-INSERT INTO listing_watch AS w (listing_id, tenant_id, band, changed_at) VALUES ($1, $2, $3, $4)
-ON CONFLICT (listing_id) DO UPDATE SET band = $3, changed_at = $4 WHERE w.band = $5::text
+# Whoever writes a crossing first announces it: of those given, the listings that were still in the band they were seen in.
+SET_BANDS = """
+WITH seen AS (
+  SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) AS s(listing_id, tenant_id, before, after)
+), moved AS (
+  UPDATE listing_watch w SET band = s.after, changed_at = $5 FROM seen s
+  WHERE w.listing_id = s.listing_id AND w.band = s.before RETURNING w.listing_id
+), begun AS (
+  INSERT INTO listing_watch (listing_id, tenant_id, band, changed_at)
+  SELECT s.listing_id, s.tenant_id, s.after, $5 FROM seen s WHERE s.before IS NULL
+  ON CONFLICT DO NOTHING RETURNING listing_id
+)
+SELECT listing_id FROM moved UNION ALL SELECT listing_id FROM begun
 """
 
 

@@ -15,7 +15,7 @@ class ListingWatch(TenantOwned):
     __tablename__ = "listing_watch"
     __table_args__ = (
         CheckConstraint("band IN ('ENOUGH', 'LOW', 'OUT')", name="band"),
-        {"info": guarded(trade_grant="")},
+        {"info": guarded(tenant="SELECT", trade_grant="", platform="SELECT, INSERT, UPDATE")},
     )
 
     listing_id: Mapped[UUID] = mapped_column(ForeignKey("listing.id"), primary_key=True)

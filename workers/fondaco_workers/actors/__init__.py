@@ -1,29 +1,7 @@
-"""Every actor, one file per module. Importing this package makes them known by their names."""
+"""Every actor, one file per module. Importing this package makes them known by their names, so that none is forgotten."""
 
-from fondaco_workers.actors import (
-    audit,
-    codes,
-    delivery,
-    identity,
-    keys,
-    ledger,
-    orders,
-    payments,
-    reconciliation,
-    system,
-    webhooks,
-)
+import importlib
+import pkgutil
 
-__all__ = [
-    "audit",
-    "codes",
-    "delivery",
-    "identity",
-    "keys",
-    "ledger",
-    "orders",
-    "payments",
-    "reconciliation",
-    "system",
-    "webhooks",
-]
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from fondaco_core import limits
 from fondaco_core.context import Ctx, system_ctx
 from fondaco_core.db import governing, transaction
-from fondaco_core.ids import PoolId, TenantId
+from fondaco_core.ids import PoolId
 from fondaco_tenants.codes.service import lines, uploads, vault, watch
 
 
@@ -40,15 +40,19 @@ async def forget_uploads(ctx: Ctx) -> int:
 async def forget_lines(ctx: Ctx) -> int:
     """Forgets what lines of old imports said that were not accepted, and says of how many imports."""
     ctx.require("system.run")
-    async with governing(ctx) as tx:
-        due = await lines.imports_to_forget(tx, ctx, count=limits.PAGE_MAX)
-    for tenant_id, batch_id in due:
-        acting = system_ctx("codes.forget_lines", tenant_id=tenant_id, permissions=frozenset({"system.run"}))
-        more = True
-        while more:
-            async with transaction(acting) as tx:
-                more = await lines.forget_lines(tx, acting, batch_id=batch_id)
-    return len(due)
+    forgotten = 0
+    while True:
+        async with governing(ctx) as tx:
+            due = await lines.imports_to_forget(tx, ctx, count=limits.PAGE_MAX)
+        for tenant_id, batch_id in due:
+            acting = system_ctx("codes.forget_lines", tenant_id=tenant_id, permissions=frozenset({"system.run"}))
+            more = True
+            while more:
+                async with transaction(acting) as tx:
+                    more = await lines.forget_lines(tx, acting, batch_id=batch_id)
+        forgotten += len(due)
+        if len(due) < limits.PAGE_MAX:
+            return forgotten
 
 
 async def watch_stock(ctx: Ctx) -> int:
@@ -58,11 +62,7 @@ async def watch_stock(ctx: Ctx) -> int:
     while True:
         async with governing(ctx) as tx:
             looked = await watch.look_at_stock(tx, ctx, after=after, count=limits.WATCH_POOLS)
-        for pool in looked:
-            if pool.after is not pool.before:
-                acting = _watching(pool.tenant_id)
-                async with transaction(acting) as tx:
-                    announced += await watch.announce_stock(tx, acting, pool)
+            announced += await watch.announce_stock(tx, ctx, looked)
         if len(looked) < limits.WATCH_POOLS:
             return announced
         after = looked[-1].pool_id
@@ -78,13 +78,9 @@ async def watch_expiry(ctx: Ctx) -> int:
             pools = await watch.pools_after(tx, ctx, after=after, count=limits.PAGE_MAX)
             found = await watch.look_at_expiry(tx, ctx, pool_ids=pools)
         for expiring in found:
-            acting = _watching(expiring.tenant_id)
+            acting = system_ctx("codes.watch", tenant_id=expiring.tenant_id, permissions=frozenset({"system.run"}))
             async with transaction(acting) as tx:
                 announced += await watch.announce_expiry(tx, acting, expiring)
         if len(pools) < limits.PAGE_MAX:
             return announced
         after = pools[-1]
-
-
-def _watching(tenant_id: TenantId) -> Ctx:
-    return system_ctx("codes.watch", tenant_id=tenant_id, permissions=frozenset({"system.run"}))

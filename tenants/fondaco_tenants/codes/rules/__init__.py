@@ -1,6 +1,6 @@
 """Pure decisions of codes: the states of a code, and what a line of an import says."""
 
-from fondaco_tenants.codes.rules.bands import StockBand, band_after, enough_at
+from fondaco_tenants.codes.rules.bands import Crossing, StockBand, band_after, crossing, enough_at
 from fondaco_tenants.codes.rules.fields import DateOrder, Dates, read_cost, read_moment, zone_named
 from fondaco_tenants.codes.rules.layout import (
     COLUMNS_MAX,
@@ -50,6 +50,7 @@ __all__ = [
     "CodeState",
     "ColumnRole",
     "Columns",
+    "Crossing",
     "DateOrder",
     "Dates",
     "Encoding",
@@ -72,6 +73,7 @@ __all__ = [
     "band_after",
     "before_states",
     "columns_of_row",
+    "crossing",
     "detect",
     "enough_at",
     "magic",

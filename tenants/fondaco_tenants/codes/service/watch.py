@@ -9,7 +9,7 @@ from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
 from fondaco_core.ids import BatchId, EntitlementId, PoolId, TenantId
 from fondaco_tenants.codes.events import BatchExpiring, StockBack, StockLow, StockOut
-from fondaco_tenants.codes.rules import StockBand, band_after
+from fondaco_tenants.codes.rules import Crossing, StockBand, band_after, crossing
 from fondaco_tenants.codes.store import watch as store
 
 
@@ -64,25 +64,34 @@ async def look_at_stock(tx: Tx, ctx: Ctx, *, after: PoolId | None, count: int) -
     ]  # fmt: skip
 
 
-async def announce_stock(tx: Tx, ctx: Ctx, looked: Looked) -> bool:
-    """Announces that a pool's stock crossed from one band into another, unless somebody has; says whether it did."""
+async def announce_stock(tx: Tx, ctx: Ctx, looked: Sequence[Looked]) -> int:
+    """Announces which of these pools crossed from one band into another, unless somebody has; says how many did.
+
+    In the transaction in which they were looked at.
+    """
     ctx.require("system.run")
-    before, after = looked.before, looked.after
-    if await tx.execute(store.SET_BAND, looked.pool_id, ctx.tenant, after.value, clock.now(), before) == 0:
-        return False
-    # A pool that nobody has looked at before is news when it has little, and none when it has enough or never had any.
-    if before is None and after is not StockBand.LOW:
-        return False
-    names = {"pool_id": looked.pool_id, "entitlement_id": looked.entitlement_id}
-    event: outbox.Event
-    if after is StockBand.OUT:
-        event = StockOut(**names)
-    elif after is StockBand.LOW and before is not StockBand.OUT:
-        event = StockLow(**names, available=looked.available, low_stock_at=looked.low_stock_at or 0)
-    else:
-        event = StockBack(**names, band=after.value)
-    await outbox.announce(tx, (ctx.tenant, event))
-    return True
+    crossed = [pool for pool in looked if pool.after is not pool.before]
+    rows = await tx.fetch(
+        store.SET_BANDS, [pool.pool_id for pool in crossed], [pool.tenant_id for pool in crossed],
+        [pool.before for pool in crossed], [pool.after for pool in crossed], clock.now(),
+    )  # fmt: skip
+    ours = {row["pool_id"] for row in rows}
+    told = [(pool.tenant_id, news) for pool in crossed if pool.pool_id in ours and (news := _news(pool)) is not None]
+    await outbox.announce(tx, *told)
+    return len(told)
+
+
+def _news(pool: Looked) -> outbox.Event | None:
+    names = {"pool_id": pool.pool_id, "entitlement_id": pool.entitlement_id}
+    match crossing(pool.before, pool.after):
+        case Crossing.OUT:
+            return StockOut(**names)
+        case Crossing.LOW:
+            return StockLow(**names, available=pool.available, low_stock_at=pool.low_stock_at or 0)
+        case Crossing.BACK:
+            return StockBack(**names, band=pool.after.value)
+        case None:
+            return None
 
 
 async def pools_after(tx: Tx, ctx: Ctx, *, after: PoolId | None, count: int) -> list[PoolId]:

@@ -23,10 +23,19 @@ CROSS JOIN LATERAL (SELECT $3::timestamptz + p.stop_sale_days * interval '24 hou
 LEFT JOIN pool_watch w ON w.pool_id = p.id
 ORDER BY p.id
 """
-# Whoever writes the crossing first announces it.
-SET_BAND = """
-INSERT INTO pool_watch AS w (pool_id, tenant_id, band, changed_at) VALUES ($1, $2, $3, $4)
-ON CONFLICT (pool_id) DO UPDATE SET band = $3, changed_at = $4 WHERE w.band = $5::text
+# Whoever writes a crossing first announces it: of those given, the pools that were still in the band they were seen in.
+SET_BANDS = """
+WITH seen AS (
+  SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) AS s(pool_id, tenant_id, before, after)
+), moved AS (
+  UPDATE pool_watch w SET band = s.after, changed_at = $5 FROM seen s
+  WHERE w.pool_id = s.pool_id AND w.band = s.before RETURNING w.pool_id
+), begun AS (
+  INSERT INTO pool_watch (pool_id, tenant_id, band, changed_at)
+  SELECT s.pool_id, s.tenant_id, s.after, $5 FROM seen s WHERE s.before IS NULL
+  ON CONFLICT DO NOTHING RETURNING pool_id
+)
+SELECT pool_id FROM moved UNION ALL SELECT pool_id FROM begun
 """
 
 # Codes that expire within the furthest alarm of their pool, by import and by the nearest alarm that they have passed.

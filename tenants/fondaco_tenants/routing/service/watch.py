@@ -1,12 +1,13 @@
 """Use cases of watching what buyers can buy of a listing, whatever pools it comes from; each crossing is announced once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fondaco_core import clock, limits, outbox
 from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
 from fondaco_core.ids import ListingId, TenantId
-from fondaco_tenants.codes import StockBand, band_after
+from fondaco_tenants.codes import Crossing, StockBand, band_after, crossing
 from fondaco_tenants.routing import store
 from fondaco_tenants.routing.events import ListingBack, ListingLow, ListingOut
 
@@ -40,21 +41,34 @@ async def look_at_listings(tx: Tx, ctx: Ctx, *, after: ListingId | None, count: 
     ]  # fmt: skip
 
 
-async def announce_listing(tx: Tx, ctx: Ctx, looked: Looked) -> bool:
-    """Announces that a listing crossed from one band into another, unless somebody has; says whether it did."""
+async def announce_listings(tx: Tx, ctx: Ctx, looked: Sequence[Looked]) -> int:
+    """Announces which of these listings crossed from one band into another, unless somebody has; says how many did.
+
+    In the transaction in which they were looked at.
+    """
     ctx.require("system.run")
-    before, after = looked.before, looked.after
-    if await tx.execute(store.SET_BAND, looked.listing_id, ctx.tenant, after.value, clock.now(), before) == 0:
-        return False
-    # One that nobody has looked at before is news when there is little of it, and none when there is enough or never was any.
-    if before is None and after is not StockBand.LOW:
-        return False
-    event: outbox.Event
-    if after is StockBand.OUT:
-        event = ListingOut(looked.listing_id)
-    elif after is StockBand.LOW and before is not StockBand.OUT:
-        event = ListingLow(looked.listing_id, available=looked.available, low_stock_at=looked.low_stock_at)
-    else:
-        event = ListingBack(looked.listing_id, band=after.value)
-    await outbox.announce(tx, (ctx.tenant, event))
-    return True
+    crossed = [listing for listing in looked if listing.after is not listing.before]
+    rows = await tx.fetch(
+        store.SET_BANDS, [listing.listing_id for listing in crossed], [listing.tenant_id for listing in crossed],
+        [listing.before for listing in crossed], [listing.after for listing in crossed], clock.now(),
+    )  # fmt: skip
+    ours = {row["listing_id"] for row in rows}
+    told = [
+        (listing.tenant_id, news)
+        for listing in crossed
+        if listing.listing_id in ours and (news := _news(listing)) is not None
+    ]
+    await outbox.announce(tx, *told)
+    return len(told)
+
+
+def _news(listing: Looked) -> outbox.Event | None:
+    match crossing(listing.before, listing.after):
+        case Crossing.OUT:
+            return ListingOut(listing.listing_id)
+        case Crossing.LOW:
+            return ListingLow(listing.listing_id, available=listing.available, low_stock_at=listing.low_stock_at)
+        case Crossing.BACK:
+            return ListingBack(listing.listing_id, band=listing.after.value)
+        case None:
+            return None
