@@ -44,6 +44,7 @@ from tests.support.breaking import (
 from tests.support.factories.codes import MadePool, make_codes, make_pool, make_requested_import, some_codes
 from tests.support.factories.orders import PRICE, Shop, balance, make_buyer, make_shop, place
 from tests.support.invariants import assert_invariants
+from tests.support.outbox import empty_outbox
 from tests.support.waiting import LOOK_EVERY_S, until
 from tests.workers.conftest import Start
 
@@ -480,6 +481,7 @@ async def orders_seen(client: Client) -> set[str]:
 async def test_a_queue_that_is_flushed_killed_and_started_again_loses_no_import_and_stops_no_sale(
     settings: Settings, start: Start, tmp_path: Path
 ) -> None:
+    await empty_outbox()
     mine, theirs = await make_pool(), await make_pool()
     shop = await make_shop(stock=2)
     buyer = await make_buyer(shop)

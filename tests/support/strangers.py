@@ -13,6 +13,7 @@ from fondaco_core.context import Ctx
 from fondaco_core.identity import PERMISSIONS
 from tests.support.documents import Documents, told, words_of
 from tests.support.door import Door
+from tests.support.notary import seal_all
 from tests.support.rows import rows_of, texts_in
 from tests.support.world import World, make_worlds, node_id
 
@@ -185,7 +186,9 @@ class Known:
 
 async def meet(door: Door, owner: Any) -> tuple[Known, Known]:
     """Two merchants who have nothing to do with each other, and what only the first one's people may be told."""
-    a, b = [Known(world, await rows_of(owner, world.tenant_id)) for world in await make_worlds(door)]
+    worlds = await make_worlds(door)
+    await seal_all()
+    a, b = [Known(world, await rows_of(owner, world.tenant_id)) for world in worlds]
     for asker in (a.world.owner, a.world.buyer, a.world.other_buyer, a.world.guest, a.world.machine):
         a.told |= told([answer["data"] for answer in (await everything(door, a, asker)).values()])
     for name, document in a.documents().queries():
@@ -194,6 +197,8 @@ async def meet(door: Door, owner: Any) -> tuple[Known, Known]:
     # Every page of the store says where it helps.
     a.public.add(f"help-{a.world.tag}@example.com")
     common = b.texts() | words_of(core_schema()) | set(PERMISSIONS) | a.public | COINCIDENCES
+    # The root over the entries of all merchants is every merchant's to keep.
+    common |= told(await door.post(dict(b.documents().queries())["Merchant.auditCheckpoint"], ctx=b.world.owner))
     texts = (a.told | a.texts()) - common
     a.marks = {text for text in texts if len(text) >= MARK_CHARS and not PLAIN.fullmatch(text)}
     return a, b

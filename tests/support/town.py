@@ -24,6 +24,7 @@ from fondaco_tenants.payments import GatewayDetails
 from tests.support.breaking import ROOT, Client, environment_of, global_id, token_of
 from tests.support.factories.identity import admin_ctx
 from tests.support.factories.orders import Shop, make_buyer
+from tests.support.outbox import empty_outbox
 from tests.support.sandbox import SECRET, Sandbox
 from tests.support.waiting import LOOK_EVERY_S, PATIENCE_S, until
 
@@ -162,8 +163,7 @@ async def open_town(settings: Settings, ports: tuple[int, int], folder: Path) ->
     async with payments.sealing_gateways(admin) as tx:
         await payments.add_gateway(tx, admin, key=key, kind="SANDBOX", details=details, secret=Secret(SECRET))
     town = Town(settings, sandbox, key, ports, folder)
-    await write("DELETE FROM outbox_event")
-    await write("DELETE FROM outbox_task")
+    await empty_outbox()
     redis.Redis.from_url(settings.require_redis_url().reveal()).flushdb()
     try:
         town.start("relay", "fondaco_workers.relay")

@@ -12,9 +12,9 @@ import pytest
 import redis
 
 from fondaco_core.config import Settings
-from fondaco_core.context import system_ctx
-from fondaco_core.db import Database, governing
+from fondaco_core.db import Database
 from fondaco_core.secret import Secret
+from tests.support.outbox import empty_outbox
 
 ROOT = Path(__file__).resolve().parents[2]
 Start = Callable[..., subprocess.Popen[bytes]]
@@ -29,10 +29,8 @@ def queue_settings(settings: Settings) -> Settings:
 
 @pytest.fixture
 async def queue(queue_settings: Settings, database: Database) -> AsyncIterator[redis.Redis]:  # noqa: ARG001 - opens the pools
-    """The queue, empty, and nothing in the outbox of what tests before left undone: it would all be done now, and first."""
-    async with governing(system_ctx("queue", permissions=frozenset({"system.run"}))) as tx:
-        await tx.execute("DELETE FROM outbox_event")
-        await tx.execute("DELETE FROM outbox_task")
+    """The queue, empty, and an empty outbox before it."""
+    await empty_outbox()
     client = redis.Redis.from_url(queue_settings.require_redis_url().reveal())
     client.flushdb()
     yield client

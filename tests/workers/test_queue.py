@@ -330,17 +330,22 @@ async def test_the_scheduler_makes_a_task_of_every_job_and_stops_when_told(start
 
     scheduler = start("fondaco_workers.schedule")
 
-    names = [job.name for job in jobs()]
-    await until(lambda: has_tasks(names))
+    names = sorted(job.name for job in jobs())
+    await until(lambda: has_tasks(names), instead=tasks_of_jobs)
     scheduler.terminate()
     assert scheduler.wait(timeout=30) == 0
 
 
+async def tasks_of_jobs() -> list[tuple[str, int, str | None]]:
+    """The tasks of all jobs: name, attempts, what it failed with."""
+    async with governing(CTX) as tx:
+        found = await tx.fetch("SELECT job, attempts, failure FROM outbox_task WHERE job IS NOT NULL ORDER BY job")
+    return [tuple(row) for row in found]
+
+
 async def has_tasks(names: list[str]) -> bool:
     """Whether each job of these names has its one task."""
-    async with governing(CTX) as tx:
-        found = await tx.fetch("SELECT job FROM outbox_task WHERE job IS NOT NULL")
-    return sorted(row["job"] for row in found) == sorted(names)
+    return [job for job, _, _ in await tasks_of_jobs()] == names
 
 
 @pytest.mark.usefixtures("queue")
@@ -353,5 +358,5 @@ async def test_the_schedule_is_kept_to_the_end_by_the_real_processes(start: Star
     start("fondaco_ops.bound", "fondaco_workers.main", "--processes", "1", "--threads", "2")
 
     await until(lambda: count("SELECT count(*) FROM outbox_tick WHERE ticked_at > '-infinity'"))
-    await until(lambda: has_tasks([]))
+    await until(lambda: has_tasks([]), instead=tasks_of_jobs)
     assert await count("SELECT count(*) FROM outbox_task WHERE failure IS NOT NULL AND job IS NOT NULL") == 0

@@ -14,7 +14,7 @@ from fondaco_core.db import governing, reading, sealed_columns, transaction
 from fondaco_core.identity import PLATFORM_ADMIN_PERMISSIONS, SecondFactorRequired
 from fondaco_core.ids import new_id
 from fondaco_core.keyring import keyring
-from fondaco_core.notary import last_checkpoint, seal_next
+from fondaco_core.notary import last_checkpoint
 from fondaco_core.secret import Secret
 from fondaco_tenants import codes, payments, registry
 from tests.core.identity.people import PASSWORD, Person, add_app, code_of, make_person, visitor
@@ -23,6 +23,7 @@ from tests.support.factories.identity import admin_ctx, make_member_ctx
 from tests.support.factories.orders import Shop, make_buyer, make_shop, place
 from tests.support.factories.payments import FakeGateway, make_gateway, start_top_up
 from tests.support.factories.tenancy import make_tenant
+from tests.support.notary import seal_all
 from tests.support.rows import as_owner
 
 KEEPER = system_ctx("test", permissions=PLATFORM_ADMIN_PERMISSIONS | {"system.run", "audit.read"})
@@ -94,8 +95,7 @@ class Kept:
         async with governing(KEEPER) as tx:
             before = await last_checkpoint(tx, KEEPER)
             await audit.record(tx, KEEPER, "test.done", subject_kind="test", subject_id=new_id())
-        while await seal_next(KEEPER):
-            pass
+        await seal_all()
         async with governing(KEEPER) as tx:
             after = await last_checkpoint(tx, KEEPER)
             assert after is not None

@@ -28,6 +28,7 @@ from fondaco_core.notary import (
     seal_next,
     verify,
 )
+from tests.support.notary import seal_all
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -40,11 +41,6 @@ async def write_entry(ctx: Ctx = CTX) -> UUID:
     async with governing(ctx) as tx:
         await audit.record(tx, ctx, "test.done", subject_kind="test", subject_id=subject_id, detail={"n": 1})
     return subject_id
-
-
-async def seal_all() -> None:
-    while await seal_next(CTX):
-        pass
 
 
 async def sealed_entry() -> UUID:
@@ -101,7 +97,7 @@ async def test_an_entry_of_a_transaction_that_still_runs_is_left_for_later() -> 
         await audit.record(tx, CTX, "test.done", subject_kind="test", subject_id=subject_id)
         await tx.flush()
         await write_entry()
-        await seal_all()
+        await seal_next(CTX)
     await seal_all()
 
     async with governing(CTX) as tx:

@@ -14,6 +14,7 @@ from fondaco_core.context import system_ctx
 from fondaco_core.db import Database, governing, transaction
 from fondaco_core.ids import TenantId, new_id
 from fondaco_core.outbox import Event, Gathering, Job, Note, Task
+from tests.support.outbox import empty_outbox
 
 CTX = system_ctx("test", permissions=frozenset({"system.run"}))
 HEARD = {"test.happened": ("test.first", "test.second")}
@@ -39,9 +40,9 @@ class Unheard(Event):
 async def clean(database: Database) -> AsyncIterator[None]:
     """The outbox of this worker, empty before and after."""
     assert database
-    await forget_all()
+    await empty_outbox()
     yield
-    await forget_all()
+    await empty_outbox()
 
 
 @pytest.fixture(autouse=True)
@@ -49,12 +50,6 @@ def own_clock() -> Iterator[None]:
     """A test may move the time; the next one begins now."""
     yield
     clock.use(None)
-
-
-async def forget_all() -> None:
-    async with governing(CTX) as tx:
-        await tx.execute("DELETE FROM outbox_event")
-        await tx.execute("DELETE FROM outbox_task")
 
 
 def let_pass(seconds: float) -> None:

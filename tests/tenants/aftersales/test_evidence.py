@@ -16,15 +16,11 @@ from fondaco_ops import audit as command
 from fondaco_tenants import aftersales, delivery
 from tests.support.factories.delivery import Sale, make_sale, opener
 from tests.support.factories.identity import make_member_ctx
+from tests.support.notary import seal_all
 
 pytestmark = pytest.mark.usefixtures("database")
 
 NOTARY = system_ctx("notary", permissions=frozenset({"system.run", "audit.read"}))
-
-
-async def seal() -> None:
-    while await notary.seal_next(NOTARY):
-        pass
 
 
 async def code_of(sale: Sale) -> CodeId:
@@ -43,7 +39,7 @@ async def sold_and_seen() -> Sale:
     sale = await make_sale()
     async with transaction(sale.buyer) as tx:
         await delivery.reveal_code(tx, sale.buyer, allocation_id=sale.allocations[0])
-    await seal()
+    await seal_all()
     return sale
 
 
@@ -122,7 +118,7 @@ async def test_what_happened_a_moment_ago_is_refused_by_name_until_it_is_sealed(
     with pytest.raises(notary.NotSealedYet):
         await evidence_of(sale)
 
-    await seal()
+    await seal_all()
     assert (await evidence_of(sale)).entries > 0
 
 
@@ -135,7 +131,7 @@ async def test_who_opened_a_link_is_part_of_the_path() -> None:
         await delivery.open_link(
             tx, opener(sale), store_slug=sale.store.slug, link_id=link.id, secret=delivery.secret_of(link.id)
         )
-    await seal()
+    await seal_all()
 
     told = [row["entry"]["action"] for row in json.loads((await evidence_of(sale)).document)["entries"]]
 

@@ -1,7 +1,7 @@
 """Two books are compared in both directions; what differs is on a list until it is gone or somebody says what became of it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID, uuid4
@@ -73,6 +73,16 @@ def line(
     our_id: object, amount: Money | None = None, *, kind: StatementKind = PAYMENT, at: datetime | None = None
 ) -> StatementLine:
     return StatementLine(kind, str(our_id), f"gw-{our_id}", amount or Money(PRICE, "CNY"), at or clock.now())
+
+
+@pytest.fixture(autouse=True)
+def at_noon() -> Iterator[None]:
+    """The clock goes on from noon of today: no test runs over the end of the day that it compares."""
+    begun = datetime.now(UTC)
+    shift = begun.replace(hour=12) - begun
+    clock.use(lambda: datetime.now(UTC) + shift)
+    yield
+    clock.use(None)
 
 
 @pytest.fixture
