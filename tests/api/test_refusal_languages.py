@@ -79,9 +79,20 @@ async def test_machines_that_ask_for_tokens_are_told_in_the_letters_of_their_pro
     assert answer.text.isascii()
 
 
-async def test_an_address_without_a_door_says_so_in_the_askers_language(door: Door) -> None:
-    chinese = await door.send("/nothing", method="GET", headers={"accept-language": "zh-CN"})
-    english = await door.send("/nothing", method="GET")
+@pytest.mark.parametrize(
+    ("path", "proxied"),
+    [
+        ("/nothing", {}),
+        ("/assets/x/nothing", {}),
+        ("/graphiql/nothing", {}),
+        ("/metrics", {"x-forwarded-for": "203.0.113.9"}),
+    ],
+)
+async def test_an_address_without_a_door_says_so_in_the_askers_language(
+    door: Door, path: str, proxied: dict[str, str]
+) -> None:
+    chinese = await door.send(path, method="GET", headers={"accept-language": "zh-CN", **proxied})
+    english = await door.send(path, method="GET", headers=proxied)
 
     assert (chinese.status_code, english.status_code) == (404, 404)
     assert chinese.json() == {"code": "NOT_FOUND", "message": "此地址没有内容。"}

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 from importlib.resources import files
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -39,7 +40,7 @@ async def part(request: Request) -> Response:
     name = request.path_params["name"]
     media = _FILES.get(name)
     if media is None:
-        return Response(status_code=404)
+        raise HTTPException(404)
     packed = _FOLDER / f"{name}.gz"
     body = packed.read_bytes() if packed.is_file() else gzip.compress((_FOLDER / name).read_bytes(), mtime=0)
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'

@@ -3,6 +3,7 @@
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -73,5 +74,5 @@ def observe_request(route: str, method: str, status: int, seconds: float) -> Non
 async def metrics(request: Request) -> Response:
     """All metrics, for a scraper that reaches this process itself; what came through a proxy gets 404."""
     if "x-forwarded-for" in request.headers or "forwarded" in request.headers:
-        return Response(status_code=404)
+        raise HTTPException(404)
     return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)

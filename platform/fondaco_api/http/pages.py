@@ -10,6 +10,7 @@ from typing import Final
 
 import jinja2
 import orjson
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -67,7 +68,7 @@ async def asset(request: Request) -> Response:
     name = request.path_params["name"]
     content = _ASSETS.get(name)
     if content is None:
-        return Response(status_code=404)
+        raise HTTPException(404)
     kept = "public, max-age=31536000, immutable" if request.path_params["version"] == VERSION else "no-store"
     return Response(content, media_type=_TYPES[name.rpartition(".")[2]], headers={"cache-control": kept})
 
