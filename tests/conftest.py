@@ -13,6 +13,7 @@ import pytest
 from fondaco_core.config import Settings
 from fondaco_core.crypto import create_master_key_file, load_master_keys
 from fondaco_core.db import Database, close_database, open_database
+from fondaco_core.http import close_http
 from fondaco_core.keyring import close_keyring, open_keyring
 from tests.support.postgres import create_database, settings_for
 from tests.support.servers import TestServers, start_servers
@@ -50,5 +51,6 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
     opened = open_database(settings)
     await open_keyring(load_master_keys(settings))
     yield opened
+    await close_http()
     close_keyring()
     await close_database()

@@ -1,6 +1,5 @@
 """Signing in by a provider, and the pages that mails lead to, through the front door as a browser meets them."""
 
-import ipaddress
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from uuid import uuid4
@@ -8,7 +7,7 @@ from uuid import uuid4
 import pytest
 from starlette.applications import Starlette
 
-from fondaco_core import http, identity
+from fondaco_core import identity
 from fondaco_core.config import Settings
 from fondaco_core.context import Ctx
 from fondaco_core.db import Database, transaction
@@ -18,6 +17,7 @@ from tests.support.door import open_door
 from tests.support.factories.identity import admin_ctx, make_member_ctx
 from tests.support.factories.tenancy import make_tenant
 from tests.support.provider import CLIENT_ID, CLIENT_SECRET, Provider, open_provider
+from tests.support.receiver import reaching_loopback
 from tests.support.shop import Visitor, open_shop
 
 
@@ -31,12 +31,9 @@ async def shop(settings: Settings, database: Database) -> AsyncIterator[Starlett
 @pytest.fixture
 async def provider(shop: Starlette) -> AsyncIterator[Provider]:
     assert shop
-    before = http.client()
-    http.use_client(http.Client(networks=[ipaddress.ip_network("127.0.0.0/8")]))
-    async with open_provider() as opened:
+    async with reaching_loopback(), open_provider() as opened:
         opened.email = f"p{uuid4().hex}@corp.example"
         yield opened
-    http.use_client(before)
 
 
 async def set_up(provider: Provider) -> tuple[str, str]:

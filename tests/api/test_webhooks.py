@@ -202,7 +202,7 @@ async def test_everybody_may_read_the_types(door: Door) -> None:
 
 
 async def test_without_the_setting_the_loopback_is_out_of_reach(door: Door, owner: Ctx, receiver: Receiver) -> None:
-    http.use_client(None)
+    await http.close_http()
 
     refused = await create(door, owner, receiver.url)
 

@@ -98,10 +98,9 @@ async def receiving() -> AsyncGenerator[Receiver]:
 @asynccontextmanager
 async def reaching_loopback(resolve: http.Resolver | None = None) -> AsyncGenerator[None]:
     """This process may send to the loopback, as the settings of `fondaco up` allow it; names may be looked up otherwise."""
-    made = http.Client(networks=LOOPBACK, resolve=resolve)
-    http.use_client(made)
+    await http.close_http()
+    http.use_client(http.Client(networks=LOOPBACK, resolve=resolve))
     try:
         yield
     finally:
-        http.use_client(None)
-        await made.close()
+        await http.close_http()

@@ -1,7 +1,6 @@
 """Signing in by an OpenID provider: a small one, a real server, which is told to lie."""
 
 import asyncio
-import ipaddress
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -9,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from fondaco_core import http, identity, limits
+from fondaco_core import identity, limits
 from fondaco_core.context import Ctx
 from fondaco_core.db import governing, reading, transaction
 from fondaco_core.errors import NotAllowed, NotFound
@@ -31,6 +30,7 @@ from tests.support.clock import later
 from tests.support.factories.identity import admin_ctx, make_member, make_member_ctx, make_user, some_email
 from tests.support.factories.tenancy import make_tenant
 from tests.support.provider import CLIENT_ID, CLIENT_SECRET, Provider, open_provider
+from tests.support.receiver import reaching_loopback
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -45,10 +45,8 @@ async def provider() -> AsyncIterator[Provider]:
 @pytest.fixture(autouse=True)
 async def _network() -> AsyncIterator[None]:
     """The loopback counts as public, as on one's own machine."""
-    before = http.client()
-    http.use_client(http.Client(networks=[ipaddress.ip_network("127.0.0.0/8")]))
-    yield
-    http.use_client(before)
+    async with reaching_loopback():
+        yield
 
 
 @dataclass(slots=True)
