@@ -165,6 +165,8 @@ async def test_a_posted_transfer_is_changed_by_nobody(state: str) -> None:
 
     for begin in (transaction, trading, governing):
         async with begin(ctx) as tx:
-            changed = await tx.execute("UPDATE ledger_transfer SET state = $1, posted_xid = NULL", state)
+            changed = await tx.execute(
+                "UPDATE ledger_transfer SET state = $1, posted_xid = NULL WHERE state = 'POSTED'", state
+            )
 
         assert changed == 0
