@@ -82,12 +82,15 @@ WHERE id = $1 RETURNING lines
 """
 
 # Days of gateways whose statement was not compared yet, or has open differences that may be gone by now.
+# A day that was compared before it was over is compared again: what came later that day is on no list yet.
 DUE = """
 SELECT g.id AS gateway_id, d.day::date AS day FROM gateway g
 CROSS JOIN generate_series($1::date, $2::date, interval '1 day') AS d(day)
 LEFT JOIN reconciliation r ON r.gateway_id = g.id AND r.day = d.day::date
 WHERE g.enabled AND d.day::date >= (g.created_at AT TIME ZONE 'UTC')::date AND (
-  r.id IS NULL OR (r.state = 'RUNNING' AND r.started_at < $3) OR (r.state = 'DONE' AND r.finished_at < $4 AND EXISTS (
+  r.id IS NULL OR (r.state = 'RUNNING' AND r.started_at < $3)
+  OR (r.state = 'DONE' AND r.started_at < (r.day + 1)::timestamp AT TIME ZONE 'UTC')
+  OR (r.state = 'DONE' AND r.finished_at < $4 AND EXISTS (
     SELECT FROM reconciliation_difference x WHERE x.reconciliation_id = r.id AND x.state = 'OPEN')))
 ORDER BY d.day, g.id LIMIT $5
 """

@@ -329,3 +329,23 @@ async def test_the_schedule_compares_yesterday_of_every_gateway_that_is_switched
     assert (first, second, third) == (2, 0, 1)
     (found,) = await differences(gateway)
     assert found.day == today - timedelta(days=1)
+
+
+async def test_a_day_that_was_compared_before_it_was_over_is_compared_again_when_it_is(gateway: Bookkeeper) -> None:
+    noon = clock.now
+    async with governing(RUN) as tx:
+        await tx.execute("UPDATE gateway SET enabled = key = $1", gateway.key)
+        await tx.execute("UPDATE gateway SET created_at = $2 WHERE key = $1", gateway.key, noon())
+    early = await compare(gateway)
+    gateway.lines = [line(uuid4())]
+    try:
+        before = await payments.reconcile_due(RUN)
+        shown = noon() + timedelta(days=1)
+        clock.use(lambda: shown)
+        first, second = await payments.reconcile_due(RUN), await payments.reconcile_due(RUN)
+    finally:
+        async with governing(RUN) as tx:
+            await tx.execute("UPDATE gateway SET enabled = true")
+
+    assert (early, before, first, second) == (0, 0, 1, 0)
+    assert len(await differences(gateway, DifferenceState.OPEN)) == 1
