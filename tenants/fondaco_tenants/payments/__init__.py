@@ -73,7 +73,7 @@ from fondaco_tenants.payments.service.attempts import (
     payments_of_orders,
     refunds_of,
 )
-from fondaco_tenants.payments.service.capture import get_for_system, settled, unsettled_payments
+from fondaco_tenants.payments.service.capture import Unsettled, get_for_system, settled, unsettled_payments
 from fondaco_tenants.payments.service.gateways import (
     GatewaySetup,
     GatewayView,
@@ -170,6 +170,7 @@ __all__ = [
     "Standing",
     "Through",
     "TooManyPayments",
+    "Unsettled",
     "Verdict",
     "Wallet",
     "WalletCredited",

@@ -98,8 +98,10 @@ UPDATE payment SET settled_at = $2, outcome = $3, version = version + 1
 WHERE id = $1 AND state = 'CAPTURED' AND settled_at IS NULL
 """
 UNSETTLED = """
-SELECT id, tenant_id FROM payment WHERE state = 'CAPTURED' AND settled_at IS NULL AND order_id IS NOT NULL AND captured_at < $1
-ORDER BY captured_at LIMIT $2
+SELECT id, tenant_id, captured_at FROM payment
+WHERE state = 'CAPTURED' AND settled_at IS NULL AND order_id IS NOT NULL AND captured_at < $1
+  AND ($3::timestamptz IS NULL OR (captured_at, id) > ($3, $4::uuid))
+ORDER BY captured_at, id LIMIT $2
 """
 # Taken by one poller; the next look is further away each time, and one is when the payment's time is over.
 DUE = """

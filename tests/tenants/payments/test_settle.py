@@ -527,8 +527,10 @@ async def test_a_payment_that_cannot_be_asked_about_keeps_no_other_from_it(gatew
 
 
 async def test_captured_money_that_nobody_settled_is_settled_whatever_is_wrong_with_other_money(
-    gateway: FakeGateway,
+    gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # What cannot be settled fills the first page.
+    monkeypatch.setattr(limits, "PAYMENTS_POLLED", 1)
     shop = await make_shop(stock=2)
     ids = []
     for _ in range(2):

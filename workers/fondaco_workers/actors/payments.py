@@ -6,9 +6,10 @@ from dataclasses import replace
 from fondaco_core import limits
 from fondaco_core.context import Ctx
 from fondaco_core.db import governing, trading
-from fondaco_core.ids import PaymentId, PaymentRefundId, TenantId
+from fondaco_core.ids import PaymentId, PaymentRefundId
 from fondaco_core.logs import get_logger
 from fondaco_tenants import orders, payments
+from fondaco_tenants.payments import Unsettled
 from fondaco_workers.actor import actor
 
 log = get_logger(__name__)
@@ -60,16 +61,21 @@ async def settle_overdue(ctx: Ctx) -> None:
 
     One that cannot be settled does not keep the others; its error is raised when all were tried.
     """
-    async with governing(ctx) as tx:
-        waiting = await payments.unsettled_payments(tx, ctx)
     broken: Exception | None = None
-    for payment_id, tenant_id in waiting:
-        acting = replace(ctx, tenant_id=TenantId(tenant_id))
-        try:
-            async with trading(acting) as tx:
-                await orders.settle_payment(tx, acting, payment_id=payment_id)
-        except Exception as error:  # the edge of one payment: whatever it is, the next one is another
-            log.warning("payment.not_settled", payment_id=payment_id, exc_info=error)
-            broken = broken or error
+    after: Unsettled | None = None
+    for _ in range(limits.CLEAN_UP_ROUNDS_MAX):
+        async with governing(ctx) as tx:
+            waiting = await payments.unsettled_payments(tx, ctx, after=after)
+        for each in waiting:
+            acting = replace(ctx, tenant_id=each.tenant_id)
+            try:
+                async with trading(acting) as tx:
+                    await orders.settle_payment(tx, acting, payment_id=each.payment_id)
+            except Exception as error:  # the edge of one payment: whatever it is, the next one is another
+                log.warning("payment.not_settled", payment_id=each.payment_id, exc_info=error)
+                broken = broken or error
+        if len(waiting) < limits.PAYMENTS_POLLED:
+            break
+        after = waiting[-1]
     if broken is not None:
         raise broken

@@ -7,7 +7,7 @@ from uuid import UUID
 from fondaco_core import audit, clock, ledger, limits, outbox
 from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
-from fondaco_core.ids import GatewayId, PaymentId
+from fondaco_core.ids import GatewayId, PaymentId, TenantId
 from fondaco_core.money import Money
 from fondaco_core.postings import NewTransfer
 from fondaco_tenants.payments import rules, store
@@ -152,12 +152,22 @@ async def due_payments(tx: Tx, ctx: Ctx, *, count: int = limits.PAYMENTS_POLLED)
     return [PaymentId(row["id"]) for row in rows]
 
 
-async def unsettled_payments(tx: Tx, ctx: Ctx) -> list[tuple[PaymentId, UUID]]:
-    """Captured money of orders that has waited for too long, with its tenant: its event was given up, say."""
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """Captured money of an order that has waited for too long: its event was given up, say."""
+
+    payment_id: PaymentId
+    tenant_id: TenantId
+    captured_at: datetime
+
+
+async def unsettled_payments(tx: Tx, ctx: Ctx, *, after: Unsettled | None) -> list[Unsettled]:
+    """A page of the money of all tenants that waits, oldest first; needs a transaction as fondaco_platform."""
     ctx.require("system.run")
     before = clock.now() - timedelta(seconds=limits.SETTLE_WITHIN_S)
-    rows = await tx.fetch(store.UNSETTLED, before, limits.PAYMENTS_POLLED)
-    return [(PaymentId(row["id"]), row["tenant_id"]) for row in rows]
+    place = (None, None) if after is None else (after.captured_at, after.payment_id)
+    rows = await tx.fetch(store.UNSETTLED, before, limits.PAYMENTS_POLLED, *place)
+    return [Unsettled(PaymentId(row["id"]), TenantId(row["tenant_id"]), row["captured_at"]) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
