@@ -22,6 +22,8 @@ from fondaco_core.keyring import close_keyring, open_keyring
 from fondaco_core.notary import Checkpoint
 from fondaco_ops.running import settings_of_running
 
+# Of a public key of Ed25519.
+_KEY_BYTES = 32
 CTX = system_ctx("audit", permissions=frozenset({"system.run", "audit.read"}))
 
 
@@ -123,18 +125,20 @@ def check(file: Path, trusted: dict[str, bytes] | None) -> int:
         checkpoint = read_checkpoint(evidence["checkpoint"])
         public = base64.b64decode(evidence["public_key"])
         rows = [(_read_entry(row["entry"]), _read_proof(row, checkpoint.size)) for row in evidence["entries"]]
+        leaves = [notary.leaf_hash(notary.canonical(entry)) for entry, _ in rows]
+        signed = checkpoint.is_signed_by(public)
     except (OSError, ValueError, KeyError, TypeError) as error:
         msg = f"{file} is no evidence file ({type(error).__name__})."
         raise SettingError(msg) from error
     if trusted is not None and trusted.get(checkpoint.key_id) != public:
         print(f"The key {checkpoint.key_id} is not the one to believe.")
         return 1
-    if not checkpoint.is_signed_by(public):
+    if not signed:
         print("The checkpoint is not signed by the key beside it.")
         return 1
     wrong = 0
-    for entry, proof in rows:
-        holds = notary.check_proof(notary.leaf_hash(notary.canonical(entry)), proof, checkpoint.root)
+    for (entry, proof), leaf in zip(rows, leaves, strict=True):
+        holds = notary.check_proof(leaf, proof, checkpoint.root)
         wrong += not holds
         print(
             f"{'proven' if holds else 'FALSE ':<7} {entry['happened_at']}  {entry['action']:<24} {entry['subject_kind']}"
@@ -148,11 +152,13 @@ def check(file: Path, trusted: dict[str, bytes] | None) -> int:
 
 def trusted_keys(given: list[str]) -> dict[str, bytes] | None:
     """The keys of the command line by their fingerprints; None when there are none."""
+    msg = "--key is a public key as `fondaco audit key` prints it: Base64 of 32 bytes."
     try:
         keys = [base64.b64decode(text, validate=True) for text in given]
     except ValueError as error:
-        msg = "--key is a public key as `fondaco audit key` prints it: Base64 of 32 bytes."
         raise SettingError(msg) from error
+    if any(len(key) != _KEY_BYTES for key in keys):
+        raise SettingError(msg)
     return {notary.fingerprint_of(key): key for key in keys} or None
 
 

@@ -19,9 +19,24 @@ def test_a_file_that_is_none_is_refused_in_one_sentence(tmp_path: Path, capsys: 
     assert capsys.readouterr().err == f"fondaco: {file} is no evidence file (KeyError).\n"
 
 
-def test_a_key_that_is_none_is_refused_by_name() -> None:
+def test_a_file_whose_entries_lack_something_is_refused_in_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = {"size": 1, "root": "", "signed_at": "2026-11-22T10:00:00+00:00", "key_id": "ab", "signature": ""}
+    row = {"entry": {"action": "order.placed"}, "index": 0, "path": []}
+    file = tmp_path / "evidence.json"
+
+    for broken in ({"public_key": "AA==", "entries": []}, {"public_key": "A" * 43 + "=", "entries": [row]}):
+        file.write_text(json.dumps({"checkpoint": checkpoint, **broken}))
+
+        assert main(["audit", "check", str(file)]) == 2
+        assert capsys.readouterr().err.startswith(f"fondaco: {file} is no evidence file (")
+
+
+@pytest.mark.parametrize("given", ["not base64!", "AAAA"])
+def test_a_key_that_is_none_is_refused_by_name(given: str) -> None:
     with pytest.raises(SettingError, match="--key"):
-        command.trusted_keys(["not base64!"])
+        command.trusted_keys([given])
 
 
 def test_witnesses_are_read_as_they_are_printed(tmp_path: Path) -> None:
