@@ -3,13 +3,14 @@
 import base64
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from urllib.parse import quote_plus
 
 import httpx2
 import pytest
 from starlette.applications import Starlette
 
-from fondaco_core import identity, limits, tenancy
+from fondaco_core import clock, identity, limits, tenancy
 from fondaco_core.config import Settings
 from fondaco_core.context import Ctx
 from fondaco_core.db import Database, governing, transaction
@@ -75,6 +76,16 @@ async def test_a_machine_gets_a_token_with_all_its_scopes_and_may_ask(machine: M
         "viewer": {"kind": "API_CLIENT", "permissions": ["catalog.read", "merchant.read", "orders.read"]},
         "merchant": {"tenant": {"state": "ACTIVE"}},
     }
+
+
+async def test_a_token_is_good_no_longer_than_its_client(machine: Machine) -> None:
+    ends = clock.now() + timedelta(minutes=10)
+    async with transaction(machine.owner) as tx:
+        await identity.restrict_client(tx, machine.owner, api_client_id=machine.id, networks=[], expires_at=ends)
+
+    answer = (await machine.post(**machine.basic())).json()
+
+    assert 0 < answer["expires_in"] <= 600
 
 
 async def test_the_secret_may_stand_in_the_form(machine: Machine) -> None:

@@ -22,7 +22,7 @@ from starlette.routing import BaseRoute, Route
 
 from fondaco_api.http.body import read_body
 from fondaco_api.http.middleware import stranger
-from fondaco_core import identity, limits
+from fondaco_core import clock, identity, limits
 from fondaco_core.identity import KnownClient
 from fondaco_core.secret import Secret
 
@@ -55,7 +55,7 @@ async def token(request: Request) -> JSONResponse:
     answer = {
         "access_token": started.token.reveal(),
         "token_type": "Bearer",
-        "expires_in": limits.ACCESS_TOKEN_S,
+        "expires_in": _lasts_s(client),
         "scope": " ".join(scopes),
     }
     return JSONResponse(answer, headers=_HEADERS)
@@ -104,8 +104,17 @@ def _basic(header: str) -> tuple[str | None, str | None]:
     return unquote_plus(name), unquote_plus(secret)
 
 
+def _lasts_s(client: KnownClient) -> int:
+    """For how many seconds its token is good: no longer than the client itself."""
+    if client.expires_at is None:
+        return limits.ACCESS_TOKEN_S
+    return max(0, min(limits.ACCESS_TOKEN_S, int((client.expires_at - clock.now()).total_seconds())))
+
+
 def _wrong_client() -> Any:
-    return InvalidClientError(description="The client is unknown or its secret is wrong.", status_code=401)
+    # One text for all of it: who only guesses learns nothing, and who runs the client knows what to look at.
+    told = "The client is unknown, has ended, was not agreed to yet or may not ask from here, or its secret is wrong."
+    return InvalidClientError(description=told, status_code=401)
 
 
 def _scopes(asked: str | None, client: KnownClient) -> tuple[str, ...]:
