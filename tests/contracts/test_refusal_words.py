@@ -29,7 +29,7 @@ REFUSALS: list[Refusal] = [
         WrongTenantState(before, after)
         for before in TenantState
         for after in TenantState
-        if before is not after and after is not TenantState.APPLIED
+        if after is not TenantState.APPLIED
     ),
 ]
 

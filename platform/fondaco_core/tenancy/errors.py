@@ -74,8 +74,11 @@ class WrongTenantState(Conflict):
     def __init__(self, state: str, wanted: str) -> None:
         stands, stands_zh = _STATES.get(state, (f"is {state}", state))
         instead, instead_zh = _INSTEAD.get((state, wanted), ("", ""))
-        super().__init__(
-            f"A merchant that {stands} cannot {_WANTED.get(wanted, wanted)} in this way.{instead}",
-            zh=f"{stands_zh}的商户不能以此方式变为{_STATES.get(wanted, (wanted, wanted))[1]}。{instead_zh}",
-        )
+        if state == wanted:
+            super().__init__(f"This merchant {stands} already.", zh=f"该商户已处于“{stands_zh}”状态。")
+        else:
+            super().__init__(
+                f"A merchant that {stands} cannot {_WANTED.get(wanted, wanted)} in this way.{instead}",
+                zh=f"{stands_zh}的商户不能以此方式变为{_STATES.get(wanted, (wanted, wanted))[1]}。{instead_zh}",
+            )
         self.state = state
