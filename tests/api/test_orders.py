@@ -335,7 +335,7 @@ async def test_support_refunds_what_nobody_saw_and_each_refusal_has_its_name(doo
     )  # fmt: skip
     assert (again["code"], again["message"]) == (
         "ORDER_NOT_OPEN",
-        "These units were refunded already, or have no code.",
+        "These units were refunded or replaced already, or have no code.",
     )
     assert (forbidden["code"], own["code"]) == ("NOT_ALLOWED", "NOT_ALLOWED")
     assert (silent["code"], silent["path"]) == ("INVALID_INPUT", ["input", "reason"])

@@ -156,7 +156,10 @@ class OrderNotOpen(Conflict):
 
     def __init__(self, order_id: OrderId, *, state: str, units: bool = False) -> None:
         if units:
-            super().__init__("These units were refunded already, or have no code.", zh="这些卡密已经退款，或尚未交付。")
+            super().__init__(
+                "These units were refunded or replaced already, or have no code.",
+                zh="这些卡密已退款或已更换，或尚未交付。",
+            )
         else:
             stands, stands_zh = _STATES.get(state, (f"is {state}", state))
             super().__init__(
