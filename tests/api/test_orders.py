@@ -652,3 +652,13 @@ async def test_a_guests_key_is_none_that_somebody_else_sends(door: Door) -> None
     assert first["placeOrder"]["order"] == second["placeOrder"]["order"]
     assert second["placeOrder"]["guestToken"] is not None
     assert await codes_by_state(shop) == {"AVAILABLE": 2, "HELD": 1}
+
+
+async def test_a_buyer_with_an_account_is_told_that_an_order_is_no_guests(door: Door) -> None:
+    shop = await make_shop(stock=2)
+    buyer = await make_buyer(shop)
+
+    refused = await buy(door, buyer, shop, guest={"contact": some_email()})
+
+    assert (refused["code"], refused["path"]) == ("INVALID_ORDER", ["input", "guest"])
+    assert await codes_by_state(shop) == {"AVAILABLE": 2}

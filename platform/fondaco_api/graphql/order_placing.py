@@ -57,6 +57,12 @@ async def _buyer(context: Context, given: PlaceOrderInput, lines: Sequence[tuple
                 "Only buyers order: use credentials of a buyer, or none and `guest`.",
                 zh="仅买家可下单：请使用买家凭证，或以访客身份下单。",
             )
+        if given.guest is not None:
+            raise orders.InvalidOrder(
+                "You order as the buyer whose credentials these are: leave `guest` out, or send none.",
+                zh="您正以当前凭证的买家身份下单：请去掉 `guest`，或不带凭证以访客身份下单。",
+                path=("guest",),
+            )
         return ctx
     if given.guest is None:
         raise Unauthenticated
