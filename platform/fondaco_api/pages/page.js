@@ -26,7 +26,7 @@ export const support = document.body.dataset.support;
 
 /** A line that says where to find help, and what to name there. */
 export const help = (code) => h("p", { class: "soft", "data-role": "help" },
-  support ? t("helpAt", { store, support }) : t(code ? "helpBare" : "help", { store }), code ? ` ${t("helpOrder", { code })}` : "");
+  support ? t("helpAt", { store, support }) : t(code ? "helpBare" : "help", { store }), code ? t("helpOrder", { code }) : "");
 
 /** An element; `on…` are listeners, other properties attributes, children elements or texts, null for none. */
 export function h(name, properties = {}, ...children) {
