@@ -99,7 +99,9 @@ class OpenBreakGlassInput:
     """What openBreakGlass takes."""
 
     tenant_id: strawberry.ID = strawberry.field(description="The merchant's id.")
-    reason: str = strawberry.field(description="Why, for the merchant to read, 1 to 2000 characters.")
+    reason: str = strawberry.field(
+        description=f"Why, for the merchant to read, {limits.REASON_CHARS_MIN} to {limits.NOTE_MAX} characters."
+    )
     minutes: int = strawberry.field(default=limits.BREAK_GLASS_MIN, description="For how long, 1 to 240 minutes.")
 
 

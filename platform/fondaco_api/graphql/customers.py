@@ -18,7 +18,7 @@ from fondaco_api.graphql.sessions import (
     signed_in,
 )
 from fondaco_api.graphql.transaction import mutation
-from fondaco_core import identity, tenancy
+from fondaco_core import identity, limits, tenancy
 from fondaco_core.db import Tx
 from fondaco_core.ids import CustomerId
 from fondaco_core.secret import Secret
@@ -133,7 +133,9 @@ class _CustomerAndReason:
     """A buyer and a reason."""
 
     customer_id: strawberry.ID = strawberry.field(description="The buyer's id.")
-    reason: str = strawberry.field(description="Why, for the record, 1 to 2000 characters.")
+    reason: str = strawberry.field(
+        description=f"Why, for the record, {limits.REASON_CHARS_MIN} to {limits.NOTE_MAX} characters."
+    )
 
 
 @strawberry.input(description="Which buyer to stop selling to, and why.")

@@ -13,6 +13,7 @@ from fondaco_api.graphql.paging import After, Connection, First, connect, read_p
 from fondaco_api.graphql.scalars import Money
 from fondaco_api.graphql.tenancy import Tenant, load_tenants
 from fondaco_api.graphql.transaction import mutation
+from fondaco_core import limits
 from fondaco_core.context import ActorKind
 from fondaco_core.db import Tx, governing
 from fondaco_core.ids import TenantId
@@ -176,7 +177,9 @@ class ResolveDifferenceInput:
     """What resolveDifference takes."""
 
     difference_id: strawberry.ID = strawberry.field(description="The difference.")
-    reason: str = strawberry.field(description="What became of it: at least one character, kept in the audit log.")
+    reason: str = strawberry.field(
+        description=f"What became of it, in {limits.REASON_CHARS_MIN} to {limits.NOTE_MAX} characters; kept in the audit log."
+    )
 
 
 @strawberry.type(description="The difference is off the list.")

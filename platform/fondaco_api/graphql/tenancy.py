@@ -13,7 +13,7 @@ from fondaco_api.graphql.once import shown_once
 from fondaco_api.graphql.paging import After, Connection, First, connect, read_page
 from fondaco_api.graphql.replay import Repeat
 from fondaco_api.graphql.transaction import mutation
-from fondaco_core import identity, tenancy
+from fondaco_core import identity, limits, tenancy
 from fondaco_core.context import ActorKind
 from fondaco_core.db import Tx, governing
 from fondaco_core.errors import Refusal
@@ -169,7 +169,9 @@ class _Decision:
     """A decision about a merchant that it will want to understand."""
 
     tenant_id: strawberry.ID = strawberry.field(description="The merchant's id.")
-    reason: str = strawberry.field(description="Why, for the record, 1 to 2000 characters.")
+    reason: str = strawberry.field(
+        description=f"Why, for the record, {limits.REASON_CHARS_MIN} to {limits.NOTE_MAX} characters."
+    )
 
 
 @strawberry.input(description="Which merchant is not to trade for now, and why.")
