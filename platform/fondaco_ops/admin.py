@@ -30,8 +30,9 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_of_running(read_settings())
     token = asyncio.run(_admit(settings, args))
     print(
-        f"{args.email} chooses a password with this token, which is shown once, at {settings.public_url}/graphql:\n\n"
-        f'  mutation {{ resetPassword(input: {{token: "{token.reveal()}", password: "…"}}) {{ __typename }} }}\n'
+        f"{args.email} chooses a password at this address, which is shown once and holds once:\n\n"
+        f"  {settings.public_url}/account/password#{token.reveal()}\n\n"
+        "It begins with FONDACO_PUBLIC_URL; where people reach the installation elsewhere, put that before /account."
     )
     return 0
 
@@ -48,6 +49,9 @@ async def _admit(settings: Settings, args: argparse.Namespace) -> Secret[str]:
                 _, token = await identity.invite_platform_user(tx, CTX, email=args.email, name=args.name, role=role)
             assert token is not None, "no mail leaves from this process"
             return token
+    except identity.EmailTaken as refusal:
+        msg = f"{refusal.message} With --reset it gets a new token."
+        raise SettingError(msg) from refusal
     except Refusal as refusal:
         raise SettingError(refusal.message) from refusal
     finally:

@@ -35,7 +35,7 @@ def admit(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[st
 async def test_an_admin_chooses_a_password_with_the_token_and_signs_in(settings: Settings) -> None:
     email = some_email()
     said = admit(settings, email, "--name", "Ada")
-    token = re.search(r'token: "([^"]+)"', said.stdout)
+    token = re.search(r"/account/password#(\S+)", said.stdout)
     assert token is not None
 
     password = Secret("correct horse battery")
@@ -53,3 +53,4 @@ async def test_a_second_account_with_the_address_is_refused_in_one_sentence(sett
     said = admit(settings, email)
 
     assert (said.returncode, len(said.stderr.splitlines())) == (2, 1)
+    assert "--reset" in said.stderr
