@@ -37,7 +37,7 @@ class PlaceOrderSuccess:
 
     @strawberry.field(
         description="For a guest: the token that opens this order and nothing else, to be sent as a Bearer token. "
-        "Whoever has it has the codes. Null for buyers with an account."
+        "Whoever has it has the codes; the order's page is /s/STORE/o/CODE#TOKEN. Null for buyers with an account."
     )
     def guest_token(self, info: Info) -> str | None:
         """Made anew each time; it is kept nowhere."""
