@@ -46,7 +46,7 @@ settings (environment):
   FONDACO_REACHABLE_NETWORKS  private networks that webhooks may reach in addition (none)
   FONDACO_DATABASE_POOL     connections of a process to the database, for each role (12)
   FONDACO_WORKER_THREADS    how much the worker that `up` starts does at once (4)
-  FONDACO_METRICS_PORT      where worker, relay or scheduler show metrics, each in a container of its own (none)
+  FONDACO_METRICS_PORT      where worker, relay or scheduler show metrics; of `up` the worker here, the others on the next two (none)
   FONDACO_TRACES_URL        an OpenTelemetry collector that traces go to, OTLP over HTTP (none)
   FONDACO_TRACES_SHARE      which share of the traces is kept, 0 to 1 (1)
   FONDACO_SANDBOX_PORT      where the sandbox gateway of `up` listens (a free one, kept)

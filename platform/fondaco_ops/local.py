@@ -78,7 +78,8 @@ def start(settings: Settings, supervisor: Supervisor, wishes: Wishes, *, seeded:
     environment = environment_for(settings)
 
     def program(name: str, *arguments: str) -> Program:
-        return Program(name, [sys.executable, "-m", *arguments], log=logs / f"{name}.log", environment=environment)
+        own = environment | metrics_of(settings, name)
+        return Program(name, [sys.executable, "-m", *arguments], log=logs / f"{name}.log", environment=own)
 
     with timed("migrate"):
         run_once(program("migrate", "fondaco_ops", "migrate"), wishes)
@@ -277,6 +278,14 @@ def environment_for(settings: Settings) -> dict[str, str]:
     if settings.master_key_file is not None:
         made["FONDACO_MASTER_KEY_FILE"] = str(settings.master_key_file)
     return os.environ | made
+
+
+def metrics_of(settings: Settings, name: str) -> dict[str, str]:
+    """Where a process shows metrics when somebody wants them: one port each, as they share a machine."""
+    behind = ("worker", "relay", "scheduler")
+    if settings.metrics_port is None or name not in behind:
+        return {}
+    return {"FONDACO_METRICS_PORT": str(settings.metrics_port + behind.index(name))}
 
 
 def run_once(program: Program, wishes: Wishes) -> None:

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
@@ -145,6 +146,16 @@ def test_what_a_child_sees_names_the_servers_and_no_master_key(tmp_path: Path) -
     assert environment["FONDACO_DATABASE_URL"] == "postgresql://a/b"
     assert environment["FONDACO_MASTER_KEY_FILE"] == str(tmp_path / "keys" / "master.keys")
     assert "FONDACO_MASTER_KEY" not in environment
+
+
+def test_processes_of_one_machine_show_metrics_on_ports_of_their_own(tmp_path: Path) -> None:
+    silent = read_settings({"FONDACO_DATA": str(tmp_path)})
+    settings = replace(silent, metrics_port=9100)
+
+    ports = [local.metrics_of(settings, name) for name in ("worker", "relay", "scheduler", "api")]
+
+    assert [each.get("FONDACO_METRICS_PORT") for each in ports] == ["9100", "9101", "9102", None]
+    assert local.metrics_of(silent, "worker") == {}
 
 
 def test_help_tells_commands_and_settings() -> None:
