@@ -99,6 +99,16 @@ async def test_an_address_without_a_door_says_so_in_the_askers_language(
     assert english.json()["message"].isascii()
 
 
+async def test_who_opens_such_an_address_in_a_browser_gets_a_page(door: Door) -> None:
+    browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8", "accept-language": "zh-CN"}
+
+    answer = await door.send("/s/some-store", method="GET", headers=browser)
+
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
 async def test_a_door_that_is_asked_in_another_way_says_so_and_which_it_takes(door: Door) -> None:
     chinese = await door.send("/uploads", method="GET", headers={"accept-language": "zh-CN"})
 

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
+from fondaco_api.http import pages
 from fondaco_api.http.body import BodyError
 from fondaco_api.http.middleware import locale_of
 from fondaco_core.errors import Invalid, NotAllowed, NotFound, Refusal, Unauthenticated
@@ -58,8 +59,10 @@ def refuse(
 
 
 async def refuse_astray(request: Request, error: Exception) -> Response:
-    """The answer at an address that no door has, or to a method that its door has not."""
+    """The answer at an address that no door has, or to a method that its door has not; a page to who opens it in a browser."""
     assert isinstance(error, HTTPException)
+    if error.status_code == NOWHERE.status and "text/html" in request.headers.get("accept", ""):
+        return pages.nothing_here(locale_of(request.headers.get("accept-language") or ""))
     return refuse(request, NOWHERE if error.status_code == NOWHERE.status else NOT_SO, headers=error.headers or {})
 
 
