@@ -84,7 +84,7 @@ class Process:
         # Only what it tells: whether mail leaves at all, and so who is shown a token.
         mail.open_mail(self.settings)
         traces.open_traces(self.settings, process="api")
-        open_http(self.settings)
+        await open_http(self.settings)
         if self.settings.database_url is not None:
             open_database(self.settings)
             await open_keyring(load_master_keys(self.settings))

@@ -341,11 +341,14 @@ async def _resolve(host: str) -> Sequence[str]:
 _client: Client | None = None
 
 
-def open_http(settings: Settings) -> Client:
-    """Makes this process's client by its settings. Without this call, nothing but public addresses is reached."""
+async def open_http(settings: Settings) -> None:
+    """Makes this process's client by its settings, in the place of one that it had.
+
+    Without this call, nothing but public addresses is reached.
+    """
     global _client  # noqa: PLW0603 - one client a process, opened at its door
+    await close_http()
     _client = Client(networks=settings.reachable_networks)
-    return _client
 
 
 def client() -> Client:

@@ -59,6 +59,13 @@ class Outside:
     hooks: Receiver
     collector: Receiver
     sandbox: Sandbox
+    stack: AsyncExitStack
+
+    def client(self, port: int) -> Installation:
+        """Somebody who asks the installation from outside, until the end."""
+        asked = Installation(port)
+        self.stack.push_async_callback(asked.http.aclose)
+        return asked
 
 
 @dataclass(slots=True)
@@ -117,7 +124,7 @@ async def outside(tmp_path: Path) -> AsyncIterator[Outside]:
         hooks, collector = [await stack.enter_async_context(receiving()) for _ in range(2)]
         stack.push_async_callback(sandbox.aclose)
         await sandbox.start()
-        yield Outside(post, hooks, collector, sandbox)
+        yield Outside(post, hooks, collector, sandbox, stack)
 
 
 async def test_no_secret_is_left_anywhere(  # noqa: PLR0915, PLR0917 - one long story
@@ -132,7 +139,7 @@ async def test_no_secret_is_left_anywhere(  # noqa: PLR0915, PLR0917 - one long 
     world, leaver = worlds
     house = House(start, queue_settings, outside, free_port(), {})
     house.run("api", "fondaco_api")
-    asked = Installation(house.port)
+    asked = outside.client(house.port)
     await until(asked.is_up, seconds=STARTED_S)
     secrets = world.secrets | {f"{what} of who leaves": secret for what, secret in leaver.secrets.items()}
     hay = Haystack()

@@ -10,7 +10,6 @@ import httpx2
 
 from fondaco_api.app import create_app
 from fondaco_api.http.middleware import Authenticator
-from fondaco_core import http
 from fondaco_core.config import Settings
 from fondaco_core.context import Ctx
 from fondaco_core.errors import Unauthenticated
@@ -86,7 +85,6 @@ async def open_door(settings: Settings) -> AsyncGenerator[Door]:
 
     app = create_app(replace(settings, database_url=None), authenticate=Authenticator(read_bearer))
     process = app.state.process
-    await http.close_http()
     await process.open()
     transport = httpx2.ASGITransport(app=app, client=("192.0.2.7", 4711))
     async with httpx2.AsyncClient(transport=transport, base_url="http://shop.example") as client:

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 
 from fondaco_api.app import create_app
 from fondaco_api.http.middleware import Authenticator
-from fondaco_core import http, identity
+from fondaco_core import identity
 from fondaco_core.config import Settings
 from fondaco_core.context import ActorKind, Ctx
 from fondaco_core.db import transaction
@@ -26,7 +26,6 @@ async def open_shop(settings: Settings) -> AsyncGenerator[Starlette]:
         replace(settings, database_url=None),
         authenticate=Authenticator(identity.authenticate_bearer, identity.authenticate_session),
     )
-    await http.close_http()
     async with app.router.lifespan_context(app):
         yield app
 

@@ -37,6 +37,7 @@ class Installation:
         """The data of an answer."""
         answer = (await self.post({"query": document, "variables": variables}, token)).json()
         assert "errors" not in answer, answer
+        assert "message" not in (answer["data"]["result"] or {}), answer
         return answer["data"]["result"]
 
     async def post(self, body: dict[str, Any], token: str | None) -> httpx2.Response:

@@ -18,7 +18,7 @@ async def main() -> None:
     """Sends what is due and dies with the first answer."""
     settings = read_settings()
     open_database(settings)
-    open_http(settings)
+    await open_http(settings)
     await open_keyring(load_master_keys(settings))
 
     async def dies(*_: Any, **__: Any) -> None:

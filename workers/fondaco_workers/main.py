@@ -46,7 +46,6 @@ class Life(Middleware):
             mail.open_mail(self._settings)
             identity.open_identity(self._settings)
             delivery.open_ways(self._settings)
-            open_http(self._settings)
             traces.open_traces(self._settings, process="worker")
             loop.run_coroutine(_open(self._settings))
         except FondacoError as refusal:
@@ -66,6 +65,7 @@ def _loop() -> EventLoopThread:
 
 
 async def _open(settings: Settings) -> None:
+    await open_http(settings)
     open_database(settings)
     for attempt in range(OPEN_ATTEMPTS_MAX):
         try:
