@@ -49,6 +49,7 @@ SCHEDULE: tuple[tuple[Actor[...], float], ...] = (
     (codes.forget_misses, HOUR),
     (codes.watch_stock, MINUTE),
     (routing.watch_listings, MINUTE),
+    (routing.rebuild, MINUTE),
     (codes.watch_expiry, HOUR),
     (codes.forget_uploads, HOUR),
     (codes.forget_lines, HOUR),

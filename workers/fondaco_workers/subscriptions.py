@@ -30,9 +30,10 @@ from fondaco_tenants.payments import (
     ReconciliationRequested,
     RefundRequested,
 )
+from fondaco_tenants.routing import OfferSourcesChanged
 from fondaco_tenants.webhooks import BY_EVENT, MessagesWaiting
 from fondaco_workers.actor import Actor
-from fondaco_workers.actors import codes, delivery, identity, keys, orders, payments, reconciliation, webhooks
+from fondaco_workers.actors import codes, delivery, identity, keys, orders, payments, reconciliation, routing, webhooks
 
 SUBSCRIPTIONS: Mapping[type[Event], tuple[Actor[...], ...]] = {
     CustomerProofMade: (identity.mail_proof,),
@@ -59,6 +60,7 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Actor[...], ...]] = {
     TenantResumed: (codes.resume_imports,),
     ReconciliationRequested: (reconciliation.compare,),
     MessagesWaiting: (webhooks.send_due,),
+    OfferSourcesChanged: (routing.rebuild,),
 }
 
 # Events that nobody listens to yet, and why they are announced all the same.

@@ -273,7 +273,8 @@ class Mutation:
         """Says what `placeOrder` would do now: price, availability, and the refusal it would meet. Changes nothing."""
         request = request_of(input, info.context)
         ctx = await _buyer(info.context, input, request.lines)
-        async with reading(ctx) as tx:
+        # Over other merchants routes are known to trading alone.
+        async with trading(ctx) as tx:
             found = await orders.simulate_order(tx, ctx, customer_id=ctx.customer_id, request=request)
         refusal = found.refusal
         return SimulateOrderSuccess(

@@ -13,7 +13,12 @@ from fondaco_core.ids import ListingId, SourceId
 from fondaco_tenants import routing
 from fondaco_tenants.routing import SourceKind
 
-described(SourceKind, "What kind of place a listing is filled from.", POOL="An own pool of codes.")
+described(
+    SourceKind,
+    "What kind of place a listing or an offer is filled from.",
+    POOL="An own pool of codes.",
+    OFFER="A supplier's offer.",
+)
 
 
 async def load_sources(context: Context, ids: list[SourceId]) -> "list[Source | None]":
@@ -32,6 +37,7 @@ async def load_sources_of_listings(context: Context, ids: list[ListingId]) -> "l
         found = await routing.list_sources(tx, context.ctx, listing_ids=ids)
     by_listing: dict[ListingId, list[Source]] = defaultdict(list)
     for source in found:
+        assert source.listing_id is not None
         by_listing[source.listing_id].append(Source.of(source))
     return [by_listing[id_] for id_ in ids]
 
@@ -67,8 +73,10 @@ class Source(Node):
         """Whether it is on."""
         return self.row.enabled
 
-    @strawberry.field(description="The pool of codes; null when you may not see it.")
+    @strawberry.field(description="The pool of codes; null for a supplier's offer, or when you may not see it.")
     async def pool(self, info: Info) -> Pool | None:
         """The pool."""
+        if self.row.pool_id is None:
+            return None
         found = await Pool.load_node(info.context, self.row.pool_id)
         return found if isinstance(found, Pool) else None

@@ -101,5 +101,6 @@ class Mutation:
     ) -> RemoveSourceSuccess:
         """Lets a listing not be filled from a place any more; what was sold from it stays sold."""
         ctx = info.context.ctx
-        listing_id = await routing.remove_source(tx, ctx, source_id=SourceId(key_of(input.id, Source)))
+        listing_id, _ = await routing.remove_source(tx, ctx, source_id=SourceId(key_of(input.id, Source)))
+        assert listing_id is not None
         return RemoveSourceSuccess(listing=Listing.of((await storefront.own_shown(tx, ctx, [listing_id]))[listing_id]))

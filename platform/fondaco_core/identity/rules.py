@@ -36,6 +36,8 @@ PERMISSIONS = {
     "orders.cancel": "Cancel unpaid orders of buyers.",
     "orders.export": "Have files of orders written, contacts masked.",
     "orders.replace": "Give units of orders another code when theirs is bad.",
+    "supply.read": "See tiers, offers, agreements and the market of other merchants' offers.",
+    "supply.edit": "Make tiers and offers with their prices, and agreements with suppliers and resellers.",
     "customers.read": "See buyers, contacts masked.",
     "customers.contacts": "See buyers' contacts in clear, in files of orders.",
     "customers.edit": "Make, block and unblock buyers.",
@@ -97,9 +99,9 @@ ROLE_PERMISSIONS: dict[MemberRole, frozenset[str]] = {
     MemberRole.OWNER: MERCHANT_PERMISSIONS,
     MemberRole.MANAGER: MERCHANT_PERMISSIONS - {"members.edit", "codes.reveal", "codes.export"},
     MemberRole.OPERATOR: frozenset(
-        {"merchant.read", "catalog.read", "catalog.edit", "codes.read", "codes.import", "codes.edit", "orders.read"}
+        {"merchant.read", "catalog.read", "catalog.edit", "codes.read", "codes.import", "codes.edit", "orders.read", "supply.read"}
     ),
-    MemberRole.FINANCE: frozenset({"merchant.read", "orders.read", "orders.export", "customers.read", "wallets.read", "wallets.top_up", "wallets.credit"}),
+    MemberRole.FINANCE: frozenset({"merchant.read", "orders.read", "orders.export", "supply.read", "customers.read", "wallets.read", "wallets.top_up", "wallets.credit"}),
     MemberRole.SUPPORT: frozenset(
         {
             "merchant.read", "catalog.read", "codes.read", "orders.read", "orders.refund", "orders.cancel", "orders.replace",

@@ -15,5 +15,6 @@ from fondaco_core.limits.outbox import *
 from fondaco_core.limits.outside import *
 from fondaco_core.limits.payments import *
 from fondaco_core.limits.records import *
+from fondaco_core.limits.supply import *
 from fondaco_core.limits.transport import *
 from fondaco_core.limits.webhooks import *

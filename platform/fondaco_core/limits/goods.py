@@ -11,5 +11,9 @@ STOCK_SEEN_MAX = 100
 STOCK_EXACT_MAX = 100_000
 # The most places one listing is filled from: all of them are looked at for every order.
 SOURCES_MAX = 50
+# The most merchants that goods pass through, the store's own among them counted not; each is a step that every order looks up.
+CHAIN_SELLERS_MAX = 5
+# The most routes that are kept of one offer, the first in its order: all of them are looked at for every order.
+ROUTES_MAX = 64
 # The most prices one request changes: each locks a listing until all are done.
 PRICES_PER_REQUEST_MAX = 200

@@ -1,5 +1,8 @@
 """Payments, refunds and gateways."""
 
+# How many days after a sale to a customer its money is the merchant's own: most of what goes wrong is known by then.
+SALE_SETTLE_DAYS = 1
+
 # Payments. How long a payment of a wallet waits to be paid, in seconds; one of an order waits as long as its stock is held.
 TOP_UP_OPEN_S = 1_800
 # The first and the longest wait before a gateway is asked again about a payment or a refund, in seconds: gateways forget to

@@ -7,12 +7,15 @@ from fondaco_core.db import Write
 QUOTE = """
 SELECT l.id AS listing_id, l.store_id, l.tenant_id AS seller_id, l.entitlement_id, l.title, l.price_minor, l.currency,
   l.order_max, l.customer_max, l.customer_period_days, t.fee_bps, s.hold_s, s.guest_checkout, src.ids AS source_ids, src.pools AS pool_ids,
+  src.priorities, src.chained,
   c.id IS NOT NULL AS known, c.blocked_at IS NOT NULL AS blocked
 FROM listing l
 JOIN store s ON s.id = l.store_id AND s.state = 'OPEN'
 JOIN tenant t ON t.id = l.tenant_id AND t.state = 'ACTIVE'
 LEFT JOIN LATERAL (
-  SELECT array_agg(x.id ORDER BY x.priority, x.id) AS ids, array_agg(x.pool_id ORDER BY x.priority, x.id) AS pools
+  SELECT array_agg(x.id ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS ids,
+    array_agg(x.pool_id ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS pools,
+    array_agg(x.priority ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS priorities, bool_or(x.kind = 'OFFER') AS chained
   FROM source x WHERE x.listing_id = l.id AND x.enabled
 ) src ON true
 LEFT JOIN customer c ON c.id = $2
@@ -109,15 +112,17 @@ FROM unnest($15::uuid[], $16::uuid[], $17::uuid[], $18::uuid[], $19::int[], $20:
   AS w(id, order_id, listing_id, entitlement_id, number, title, quantity, unit_price_minor)
 """,
         "allocation_written": """
-INSERT INTO allocation (id, tenant_id, leaf_tenant_id, order_id, line_id, unit, attempt, source_id, code_id, state, changed_at)
-SELECT id, $1::uuid, leaf_tenant_id, order_id, line_id, unit, 1, source_id, code_id, state, $3::timestamptz
-FROM unnest($23::uuid[], $24::uuid[], $25::uuid[], $26::uuid[], $27::int[], $28::uuid[], $29::uuid[], $30::text[])
-  AS w(id, leaf_tenant_id, order_id, line_id, unit, source_id, code_id, state)
+INSERT INTO allocation (id, tenant_id, leaf_tenant_id, order_id, line_id, unit, attempt, source_id, route, code_id, masked, state,
+  changed_at)
+SELECT id, $1::uuid, leaf_tenant_id, order_id, line_id, unit, 1, source_id, route, code_id, masked, state, $3::timestamptz
+FROM unnest($23::uuid[], $24::uuid[], $25::uuid[], $26::uuid[], $27::int[], $28::uuid[], $29::int[], $30::uuid[], $31::text[], $32::text[])
+  AS w(id, leaf_tenant_id, order_id, line_id, unit, source_id, route, code_id, masked, state)
 """,
         "hop_written": """
-INSERT INTO hop (id, order_id, line_id, source_id, depth, seller_tenant_id, buyer_tenant_id, quantity, unit_price_minor, fee_minor)
-SELECT * FROM unnest($31::uuid[], $32::uuid[], $33::uuid[], $34::uuid[], $35::int[], $36::uuid[], $37::uuid[], $38::int[],
-  $39::bigint[], $40::bigint[])
+INSERT INTO hop (id, order_id, line_id, source_id, route, depth, seller_tenant_id, buyer_tenant_id, offer_id, agreement_id,
+  entitlement_id, currency, quantity, unit_price_minor, fee_minor, credit_minor, settles_at)
+SELECT * FROM unnest($33::uuid[], $34::uuid[], $35::uuid[], $36::uuid[], $37::int[], $38::int[], $39::uuid[], $40::uuid[], $41::uuid[],
+  $42::uuid[], $43::uuid[], $44::text[], $45::int[], $46::bigint[], $47::bigint[], $48::bigint[], $49::timestamptz[])
 """,
     },
 )
@@ -147,7 +152,7 @@ FROM order_line WHERE order_id = ANY($1::uuid[]) ORDER BY order_id, number
 
 ALLOCATION_COLUMNS = """
 a.id, a.tenant_id, a.leaf_tenant_id, a.order_id, a.line_id, a.unit, a.attempt, a.source_id, a.code_id, a.state,
-a.changed_at, a.refunded_at, a.revealed_at, c.masked
+a.changed_at, a.refunded_at, a.revealed_at, coalesce(a.masked, c.masked) AS masked
 """
 _ALLOCATIONS = f"""
 SELECT {ALLOCATION_COLUMNS} FROM allocation a LEFT JOIN code c ON c.id = a.code_id
@@ -167,25 +172,33 @@ WHERE a.code_id = $1 AND a.state IN ('HELD', 'FULFILLED', 'UNKNOWN')
 """
 
 HOPS = """
-SELECT id, line_id, source_id, depth, seller_tenant_id, buyer_tenant_id, quantity, unit_price_minor, fee_minor
-FROM hop WHERE order_id = $1 ORDER BY line_id, source_id, depth
+SELECT id, line_id, source_id, route, depth, seller_tenant_id, buyer_tenant_id, agreement_id, quantity, unit_price_minor, fee_minor,
+  credit_minor
+FROM hop WHERE order_id = $1 ORDER BY line_id, route, depth
 """
 
 LOCK_ALLOCATIONS = """
-SELECT id, line_id, source_id, code_id, state, revealed_at FROM allocation
+SELECT id, line_id, route, code_id, state, revealed_at FROM allocation
 WHERE order_id = $1 AND ($2::uuid[] IS NULL OR id = ANY($2)) ORDER BY id FOR NO KEY UPDATE
 """
 
 REFUNDED_UNITS = """
-SELECT line_id, source_id, count(*)::int AS units FROM allocation WHERE order_id = $1 AND refunded_at IS NOT NULL
-GROUP BY line_id, source_id
+SELECT line_id, route, count(*)::int AS units FROM allocation WHERE order_id = $1 AND refunded_at IS NOT NULL GROUP BY line_id, route
 """
 
-PAID = """
+# When the money of a hop is its seller's own: as its agreement says now, or so many days after a sale to a customer.
+_SETTLES = """
+WITH settling AS (
+  UPDATE hop h SET settles_at = $2 + make_interval(days => coalesce((
+    SELECT tt.settle_days FROM agreement a JOIN tier_terms tt ON tt.tier_id = a.tier_id AND tt.starts_at <= $2
+    WHERE a.id = h.agreement_id ORDER BY tt.starts_at DESC LIMIT 1
+  ), $3)) WHERE h.order_id = $1
+)"""
+PAID = f"""{_SETTLES}
 UPDATE "order" SET state = 'FULFILLED', paid_at = $2, fulfilled_at = $2, hold_expires_at = NULL, version = version + 1 WHERE id = $1
 """
 # Only for an order whose hold ran out while its money was under way (settle.py).
-PAID_LATE = """
+PAID_LATE = f"""{_SETTLES}
 UPDATE "order" SET state = 'FULFILLED', paid_at = $2, fulfilled_at = $2, closed_at = NULL, reason = NULL, version = version + 1
 WHERE id = $1 AND state = 'EXPIRED'
 """
@@ -193,7 +206,9 @@ WHERE id = $1 AND state = 'EXPIRED'
 LINES_TO_HOLD_AGAIN = """
 SELECT l.id, array_agg(u.id ORDER BY u.unit) AS units, (
   SELECT array_agg(x.pool_id ORDER BY x.priority, x.id) FROM source x
-  JOIN listing g ON g.id = x.listing_id AND g.state = 'ACTIVE' WHERE x.listing_id = l.listing_id AND x.enabled
+  JOIN listing g ON g.id = x.listing_id AND g.state = 'ACTIVE'
+  WHERE x.listing_id = l.listing_id AND x.enabled AND x.kind = 'POOL'
+    AND NOT EXISTS (SELECT FROM hop h WHERE h.line_id = l.id AND h.depth > 0)
 ) AS pools
 FROM order_line l JOIN LATERAL (
   SELECT DISTINCT ON (a.unit) a.id, a.unit FROM allocation a WHERE a.line_id = l.id ORDER BY a.unit, a.attempt DESC
@@ -217,8 +232,8 @@ SELECT EXISTS (
 )
 """
 ALLOCATE_AGAIN = """
-INSERT INTO allocation (id, tenant_id, leaf_tenant_id, order_id, line_id, unit, attempt, source_id, code_id, state, changed_at)
-SELECT w.id, a.tenant_id, w.owner_id, a.order_id, a.line_id, a.unit, a.attempt + 1, a.source_id, w.code_id, 'FULFILLED', $5
+INSERT INTO allocation (id, tenant_id, leaf_tenant_id, order_id, line_id, unit, attempt, source_id, route, code_id, state, changed_at)
+SELECT w.id, a.tenant_id, w.owner_id, a.order_id, a.line_id, a.unit, a.attempt + 1, a.source_id, a.route, w.code_id, 'FULFILLED', $5
 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[]) AS w(id, before_id, owner_id, code_id)
 JOIN allocation a ON a.id = w.before_id
 """
@@ -273,7 +288,7 @@ ORDER BY hold_expires_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
 ORDER_ID_OF = "SELECT order_id FROM allocation WHERE id = $1"
 # With the attempt before it, which is what failed when this one waits.
 LOCK_UNIT = """
-SELECT a.id, a.line_id, a.unit, a.attempt, a.source_id, a.code_id, a.state, a.revealed_at, p.id AS failed_id, p.code_id AS failed_code_id
+SELECT a.id, a.tenant_id, a.line_id, a.unit, a.attempt, a.source_id, a.route, a.code_id, a.state, a.revealed_at, p.id AS failed_id, p.code_id AS failed_code_id
 FROM allocation a LEFT JOIN allocation p ON p.line_id = a.line_id AND p.unit = a.unit AND p.attempt = a.attempt - 1
 WHERE a.id = $1 FOR NO KEY UPDATE OF a
 """
@@ -282,22 +297,31 @@ UNITS_OF_CODES = """
 SELECT a.id, a.order_id, c.reason FROM code c JOIN allocation a ON a.id = c.allocation_id AND a.code_id = c.id
 WHERE c.id = ANY($1::uuid[]) AND a.state IN ('HELD', 'FULFILLED') ORDER BY a.order_id, a.id
 """
-SOURCES_OF_LINE = """
-SELECT x.pool_id FROM order_line l JOIN source x ON x.listing_id = l.listing_id AND x.enabled
-WHERE l.id = $1 ORDER BY x.priority, x.id
+# From where a unit gets another code: from the pools that fill its listing where it came from one; where it came over other merchants
+# from the same leaf, since they are paid for it.
+POOLS_OF_UNIT = """
+SELECT pool_id FROM (
+  SELECT x.pool_id, x.priority, x.id FROM order_line l JOIN source x ON x.listing_id = l.listing_id AND x.enabled AND x.kind = 'POOL'
+  WHERE l.id = $1 AND NOT EXISTS (SELECT FROM hop h WHERE h.line_id = $1 AND h.route = $2 AND h.depth > 0)
+  UNION ALL
+  SELECT DISTINCT c.pool_id, 0, c.pool_id FROM allocation a JOIN code c ON c.id = a.code_id
+  WHERE a.line_id = $1 AND a.route = $2 AND EXISTS (SELECT FROM hop h WHERE h.line_id = $1 AND h.route = $2 AND h.depth > 0)
+) found ORDER BY priority, id
 """
 FAIL_UNIT = "UPDATE allocation SET state = 'FAILED', failure = $2, changed_at = $3 WHERE id = $1"
 DOUBT_UNIT = "UPDATE allocation SET failure = $2 WHERE id = $1 AND failure IS NULL"
 ADD_ATTEMPT = """
 INSERT INTO allocation
-  (id, tenant_id, leaf_tenant_id, order_id, line_id, unit, attempt, source_id, code_id, state, changed_at, wait_until, replaced_at)
-SELECT $1, tenant_id, coalesce($3, leaf_tenant_id), order_id, line_id, unit, attempt + 1, source_id, $4, $5, $6, $7,
-       CASE WHEN $4::uuid IS NOT NULL THEN $6::timestamptz END
+  (id, tenant_id, leaf_tenant_id, order_id, line_id, unit, attempt, source_id, route, code_id, state, changed_at, wait_until, replaced_at,
+   masked)
+SELECT $1, tenant_id, coalesce($3, leaf_tenant_id), order_id, line_id, unit, attempt + 1, source_id, route, $4, $5, $6, $7,
+       CASE WHEN $4::uuid IS NOT NULL THEN $6::timestamptz END, CASE WHEN $3 <> tenant_id THEN $8 END
 FROM allocation WHERE id = $2
 """
 SERVE_UNIT = """
 UPDATE allocation
-SET state = 'FULFILLED', leaf_tenant_id = $2, code_id = $3, changed_at = $4, wait_until = NULL, replaced_at = $4
+SET state = 'FULFILLED', leaf_tenant_id = $2, code_id = $3, changed_at = $4, wait_until = NULL, replaced_at = $4,
+  masked = CASE WHEN $2 <> tenant_id THEN $5 END
 WHERE id = $1
 """
 TOUCH = 'UPDATE "order" SET version = version + 1 WHERE id = $1'

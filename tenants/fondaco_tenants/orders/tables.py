@@ -98,7 +98,10 @@ class OrderLine(TenantOwned):
 
 
 class Allocation(TenantOwned):
-    """One unit of an order line bound to one leaf. `tenant_id` is the store's, `leaf_tenant_id` the stock's owner."""
+    """One unit of an order line bound to one leaf. `tenant_id` is the store's, `leaf_tenant_id` the stock's owner.
+
+    Only the store sees it: between them may stand merchants who know nothing of each other.
+    """
 
     __tablename__ = "allocation"
     __table_args__ = (
@@ -115,8 +118,6 @@ class Allocation(TenantOwned):
         Index("ix_allocation_waiting", "wait_until", postgresql_where=text("state = 'WAITING'")),
         {
             "info": guarded(
-                kind="shared",
-                parties=("tenant_id", "leaf_tenant_id"),
                 # To reveal is all that is done to a unit outside of a trading transaction.
                 tenant="SELECT, UPDATE (revealed_at, changed_at)",
                 trade=True,
@@ -133,7 +134,11 @@ class Allocation(TenantOwned):
     unit: Mapped[int] = mapped_column(Integer)
     attempt: Mapped[int] = mapped_column(Integer)
     source_id: Mapped[UUID]
+    # Which of its line's routes it came over: the hops of that number.
+    route: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     code_id: Mapped[UUID | None]
+    # The code's mask, for the store whose own code it is not.
+    masked: Mapped[str | None]
     state: Mapped[str]
     changed_at: Mapped[datetime]
     refunded_at: Mapped[datetime | None]
@@ -151,10 +156,15 @@ class Hop(Base):
 
     __tablename__ = "hop"
     __table_args__ = (
-        UniqueConstraint("line_id", "source_id", "depth"),
-        CheckConstraint("quantity > 0 AND unit_price_minor >= 0 AND fee_minor >= 0", name="money"),
+        UniqueConstraint("line_id", "route", "depth"),
+        CheckConstraint(
+            "quantity > 0 AND unit_price_minor >= 0 AND fee_minor >= 0 AND credit_minor >= 0", name="money"
+        ),
+        CheckConstraint("(depth = 0) = (buyer_tenant_id IS NULL)", name="customer"),
         Index("ix_hop_order_id", "order_id"),
         Index("ix_hop_seller_tenant_id", "seller_tenant_id", "id"),
+        Index("ix_hop_buyer_tenant_id", "buyer_tenant_id", "id", postgresql_where=text("buyer_tenant_id IS NOT NULL")),
+        Index("ix_hop_unsettled", "settles_at", postgresql_where=text("settled_at IS NULL AND settles_at IS NOT NULL")),
         {
             "info": guarded(
                 kind="shared",
@@ -169,15 +179,71 @@ class Hop(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     order_id: Mapped[UUID] = mapped_column(ForeignKey("order.id"))
     line_id: Mapped[UUID] = mapped_column(ForeignKey("order_line.id"))
+    # The seller's own source that it was filled from.
     source_id: Mapped[UUID]
+    # A line that several routes serve has hops of each.
+    route: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     # 0 is the hop to the customer; the leaf's is the largest.
     depth: Mapped[int] = mapped_column(Integer)
     seller_tenant_id: Mapped[UUID]
     buyer_tenant_id: Mapped[UUID | None]
+    # What was bought, by which agreement; null where the buyer is the customer.
+    offer_id: Mapped[UUID | None]
+    agreement_id: Mapped[UUID | None]
+    entitlement_id: Mapped[UUID | None]
+    currency: Mapped[str | None]
     quantity: Mapped[int] = mapped_column(Integer)
     unit_price_minor: Mapped[int]
     # The platform's share of the hop, over all units.
     fee_minor: Mapped[int]
+    # What of its price the buyer owes the seller, over all units, instead of having paid it.
+    credit_minor: Mapped[int] = mapped_column(server_default=text("0"))
+    # When the money is the seller's own: null while it is not paid.
+    settles_at: Mapped[datetime | None]
+    settled_at: Mapped[datetime | None]
+
+
+class HopRefund(Base):
+    """Units of a hop that were given back: what the seller returned to the buyer, and the platform of its fee."""
+
+    __tablename__ = "hop_refund"
+    __table_args__ = (
+        CheckConstraint(
+            "units > 0 AND amount_minor >= 0 AND fee_minor >= 0 AND credit_minor BETWEEN 0 AND amount_minor",
+            name="money",
+        ),
+        Index("ix_hop_refund_hop_id", "hop_id"),
+        Index("ix_hop_refund_seller_tenant_id", "seller_tenant_id", "refunded_at"),
+        Index(
+            "ix_hop_refund_buyer_tenant_id",
+            "buyer_tenant_id",
+            "refunded_at",
+            postgresql_where=text("buyer_tenant_id IS NOT NULL"),
+        ),
+        {
+            "info": guarded(
+                kind="shared",
+                parties=("seller_tenant_id", "buyer_tenant_id"),
+                tenant="SELECT",
+                trade=True,
+                trade_grant="SELECT, INSERT, UPDATE (settled_at)",
+            )
+        },
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    hop_id: Mapped[UUID] = mapped_column(ForeignKey("hop.id"))
+    seller_tenant_id: Mapped[UUID]
+    buyer_tenant_id: Mapped[UUID | None]
+    units: Mapped[int] = mapped_column(Integer)
+    amount_minor: Mapped[int]
+    fee_minor: Mapped[int]
+    # What of the amount was owed and is not any more.
+    credit_minor: Mapped[int] = mapped_column(server_default=text("0"))
+    currency: Mapped[str]
+    refunded_at: Mapped[datetime]
+    # When the seller's next payout took it into account.
+    settled_at: Mapped[datetime | None]
 
 
 class Refund(TenantOwned):

@@ -1,17 +1,19 @@
 """routing: which source serves a line.
 
-Owns     source.
-Promises a listing is filled only from pools of its own tenant that hold its entitlement; sources are tried in the order
-         of their priority; what nothing fills is not put on sale.
-Stands on catalog, codes.
+Owns     source, route, route_due, listing_watch.
+Promises a listing or offer is filled only from pools of its own tenant that hold its entitlement, and from suppliers' offers of it;
+         sources are tried in the order of their priority; what nothing fills is not put on sale; no route leads over a
+         merchant twice, and nobody but trading sees one.
+Stands on catalog, supply, codes.
 """
 
-from fondaco_tenants.routing.errands import watch_listings
-from fondaco_tenants.routing.errors import NoSource, PoolDoesNotFit, SourceExists
-from fondaco_tenants.routing.events import ListingBack, ListingLow, ListingOut, SourcesChanged
+from fondaco_tenants.routing.errands import rebuild_routes, watch_listings
+from fondaco_tenants.routing.errors import NoSource, OfferDoesNotFit, PoolDoesNotFit, SourceExists, SupplyCircle
+from fondaco_tenants.routing.events import ListingBack, ListingLow, ListingOut, OfferSourcesChanged, SourcesChanged
 from fondaco_tenants.routing.rules import Source, SourceKind
 from fondaco_tenants.routing.service import (
     add_source,
+    list_offer_sources,
     list_sources,
     publish_listing,
     remove_source,
@@ -24,14 +26,19 @@ __all__ = [
     "ListingLow",
     "ListingOut",
     "NoSource",
+    "OfferDoesNotFit",
+    "OfferSourcesChanged",
     "PoolDoesNotFit",
     "Source",
     "SourceExists",
     "SourceKind",
     "SourcesChanged",
+    "SupplyCircle",
     "add_source",
+    "list_offer_sources",
     "list_sources",
     "publish_listing",
+    "rebuild_routes",
     "remove_source",
     "sources_by_ids",
     "update_source",

@@ -1,9 +1,9 @@
-"""What is watched over all tenants, a bounded number of listings at a time."""
+"""What is done for all tenants: stock is watched, a bounded number of listings at a time, and routes are worked out."""
 
 from fondaco_core import limits
 from fondaco_core.context import Ctx
-from fondaco_core.db import governing
-from fondaco_tenants.routing.service import watch
+from fondaco_core.db import governing, trading
+from fondaco_tenants.routing.service import routes, watch
 
 
 async def watch_listings(ctx: Ctx) -> int:
@@ -17,3 +17,14 @@ async def watch_listings(ctx: Ctx) -> int:
         if len(looked) < limits.WATCH_POOLS:
             return announced
         after = looked[-1].listing_id
+
+
+async def rebuild_routes(ctx: Ctx) -> int:
+    """Works out the routes of every offer that waits for it, each in a transaction of its own; says how many."""
+    ctx.require("system.run")
+    done = 0
+    while True:
+        async with trading(ctx) as tx:
+            if not await routes.rebuild_next(tx, ctx):
+                return done
+        done += 1

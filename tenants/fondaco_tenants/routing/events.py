@@ -17,6 +17,15 @@ class SourcesChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class OfferSourcesChanged(Event):
+    """What an offer to resellers is filled from has changed: whatever stands on it is worked out again."""
+
+    name: ClassVar[str] = "offer.sources_changed"
+
+    offer_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class ListingLow(Event):
     """All sources of a listing together have so little left that its merchant wants to be told; announced once."""
 

@@ -1,33 +1,55 @@
-"""Pure decisions of routing: what a source is."""
+"""Pure decisions of routing: what a source is, and what it can be."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from fondaco_core import limits
 from fondaco_core.errors import Invalid
-from fondaco_core.ids import ListingId, PoolId, SourceId
+from fondaco_core.ids import ListingId, OfferId, PoolId, SourceId
 
 # More than any listing has, and far inside what the database can hold.
 PRIORITY_MAX = 1_000_000
 
 
 class SourceKind(StrEnum):
-    """What kind of place a listing is filled from."""
+    """What kind of place something is filled from."""
 
     POOL = "POOL"
+    OFFER = "OFFER"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One place that a listing can be filled from; a lower priority goes first, the older of two equals before the other."""
+    """One place that a listing or an own offer can be filled from.
+
+    A lower priority goes first, the older of two equals before the other. `max_cost_minor` is the most that a unit of a supplier
+    may cost, in the currency of what is filled; None leaves it at what the unit is sold for.
+    """
 
     id: SourceId
-    listing_id: ListingId
+    listing_id: ListingId | None
+    offer_id: OfferId | None
     kind: SourceKind
-    pool_id: PoolId
+    pool_id: PoolId | None
+    supplier_offer_id: OfferId | None
     priority: int
     enabled: bool
+    max_cost_minor: int | None
+    below_cost: bool
     created_at: datetime
+
+
+def check_one_of_two(first: object, second: object, *, path: tuple[str, ...]) -> None:
+    """Refuses where both or neither of two things that exclude each other are given."""
+    if (first is None) == (second is None):
+        raise Invalid("Give one of the two, not both.", zh="两者须且只须提供其一。", path=path)
+
+
+def check_max_cost(max_cost_minor: int | None) -> None:
+    """Refuses a bound on cost that no real unit could pass or that is below nothing."""
+    if max_cost_minor is not None and not 0 <= max_cost_minor <= limits.AMOUNT_MAX_MINOR:
+        raise Invalid("This cost is beyond any real price.", zh="该成本超出允许范围。", path=("max_cost",))
 
 
 def checked_priority(priority: int | None) -> int | None:

@@ -3,27 +3,72 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fondaco_core.ids import ListingId, PoolId, SourceId
 from fondaco_tenants.routing.rules import Source, SourceKind
 
-_SOURCE = "id, listing_id, kind, pool_id, priority, enabled, created_at"
+_SOURCE = """id, listing_id, offer_id, kind, pool_id, supplier_offer_id, priority, enabled, max_cost_minor, below_cost,
+  created_at"""
 
-# The listing's row is the lock of its sources: they are ordered among each other.
-LOCK_LISTING = "SELECT entitlement_id, state FROM listing WHERE id = $1 FOR UPDATE"
-LISTING_OF = "SELECT listing_id FROM source WHERE id = $1"
+# The row of what is filled is the lock of its sources: they are ordered among each other.
+LOCK_LISTING = "SELECT entitlement_id, currency, state FROM listing WHERE id = $1 FOR UPDATE"
+LOCK_OFFER = "SELECT entitlement_id, currency, state FROM offer WHERE id = $1 AND tenant_id = $2 FOR UPDATE"
+SUPPLIER_OFFER = "SELECT tenant_id, entitlement_id, currency, state FROM offer WHERE id = $1 AND tenant_id <> $2"
+# Those who join merchants go one after the other: each sees what the one before has joined.
+LOCK_GRAPH = "SELECT pg_advisory_xact_lock(4207303184)"
+LEADS_TO_ME = "SELECT supply_leads_to_me($1)"
+HEAD_OF = "SELECT listing_id, offer_id FROM source WHERE id = $1"
 ADD = """
-INSERT INTO source (id, tenant_id, listing_id, kind, pool_id, priority, enabled, created_at)
-SELECT $1, $2, $3, $4, $5, coalesce($6, (SELECT max(priority) + 1 FROM source WHERE listing_id = $3), 0), $7, $8
-ON CONFLICT (listing_id, pool_id) DO NOTHING
+INSERT INTO source
+  (id, tenant_id, listing_id, offer_id, kind, pool_id, supplier_offer_id, priority, enabled, max_cost_minor, below_cost, created_at)
+SELECT $1, $2, $3, $4, $5, $6, $7,
+  coalesce($8, (SELECT max(priority) + 1 FROM source WHERE listing_id = $3 OR offer_id = $4), 0), $9, $10, $11, $12
+ON CONFLICT DO NOTHING
 RETURNING priority
 """
 CHANGE = f"""
-UPDATE source SET priority = coalesce($2, priority), enabled = coalesce($3, enabled) WHERE id = $1 RETURNING {_SOURCE}
+UPDATE source SET priority = coalesce($2, priority), enabled = coalesce($3, enabled), below_cost = coalesce($4, below_cost),
+  max_cost_minor = CASE WHEN $5 THEN $6 ELSE max_cost_minor END
+WHERE id = $1 RETURNING {_SOURCE}
 """
 REMOVE = "DELETE FROM source WHERE id = $1"
 # In the order in which they are tried.
 OF_LISTINGS = f"SELECT {_SOURCE} FROM source WHERE listing_id = ANY($1::uuid[]) ORDER BY listing_id, priority, id"
+OF_OFFERS = f"SELECT {_SOURCE} FROM source WHERE offer_id = ANY($1::uuid[]) ORDER BY offer_id, priority, id"
 BY_IDS = f"SELECT {_SOURCE} FROM source WHERE id = ANY($1::uuid[])"
+
+DUE = "INSERT INTO route_due (id, offer_id, since) VALUES ($1, $2, $3)"
+# An offer stands here as often as something of it changed; all that stood here when it is worked out is done with it.
+TAKE_DUE = """
+DELETE FROM route_due WHERE id IN (
+  SELECT id FROM route_due WHERE offer_id = (SELECT offer_id FROM route_due ORDER BY since LIMIT 1)
+) RETURNING offer_id
+"""
+# The routes of an offer as they follow from its sources and from the routes of the offers that these lead to: what is new comes, what
+# is gone goes, and what stays is not touched. A merchant stands in a route once.
+REBUILD = """
+WITH fresh AS (
+  SELECT * FROM (
+    SELECT ARRAY[s.offer_id] AS offer_ids, ARRAY[s.tenant_id] AS seller_ids, ARRAY[s.id] AS source_ids, s.pool_id, s.priority,
+      ARRAY[s.id] AS place
+    FROM source s WHERE s.offer_id = $1 AND s.kind = 'POOL'
+    UNION ALL
+    SELECT s.offer_id || r.offer_ids, s.tenant_id || r.seller_ids, s.id || r.source_ids, r.pool_id, s.priority, s.id || r.source_ids
+    FROM source s JOIN route r ON r.offer_id = s.supplier_offer_id
+    WHERE s.offer_id = $1 AND s.kind = 'OFFER' AND cardinality(r.offer_ids) < $2 AND NOT s.tenant_id = ANY(r.seller_ids)
+  ) AS found ORDER BY priority, place LIMIT $3
+), gone AS (
+  DELETE FROM route r WHERE r.offer_id = $1 AND NOT EXISTS (SELECT FROM fresh f WHERE f.source_ids = r.source_ids) RETURNING r.id
+), come AS (
+  INSERT INTO route (id, offer_id, offer_ids, seller_ids, source_ids, pool_id)
+  SELECT gen_random_uuid(), $1, offer_ids, seller_ids, source_ids, pool_id FROM fresh f
+  WHERE NOT EXISTS (SELECT FROM route r WHERE r.offer_id = $1 AND r.source_ids = f.source_ids) RETURNING id
+)
+SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM come)
+"""
+# What stands on an offer has to be worked out again when its routes have changed.
+DUE_ABOVE = """
+INSERT INTO route_due (id, offer_id, since)
+SELECT gen_random_uuid(), offer_id, $2 FROM source WHERE supplier_offer_id = $1 AND offer_id IS NOT NULL
+"""
 
 # As fondaco_platform, over all tenants who may trade: what buyers can buy of each listing on sale, from all of its sources
 # together, as the storefront counts it: from each pool's picking mark on, and as far as the alarm goes.
@@ -54,7 +99,6 @@ FROM (
 LEFT JOIN listing_watch w ON w.listing_id = l.id
 ORDER BY l.id
 """
-# Whoever writes the crossing first announces it.
 # Whoever writes a crossing first announces it: of those given, the listings that were still in the band they were seen in.
 SET_BANDS = """
 WITH seen AS (
@@ -73,12 +117,4 @@ SELECT listing_id FROM moved UNION ALL SELECT listing_id FROM begun
 
 def to_source(row: Mapping[str, Any]) -> Source:
     """A row as the module speaks of it."""
-    return Source(
-        id=SourceId(row["id"]),
-        listing_id=ListingId(row["listing_id"]),
-        kind=SourceKind(row["kind"]),
-        pool_id=PoolId(row["pool_id"]),
-        priority=row["priority"],
-        enabled=row["enabled"],
-        created_at=row["created_at"],
-    )
+    return Source(**{**dict(row), "kind": SourceKind(row["kind"])})

@@ -1,12 +1,12 @@
-"""Tables of routing: where a listing can be filled from."""
+"""Tables of routing: where listings and offers are filled from, and the paths through the merchants that follow from it."""
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, UniqueConstraint, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from fondaco_core.db import TenantOwned, guarded
+from fondaco_core.db import Base, TenantOwned, guarded
 
 
 class ListingWatch(TenantOwned):
@@ -24,21 +24,90 @@ class ListingWatch(TenantOwned):
 
 
 class Source(TenantOwned):
-    """One place that a listing can be filled from, in the order of its priority."""
+    """One place that a listing, or an offer to resellers, can be filled from: an own pool, or a supplier's offer."""
 
     __tablename__ = "source"
     __table_args__ = (
-        CheckConstraint("kind IN ('POOL')", name="kind"),
+        CheckConstraint("kind IN ('POOL', 'OFFER')", name="kind"),
+        CheckConstraint("(listing_id IS NULL) <> (offer_id IS NULL)", name="head"),
+        CheckConstraint("(kind = 'POOL') = (pool_id IS NOT NULL) AND (kind = 'OFFER') = (supplier_offer_id IS NOT NULL)", name="leaf"),
+        CheckConstraint("supplier_offer_id <> offer_id", name="itself"),
+        CheckConstraint("max_cost_minor >= 0", name="max_cost"),
         UniqueConstraint("listing_id", "pool_id"),
+        UniqueConstraint("listing_id", "supplier_offer_id"),
+        UniqueConstraint("offer_id", "pool_id"),
+        UniqueConstraint("offer_id", "supplier_offer_id"),
         Index("ix_source_pool_id", "pool_id"),
-        {"info": guarded(tenant="SELECT, INSERT, UPDATE, DELETE", trade_grant="SELECT")},
-    )
+        Index("ix_source_supplier_offer_id", "supplier_offer_id", postgresql_where=text("supplier_offer_id IS NOT NULL")),
+        {
+            "info": guarded(
+                tenant="SELECT, INSERT, UPDATE, DELETE", trade=True, trade_grant="SELECT",
+                reason="a merchant's own list, which it may shorten; trading reads those of every hop of a chain",
+            )
+        },
+    )  # fmt: skip
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    listing_id: Mapped[UUID] = mapped_column(ForeignKey("listing.id"))
+    # What is filled: one of these two.
+    listing_id: Mapped[UUID | None] = mapped_column(ForeignKey("listing.id"))
+    offer_id: Mapped[UUID | None] = mapped_column(ForeignKey("offer.id"))
     kind: Mapped[str]
-    pool_id: Mapped[UUID] = mapped_column(ForeignKey("code_pool.id"))
+    # What fills it: one of these two.
+    pool_id: Mapped[UUID | None] = mapped_column(ForeignKey("code_pool.id"))
+    supplier_offer_id: Mapped[UUID | None]
     # Lower goes first.
     priority: Mapped[int] = mapped_column(server_default=text("0"))
     enabled: Mapped[bool] = mapped_column(server_default=text("true"))
+    # The most that a unit from a supplier may cost; null: no bound but what it is sold for.
+    max_cost_minor: Mapped[int | None]
+    # Whether it may be sold for less than the supplier asks.
+    below_cost: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[datetime]
+
+
+class Route(Base):
+    """A path from an offer down to a pool: the flattened supply graph, so that routing is one indexed read.
+
+    It knows only what leads where. Whether each step is open, to whom and at which price is joined when it is read, so that
+    a change of these needs no change here, and a step that is gone closes every path over it at once.
+    """
+
+    __tablename__ = "route"
+    __table_args__ = (
+        Index("ix_route_offer_id", "offer_id"),
+        CheckConstraint("cardinality(offer_ids) = cardinality(source_ids)", name="steps"),
+        {
+            "info": guarded(
+                kind="global", tenant="", trade_grant="SELECT, INSERT, DELETE", platform="SELECT",
+                reason="it is of every merchant on the path, none of whom may see beyond its neighbour: only trading reads it",
+            )
+        },
+    )  # fmt: skip
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    # The offer that it begins at, which is the first of `offer_ids`.
+    offer_id: Mapped[UUID]
+    # Step by step down to the leaf: the offer, whose it is, and the source by which it goes on; the last one's is the pool's.
+    offer_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
+    seller_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
+    source_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
+    pool_id: Mapped[UUID]
+
+
+class RouteDue(Base):
+    """An offer whose routes have to be worked out again, since what it or one below it is filled from has changed."""
+
+    __tablename__ = "route_due"
+    __table_args__ = (
+        {
+            "info": guarded(
+                kind="global", tenant="INSERT", trade_grant="SELECT, INSERT, DELETE", platform="SELECT",
+                reason="a list of work, which goes when it is done; whoever changes a source puts its offer on it",
+            )
+        },
+    )  # fmt: skip
+
+    # The same offer may stand here several times: whoever puts it here reads nothing, and waits for nobody.
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    offer_id: Mapped[UUID]
+    since: Mapped[datetime]

@@ -26,6 +26,7 @@ class Picked:
     pool_id: PoolId
     owner_id: TenantId
     position: int
+    masked: str
 
 
 async def pick_codes(tx: Tx, units: Mapping[PoolId, int]) -> dict[PoolId, list[Picked]]:
@@ -41,7 +42,7 @@ async def pick_codes(tx: Tx, units: Mapping[PoolId, int]) -> dict[PoolId, list[P
     picked: dict[PoolId, list[Picked]] = {pool: [] for pool in pools}
     for row in rows:
         pool = PoolId(row["pool_id"])
-        picked[pool].append(Picked(CodeId(row["id"]), pool, TenantId(row["tenant_id"]), row["position"]))
+        picked[pool].append(Picked(CodeId(row["id"]), pool, TenantId(row["tenant_id"]), row["position"], row["masked"]))
     return picked
 
 

@@ -12,12 +12,12 @@ from fondaco_core.db import Write
 
 # Locks up to `units` codes of each pool and changes nothing yet.
 PICK = """
-SELECT w.pool_id, c.id, c.tenant_id, c.position
+SELECT w.pool_id, c.id, c.tenant_id, c.position, c.masked
 FROM unnest($1::uuid[], $2::int[]) AS w(pool_id, units)
 JOIN code_pool p ON p.id = w.pool_id
 CROSS JOIN LATERAL (SELECT $3::timestamptz + p.stop_sale_days * interval '24 hours' AS until) stop
 CROSS JOIN LATERAL (
-  SELECT id, tenant_id, position, expires_at FROM code
+  SELECT id, tenant_id, position, expires_at, masked FROM code
   WHERE pool_id = p.id AND state = 'AVAILABLE'
     AND (expires_at, position) >= (
       greatest(p.pick_expires_at, stop.until),

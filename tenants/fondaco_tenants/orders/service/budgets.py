@@ -113,7 +113,7 @@ async def within_budgets(
         return drafts
     guest = as_guest(ctx)
     keys = {key for draft in waiting for key in budget_keys(draft)}
-    pools = {source.pool_id for draft in waiting for line in draft.priced.lines for source in line.sources}
+    pools = {route.pool_id for draft in waiting for line in draft.priced.lines for route in line.routes}
     await _lock(tx, customer_id, keys, pools if guest else ())
     usage = await usage_of(tx, ctx, customer_id=customer_id, keys=keys)
     kept: list[Draft] = []

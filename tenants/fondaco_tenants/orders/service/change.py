@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from fondaco_core import audit, clock, ledger, limits, outbox, tenancy
@@ -16,7 +16,8 @@ from fondaco_tenants import codes, customers, payments
 from fondaco_tenants.orders import rules, store
 from fondaco_tenants.orders.errors import CodeAlreadyRedeemed, CodeAlreadyRevealed, HoldExpired, OrderNotOpen
 from fondaco_tenants.orders.events import OrderClosed, OrderFulfilled, OrderRefunded
-from fondaco_tenants.orders.rules import AllocationState, HopPlan, OrderState, SoldHop
+from fondaco_tenants.orders.rules import AllocationState, HopBack, HopPlan, OrderState, SoldHop
+from fondaco_tenants.orders.service import chain
 from fondaco_tenants.orders.service.quote import as_guest, check_guest_pays_nothing
 from fondaco_tenants.orders.service.read import OrderView, may_see, order_view
 from fondaco_tenants.payments import BackTo, RefundReason
@@ -62,27 +63,35 @@ async def pay_order(tx: Tx, ctx: Ctx, *, order_id: OrderId) -> OrderView:
         check_guest_pays_nothing(order.total)
     await tenancy.require_active(tx, ctx)
     await customers.require_welcome(tx, order.customer_id)
-    sale = await sale_of(tx, order)
+    sale, chained = await sale_of(tx, order)
     allocations = [AllocationId(row["id"]) for row in await tx.fetch(store.FULFIL_ALLOCATIONS, order_id, now)]
     await codes.deliver_codes(tx, allocations)
     debited = ledger.wallets_debited(sale)
-    ledger.check_affordable(debited, await ledger.lock_wallets(tx, sorted(debited, key=str)))
+    if chained:
+        ledger.check_affordable(debited, await chain.lock_chain(tx, [order_id], also=debited))
+        await chain.post_held(tx, order_id)
+    else:
+        ledger.check_affordable(debited, await ledger.lock_wallets(tx, sorted(debited, key=str)))
     await ledger.post(tx, sale)
-    await tx.execute(store.PAID, order_id, now)
+    await tx.execute(store.PAID, order_id, now, limits.SALE_SETTLE_DAYS)
     await payments.give_up_payments(tx, [order_id])
     await audit.record(tx, ctx, "order.paid", subject_kind="order", subject_id=order_id, tenant_id=order.tenant_id)
     await outbox.announce(tx, (order.tenant_id, OrderFulfilled(str(order_id))))
     return order_view(await tx.fetchrow(store.LOCK, order_id))
 
 
-async def sale_of(tx: Tx, order: OrderView) -> list[NewTransfer]:
-    """The transfers that pay an order out of its buyer's wallet, over all of its hops."""
+async def sale_of(tx: Tx, order: OrderView) -> tuple[list[NewTransfer], bool]:
+    """The transfers that pay an order out of its buyer's wallet, and whether more is set aside between merchants behind it."""
+    rows = await tx.fetch(store.HOPS, order.id)
     hops = [
-        HopPlan(0, SourceId(r["source_id"]), r["depth"], r["seller_tenant_id"], r["buyer_tenant_id"], r["quantity"],
-                r["unit_price_minor"], r["fee_minor"])
-        for r in await tx.fetch(store.HOPS, order.id)
+        HopPlan(
+            line=0, source_id=SourceId(r["source_id"]), depth=0, seller_id=r["seller_tenant_id"], buyer_id=None,
+            quantity=r["quantity"], unit_price_minor=r["unit_price_minor"], fee_minor=r["fee_minor"],
+        )
+        for r in rows if r["depth"] == 0
     ]  # fmt: skip
-    return rules.payments_of_hops(hops, customer_id=order.customer_id, currency=order.total.currency, order_id=order.id)
+    sale = rules.payments_of_hops(hops, customer_id=order.customer_id, currency=order.total.currency, order_id=order.id)
+    return sale, len(hops) < len(rows)
 
 
 async def cancel_order(tx: Tx, ctx: Ctx, *, order_id: OrderId, reason: str | None = None) -> OrderView:
@@ -117,6 +126,7 @@ async def close_orders(
     released = await tx.fetch(store.RELEASE_ALLOCATIONS, list(order_ids), now)
     await codes.release_codes(tx, [AllocationId(row["id"]) for row in released])
     await tx.execute(store.LOWER_LINES, [row["line_id"] for row in released])
+    await chain.void_held(tx, order_ids)
     await tx.execute(store.CLOSE, list(order_ids), state.value, reason, now)
     await payments.give_up_payments(tx, order_ids)
     pairs = list(zip(tenants, order_ids, strict=True))
@@ -148,7 +158,7 @@ async def refund_order(
         raise OrderNotOpen(order_id, state=order.state.value)
     chosen = await _refundable(tx, order, allocation_ids)
     refund_id, now = new_id(), clock.now()
-    transfers = await _refund_transfers(tx, order, chosen, refund_id)
+    transfers = await _refund_hops(tx, order, chosen, refund_id)
     if await tx.execute(store.REFUND_ALLOCATIONS, [allocation for allocation, _, _ in chosen], now) != len(chosen):
         msg = "An allocation changed under its lock."
         raise Bug(msg)
@@ -182,7 +192,7 @@ async def _on_its_way(
 
 async def _refundable(
     tx: Tx, order: OrderView, allocation_ids: Sequence[AllocationId] | None
-) -> list[tuple[AllocationId, OrderLineId, SourceId]]:
+) -> list[tuple[AllocationId, OrderLineId, int]]:
     wanted = None if allocation_ids is None else list(dict.fromkeys(allocation_ids))
     rows = await tx.fetch(store.LOCK_ALLOCATIONS, order.id, wanted)
     if wanted is not None and len(rows) != len(wanted):
@@ -198,30 +208,37 @@ async def _refundable(
     redeemed = await codes.redeemed_among(tx, [AllocationId(row["id"]) for row in live], releasing=True)
     if redeemed:
         raise CodeAlreadyRedeemed(redeemed)
-    return [(AllocationId(r["id"]), OrderLineId(r["line_id"]), SourceId(r["source_id"])) for r in live]
+    return [(AllocationId(r["id"]), OrderLineId(r["line_id"]), r["route"]) for r in live]
 
 
-async def _refund_transfers(
-    tx: Tx, order: OrderView, chosen: Sequence[tuple[AllocationId, OrderLineId, SourceId]], refund_id: UUID
+async def _refund_hops(
+    tx: Tx, order: OrderView, chosen: Sequence[tuple[AllocationId, OrderLineId, int]], refund_id: UUID
 ) -> list[NewTransfer]:
+    """Gives back at every hop that the units came over, and writes it down; the transfers that do it."""
     rows = await tx.fetch(store.REFUNDED_UNITS, order.id)
-    before = {(row["line_id"], row["source_id"]): row["units"] for row in rows}
-    units = Counter((line, source) for _, line, source in chosen)
+    before = {(row["line_id"], row["route"]): row["units"] for row in rows}
+    units = Counter((line, route) for _, line, route in chosen)
+    hops = [row for row in await tx.fetch(store.HOPS, order.id) if units[row["line_id"], row["route"]]]
+    owed = await chain.lock_credit(tx, {row["agreement_id"] for row in hops if row["credit_minor"]})
+    returned: list[tuple[UUID, int, HopBack]] = []
     transfers: list[NewTransfer] = []
-    for row in await tx.fetch(store.HOPS, order.id):
-        route = (row["line_id"], row["source_id"])
-        if units[route]:
-            hop = SoldHop(
-                row["seller_tenant_id"], row["buyer_tenant_id"], row["unit_price_minor"], row["quantity"], row["fee_minor"],
-                before.get(route, 0),
-            )  # fmt: skip
-            transfers += rules.refund_of_hop(
-                hop,
-                units[route],
-                customer_id=order.customer_id,
-                currency=order.total.currency,
-                refund_id=refund_id,
-            )
+    for row in hops:
+        route = (row["line_id"], row["route"])
+        hop = SoldHop(
+            row["seller_tenant_id"], row["buyer_tenant_id"], row["unit_price_minor"], row["quantity"], row["fee_minor"],
+            before.get(route, 0), row["credit_minor"],
+        )  # fmt: skip
+        back = rules.share_back(hop, units[route])
+        if back.credit_minor:
+            # What was repaid meanwhile is owed no more: it goes back as money.
+            credit = min(back.credit_minor, owed[row["agreement_id"]])
+            owed[row["agreement_id"]] -= credit
+            back = replace(back, credit_minor=credit)
+        returned.append((row["id"], units[route], back))
+        transfers += rules.refund_of_hop(
+            hop, back, customer_id=order.customer_id, currency=order.total.currency, refund_id=refund_id
+        )
+    await chain.write_back(tx, hops, returned, currency=order.total.currency)
     return transfers
 
 
@@ -229,7 +246,7 @@ async def _finish_refund(
     tx: Tx,
     ctx: Ctx,
     order: OrderView,
-    chosen: Sequence[tuple[AllocationId, OrderLineId, SourceId]],
+    chosen: Sequence[tuple[AllocationId, OrderLineId, int]],
     amount: Money,
     *,
     refund_id: UUID,

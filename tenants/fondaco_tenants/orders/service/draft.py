@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from fondaco_core.ids import AllocationId, CustomerId, HopId, OrderLineId, new_id
+from fondaco_core.ids import AllocationId, CustomerId, HopId, OrderLineId, TenantId, new_id
 from fondaco_core.money import Money
 from fondaco_core.postings import NewTransfer
 from fondaco_tenants.codes import Picked
-from fondaco_tenants.orders.rules import AllocationState, HoldBudgets, HopPlan, OrderState, PricedOrder, SourceOffer
+from fondaco_tenants.orders.rules import AllocationState, HoldBudgets, HopPlan, OrderState, PricedOrder, Route
 from fondaco_tenants.orders.service.quote import NewGift, OrderRequest, PayBy
 from fondaco_tenants.orders.service.read import OrderView
 
@@ -18,8 +18,14 @@ class Unit:
     """One unit bound to a code."""
 
     allocation_id: AllocationId
-    source: SourceOffer
+    route: Route
+    # Which of its line's routes that is.
+    number: int
     picked: Picked
+
+    def masked(self, seller_id: TenantId) -> str | None:
+        """The code's mask where it is another merchant's, who alone could look it up."""
+        return None if self.picked.owner_id == seller_id else self.picked.masked
 
 
 @dataclass(slots=True)
@@ -123,16 +129,19 @@ def unit_columns(drafts: Sequence[Draft]) -> list[list[object]]:
                     order_id,
                     line_id,
                     n,
-                    u.source.source_id,
+                    u.route.source_id,
+                    u.number,
                     u.picked.code_id,
+                    u.masked(draft.priced.seller_id),
                     state.value,
                 )
                 for n, u in enumerate(draft.units[line.line], start=1)
             ]
         hops += [
             (
-                HopId(new_id()), order_id, line_ids[h.line], h.source_id, h.depth, h.seller_id, h.buyer_id, h.quantity,
-                h.unit_price_minor, h.fee_minor,
+                HopId(new_id()), order_id, line_ids[h.line], h.source_id, h.route, h.depth, h.seller_id, h.buyer_id,
+                h.offer_id, h.agreement_id, h.entitlement_id, draft.priced.total.currency, h.quantity, h.unit_price_minor,
+                h.fee_minor, h.credit_minor, h.settles_at,
             )
             for h in draft.hops
         ]  # fmt: skip

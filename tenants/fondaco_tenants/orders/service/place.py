@@ -1,11 +1,11 @@
 """Placing orders: quote, limits, route, hold, pay and fulfil, all in one transaction, for one order or a hundred at once.
 
 Every order of a request stands or falls alone: one that is refused leaves no trace and takes nothing from the others.
-Locks are taken in one order: limits, budgets, codes, wallets, in each by key. Nothing is written before everything is decided.
+Locks are taken in one order: limits, budgets, codes, uses of agreements, wallets, in each by key. Nothing is written before everything is decided.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -16,12 +16,14 @@ from fondaco_core.db import Tx
 from fondaco_core.errors import Refusal
 from fondaco_core.ids import AllocationId, CodeId, CustomerId, OrderId, PoolId, new_id, new_public_code
 from fondaco_core.money import Money
+from fondaco_core.postings import AccountKind, Owner
 from fondaco_tenants import codes
 from fondaco_tenants.codes import Picked
 from fondaco_tenants.orders import rules, store
 from fondaco_tenants.orders.errors import OutOfStock
 from fondaco_tenants.orders.events import OrderFulfilled, OrderPlaced
-from fondaco_tenants.orders.rules import OrderState
+from fondaco_tenants.orders.rules import OrderState, Quote
+from fondaco_tenants.orders.service import chain
 from fondaco_tenants.orders.service.budgets import (
     address_hash,
     device_hash,
@@ -94,7 +96,7 @@ async def place_orders(
     drafts = await within_budgets(tx, ctx, customer_id, drafts, outcomes)
     drafts = await _bind_codes(tx, drafts, outcomes)
     drafts = await within_share(tx, drafts, outcomes)
-    drafts = await _affordable(tx, drafts, outcomes)
+    drafts = await _affordable(tx, drafts, outcomes, now)
     if drafts:
         for order in await _write(tx, ctx, customer_id, drafts, now):
             outcomes[order.id] = Placed(order)
@@ -114,7 +116,7 @@ async def _quote(
     for request in requests:
         try:
             rules.check_lines(request.lines)
-            quotes = quotes_of(rows, request.lines)
+            quotes = quotes_of(rows, request.lines, pay_by=request.pay_by)
             priced = rules.price_order(quotes, agreed=request.agreed, guest=as_guest(ctx))
             draft = Draft(customer_id, request, priced, device_hash=device_hash(priced.seller_id, request.device))
             draft.address_hash = None if draft.fulfilled else address
@@ -191,13 +193,13 @@ async def _bind_codes(tx: Tx, drafts: list[Draft], outcomes: dict[OrderId, Place
         wants: dict[PoolId, int] = defaultdict(int)
         waiting: list[Draft] = []
         for draft in pending:
-            short = rules.short_lines(draft.priced.lines, stock.counts())
+            short, unused = rules.short_lines(draft.priced.lines, stock.counts())
             if not short:
                 _assign(draft, stock.left)
                 bound.add(draft.request.order_id)
                 continue
             nexts = [
-                (next((s.pool_id for s in line.sources if not stock.dry(s.pool_id)), None), missing, line)
+                (_next_pool(line, missing, [pool for pool in unused if unused[pool] or stock.dry(pool)]), missing, line)
                 for line, missing in short
             ]
             lost = next(((line, missing) for pool, missing, line in nexts if pool is None), None)
@@ -220,42 +222,63 @@ async def _bind_codes(tx: Tx, drafts: list[Draft], outcomes: dict[OrderId, Place
     return [draft for draft in drafts if draft.request.order_id in bound]
 
 
+def _next_pool(line: Quote, missing: int, in_vain: Container[PoolId]) -> PoolId | None:
+    """The pool that a line comes to next: one that has not said that it has no more, nor has what the line cannot use."""
+    return next(
+        (r.pool_id for r in line.routes if r.pool_id not in in_vain and rules.units_over(line, r, missing)), None
+    )
+
+
 def _assign(draft: Draft, left: dict[PoolId, list[Picked]]) -> None:
     """Takes the codes of a whole order out of what is locked; there are enough."""
     for line in draft.priced.lines:
         plan = rules.plan_units(line, {pool: len(codes_left) for pool, codes_left in left.items()})
         draft.units[line.line] = [
-            Unit(AllocationId(new_id()), source, left[source.pool_id].pop(0))
-            for source, units in plan
+            Unit(AllocationId(new_id()), route, number, left[route.pool_id].pop(0))
+            for number, (route, units) in enumerate(plan)
             for _ in range(units)
         ]
-        for source, units in plan:
-            draft.hops += rules.plan_hops(line, source, units)
-    draft.payments = rules.payments_of_hops(
-        draft.hops,
-        customer_id=draft.customer_id,
-        currency=draft.priced.total.currency,
-        order_id=draft.request.order_id,
-    )
+        for number, (route, units) in enumerate(plan):
+            draft.hops += rules.price_hops(line, route, units, number=number)
 
 
-async def _affordable(tx: Tx, drafts: list[Draft], outcomes: dict[OrderId, Placed | Refusal]) -> list[Draft]:
-    """Locks the wallets that pay now and keeps the orders that they can bear, in their order."""
-    paying = [draft for draft in drafts if draft.fulfilled and draft.payments]
-    if not paying:
-        return drafts
-    debits = {draft.request.order_id: ledger.wallets_debited(draft.payments) for draft in paying}
-    available = await ledger.lock_wallets(tx, sorted({wallet for each in debits.values() for wallet in each}, key=str))
-    refused: set[OrderId] = set()
-    for order_id, debited in debits.items():
+async def _affordable(
+    tx: Tx, drafts: list[Draft], outcomes: dict[OrderId, Placed | Refusal], now: datetime
+) -> list[Draft]:
+    """Locks what pays, now or between merchants, and keeps the orders that it can bear, in their order."""
+    if not drafts:
+        return []
+    allowances = await chain.lock_allowances(tx, drafts, now)
+    wallets = {_wallet_of(draft) for draft in drafts if draft.fulfilled and draft.priced.total.amount_minor}
+    wallets |= set(chain.wallets_of(drafts))
+    available = await ledger.lock_wallets(tx, sorted(wallets, key=str)) if wallets else {}
+    kept: list[Draft] = []
+    for draft in drafts:
+        order_id, currency = draft.request.order_id, draft.priced.total.currency
+        decided = chain.borne(draft, available, allowances, now)
+        if decided is None:
+            # Whose wallet or quota it was is nothing that a buyer may know.
+            line = draft.priced.lines[0]
+            outcomes[order_id] = OutOfStock(line.listing_id, asked=line.quantity, available=0, path=("lines", "0"))
+            continue
+        hops, left, allowed = decided
+        bought = [hop for hop in hops if draft.fulfilled or hop.buyer_id is not None]
+        payments = rules.payments_of_hops(bought, customer_id=draft.customer_id, currency=currency, order_id=order_id)
+        own = ledger.wallets_debited([t for t in payments if t.debit.customer_id is not None])
         try:
-            ledger.check_affordable(debited, available)
+            ledger.check_affordable(own, left)
         except Refusal as refusal:
             outcomes[order_id] = refusal
-            refused.add(order_id)
-        else:
-            available = {wallet: amount - debited[wallet] for wallet, amount in available.items()}
-    return [draft for draft in drafts if draft.request.order_id not in refused]
+            continue
+        draft.hops, draft.payments = hops, payments
+        available = {wallet: amount - own[wallet] for wallet, amount in left.items()}
+        allowances = allowed
+        kept.append(draft)
+    return kept
+
+
+def _wallet_of(draft: Draft) -> Owner:
+    return Owner(draft.priced.seller_id, draft.customer_id, AccountKind.WALLET, draft.priced.total.currency)
 
 
 async def _write(tx: Tx, ctx: Ctx, customer_id: CustomerId, drafts: Sequence[Draft], now: datetime) -> list[OrderView]:
@@ -275,7 +298,9 @@ async def _write(tx: Tx, ctx: Ctx, customer_id: CustomerId, drafts: Sequence[Dra
     )
     await hold_for_guests(tx, drafts[0].priced.seller_id, drafts)
     await add_gifts(tx, drafts[0].priced.seller_id, drafts)
+    await chain.write_uses(tx, drafts, now)
     await ledger.post(tx, [t for draft in drafts if draft.fulfilled for t in draft.payments])
+    await ledger.hold(tx, [t for draft in drafts if not draft.fulfilled for t in draft.payments])
     tenant = drafts[0].priced.seller_id
     await audit.record_many(
         tx, ctx, "order.placed", subject_kind="order",

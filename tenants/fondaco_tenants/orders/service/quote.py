@@ -1,22 +1,29 @@
 """What is asked for, and what it costs now: read in one statement, whether it is placed or only simulated."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
+from fondaco_core import clock
 from fondaco_core.context import ActorKind, Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import NotFound
-from fondaco_core.ids import CustomerId, ListingId, OrderId, new_id
+from fondaco_core.ids import CustomerId, ListingId, OrderId, PoolId, SourceId, new_id
 from fondaco_core.ledger import InsufficientFunds
 from fondaco_core.money import Money
 from fondaco_tenants import customers
-from fondaco_tenants.orders import store
-from fondaco_tenants.orders.rules import Quote, SourceOffer
+from fondaco_tenants.orders import store, store_chain
+from fondaco_tenants.orders.rules import Leg, Quote, Route
 
+# What is read with a listing and is no part of its quote.
+_NOT_QUOTED = frozenset({"known", "blocked", "price_minor", "source_ids", "pool_ids", "priorities", "chained"})
+# Where a route stands in the order in which a listing's are tried.
+_Place = tuple[tuple[int, UUID], ...]
 # Before anything was sold here.
 _EVER = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -76,25 +83,64 @@ async def read_listings(
     # Who is unknown or blocked is refused by customers; without a row nobody has looked yet.
     if customer_id is not None and not (rows and rows[0]["known"] and not rows[0]["blocked"]):
         await customers.require_welcome(tx, customer_id)
-    return {ListingId(row["listing_id"]): row for row in rows}
+    chained = [row["listing_id"] for row in rows if row["chained"]]
+    routes = await _open_routes(tx, chained) if chained else {}
+    return {ListingId(row["listing_id"]): dict(row) | {"routes": _own_routes(row, routes)} for row in rows}
 
 
-def quotes_of(rows: Mapping[ListingId, Mapping[str, Any]], lines: Sequence[tuple[ListingId, int]]) -> list[Quote]:
+async def _open_routes(tx: Tx, listing_ids: Sequence[UUID]) -> dict[UUID, list[tuple[_Place, Route]]]:
+    """The routes over other merchants that are open now, with their place in the order in which they are tried."""
+    now = clock.now()
+    found: dict[UUID, list[tuple[_Place, Route]]] = defaultdict(list)
+    for row in await tx.fetch(store_chain.ROUTES, listing_ids, now, now.date()):
+        columns = (
+            row["offer_ids"], row["agreement_ids"], row["seller_ids"], row["source_ids"], row["fees"], row["prices"],
+            row["max_costs"], row["below_costs"], row["funds"], row["units_left"], row["hold_left"],
+        )  # fmt: skip
+        legs = tuple(
+            Leg(offer, agreement, seller, source, fee, _price_list(prices), cost, below, funds, units, hold)
+            for offer, agreement, seller, source, fee, prices, cost, below, funds, units, hold in zip(
+                *columns, strict=True
+            )
+        )
+        steps = zip((row["priority"], *row["priorities"]), (row["source_id"], *row["source_ids"]), strict=True)
+        found[row["listing_id"]].append((tuple(steps), Route(SourceId(row["source_id"]), PoolId(row["pool_id"]), legs)))
+    return found
+
+
+def _price_list(text: str) -> tuple[tuple[int, int], ...]:
+    pairs = (pair.split(":") for pair in text.split(","))
+    return tuple((int(from_units), int(price)) for from_units, price in pairs)
+
+
+def _own_routes(row: Mapping[str, Any], over_others: Mapping[UUID, list[tuple[_Place, Route]]]) -> tuple[Route, ...]:
+    """All routes of a listing in the order in which they are tried: by the sources' priorities, step by step."""
+    own = zip(row["priorities"] or (), row["source_ids"] or (), row["pool_ids"] or (), strict=True)
+    routes = [(((priority, source),), Route(source, pool)) for priority, source, pool in own]
+    others = over_others.get(row["listing_id"])
+    if others is None:
+        return tuple(route for _, route in routes)
+    placed: list[tuple[_Place, Route]] = [*routes, *others]
+    return tuple(route for _, route in sorted(placed, key=lambda each: each[0]))
+
+
+def quotes_of(
+    rows: Mapping[ListingId, Mapping[str, Any]], lines: Sequence[tuple[ListingId, int]], *, pay_by: PayBy
+) -> list[Quote]:
     """What each line costs and where it can come from; NotFound for a listing that is not on sale here."""
     quotes: list[Quote] = []
     for number, (listing_id, quantity) in enumerate(lines):
         row: Mapping[str, Any] | None = rows.get(listing_id)
         if row is None:
             raise NotFound("listing", path=("lines", str(number), "listingId"))
-        quotes.append(_quote_of(row, quantity=quantity, line=number))
+        quotes.append(_quote_of(row, quantity=quantity, line=number, waits=pay_by is PayBy.LATER))
     return quotes
 
 
-def _quote_of(row: Mapping[str, Any], *, quantity: int, line: int) -> Quote:
-    fields = {name: value for name, value in row.items() if name not in {"known", "blocked"}}
-    fields["unit_price_minor"] = fields.pop("price_minor")
-    sources = zip(fields.pop("source_ids") or (), fields.pop("pool_ids") or (), strict=True)
-    return Quote(**fields, sources=tuple(SourceOffer(*pair) for pair in sources), quantity=quantity, line=line)
+def _quote_of(row: Mapping[str, Any], *, quantity: int, line: int, waits: bool) -> Quote:
+    fields = {name: value for name, value in row.items() if name not in _NOT_QUOTED}
+    fields["unit_price_minor"] = row["price_minor"]
+    return Quote(**fields, quantity=quantity, line=line, waits=waits)
 
 
 async def bought_before(tx: Tx, customer_id: CustomerId, lines: Sequence[Quote], now: datetime) -> dict[ListingId, int]:

@@ -18,6 +18,7 @@ from fondaco_tenants.orders import rules, store
 from fondaco_tenants.orders.errors import HoldExpired, OrderNotOpen
 from fondaco_tenants.orders.events import OrderFulfilled
 from fondaco_tenants.orders.rules import OrderState
+from fondaco_tenants.orders.service import chain
 from fondaco_tenants.orders.service.change import sale_of
 from fondaco_tenants.orders.service.quote import limit_key
 from fondaco_tenants.orders.service.read import OrderView, find_orders, get_order, order_view
@@ -84,8 +85,12 @@ async def settle_payment(tx: Tx, ctx: Ctx, *, payment_id: PaymentId) -> Outcome 
     if not transfers:
         return None
     if outcome in payments.PAYING:
-        transfers += await sale_of(tx, order)
+        sale, chained = await sale_of(tx, order)
+        transfers += sale
         await _fulfil(tx, ctx, order, payment, again)
+        if chained:
+            await chain.lock_chain(tx, [order.id])
+            await chain.post_held(tx, order.id)
     await ledger.post(tx, transfers)
     return outcome
 
@@ -111,7 +116,7 @@ async def _fulfil(tx: Tx, ctx: Ctx, order: OrderView, payment: PaymentView, agai
     if again is None:
         units = [AllocationId(row["id"]) for row in await tx.fetch(store.FULFIL_ALLOCATIONS, order.id, now)]
         await codes.deliver_codes(tx, units)
-        await tx.execute(store.PAID, order.id, now)
+        await tx.execute(store.PAID, order.id, now, limits.SALE_SETTLE_DAYS)
     else:
         assert OrderState.FULFILLED in rules.NEXT_STATES[order.state]
         await codes.allocate_codes(tx, [(unit.id, unit.picked) for unit in again], delivered=True)
@@ -120,7 +125,7 @@ async def _fulfil(tx: Tx, ctx: Ctx, order: OrderView, payment: PaymentView, agai
             [unit.picked.owner_id for unit in again], [unit.picked.code_id for unit in again], now,
         )  # fmt: skip
         await tx.execute(store.RAISE_LINES, order.id)
-        await tx.execute(store.PAID_LATE, order.id, now)
+        await tx.execute(store.PAID_LATE, order.id, now, limits.SALE_SETTLE_DAYS)
     await payments.give_up_payments(tx, [order.id], but=payment.id)
     await audit.record(
         tx, ctx, "order.paid", subject_kind="order", subject_id=order.id, tenant_id=order.tenant_id,

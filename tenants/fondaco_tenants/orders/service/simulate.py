@@ -16,7 +16,7 @@ from fondaco_core.postings import AccountKind
 from fondaco_tenants import codes, customers
 from fondaco_tenants.orders import rules
 from fondaco_tenants.orders.errors import OutOfStock
-from fondaco_tenants.orders.rules import PricedOrder, Quote, SourceOffer
+from fondaco_tenants.orders.rules import PricedOrder, Quote, Route
 from fondaco_tenants.orders.service.budgets import (
     address_hash,
     budget_keys,
@@ -48,7 +48,7 @@ class SimulatedLine:
     unit_price: Money
     subtotal: Money
     available: int
-    route: tuple[tuple[SourceOffer, int], ...]
+    route: tuple[tuple[Route, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +67,12 @@ async def simulate_order(tx: Tx, ctx: Ctx, *, customer_id: CustomerId | None, re
     """
     ctx.require("buyer.order")
     rules.check_lines(request.lines)
-    quotes = quotes_of(await read_listings(tx, None, {listing for listing, _ in request.lines}), request.lines)
+    rows = await read_listings(tx, None, {listing for listing, _ in request.lines})
+    quotes = quotes_of(rows, request.lines, pay_by=request.pay_by)
     total = sum((quote.unit_price_minor * quote.quantity for quote in quotes), 0)
     stock = await codes.stock_of_pools(
         tx,
-        sorted({s.pool_id for quote in quotes for s in quote.sources}),
+        sorted({route.pool_id for quote in quotes for route in quote.routes}),
         up_to=sum(quote.quantity for quote in quotes),
     )
     refusal = await _refusal(tx, ctx, request, quotes, stock, customer_id=customer_id)
@@ -79,9 +80,9 @@ async def simulate_order(tx: Tx, ctx: Ctx, *, customer_id: CustomerId | None, re
     simulated: list[SimulatedLine] = []
     for quote in quotes:
         plan = rules.plan_units(quote, left)
-        available = sum(left.get(source.pool_id, 0) for source in quote.sources)
-        for source, units in plan:
-            left[source.pool_id] -= units
+        available = sum(units for _, units in plan)
+        for route, units in plan:
+            left[route.pool_id] -= units
         price = Money(quote.unit_price_minor, quote.currency)
         simulated.append(
             SimulatedLine(
@@ -90,7 +91,7 @@ async def simulate_order(tx: Tx, ctx: Ctx, *, customer_id: CustomerId | None, re
                 quote.quantity,
                 price,
                 price * quote.quantity,
-                min(available, quote.quantity),
+                available,
                 tuple(plan),
             )
         )
@@ -116,7 +117,7 @@ async def _refusal(
             )
             for quote in quotes:
                 rules.check_customer_limit(quote, bought=bought.get(quote.listing_id, 0))
-        for line, missing in rules.short_lines(quotes, stock):
+        for line, missing in rules.short_lines(quotes, stock)[0]:
             raise OutOfStock(
                 line.listing_id, asked=line.quantity, available=line.quantity - missing, path=("lines", str(line.line))
             )
@@ -148,9 +149,9 @@ async def _require_holdable(
     if as_guest(ctx):
         left, wants = dict(stock), Counter[PoolId]()
         for quote in quotes:
-            for source, units in rules.plan_units(quote, left):
-                left[source.pool_id] -= units
-                wants[source.pool_id] += units
+            for route, units in rules.plan_units(quote, left):
+                left[route.pool_id] -= units
+                wants[route.pool_id] += units
         check_share(await guests_left(tx, usage.budgets, wants), wants)
 
 

@@ -1,4 +1,4 @@
-"""A unit whose code turned out bad gets another one, from any source of its line, at no change of price.
+"""A unit whose code turned out bad gets another one, from any pool that fills its line, at no change of price.
 
 The bad attempt FAILED and its code is QUARANTINED, the next attempt has the new code: one transaction. Where no source has
 one, a paid unit WAITS for stock, and is refunded when its time is over; an unpaid order is cancelled. The next attempt keeps
@@ -15,7 +15,7 @@ from fondaco_core import audit, clock, limits, outbox, tenancy
 from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import NotFound
-from fondaco_core.ids import AllocationId, CodeId, OrderId, OrderLineId, PoolId, TenantId, new_id
+from fondaco_core.ids import AllocationId, CodeId, OrderId, PoolId, TenantId, new_id
 from fondaco_tenants import codes
 from fondaco_tenants.codes import Picked
 from fondaco_tenants.orders import rules, store
@@ -108,7 +108,7 @@ async def _swap(tx: Tx, ctx: Ctx, order: OrderView, unit: Any, *, reason: str) -
     now = clock.now()
     await tx.execute(store.FAIL_UNIT, unit["id"], reason, now)
     await codes.condemn_codes(tx, [AllocationId(unit["id"])], reason=reason)
-    picked = await _spare(tx, OrderLineId(unit["line_id"]))
+    picked = await _spare(tx, unit)
     paid = unit["state"] == AllocationState.FULFILLED.value
     if picked is None and not paid:
         await tx.execute(store.LOWER_LINES, [unit["line_id"]])
@@ -120,7 +120,7 @@ async def _swap(tx: Tx, ctx: Ctx, order: OrderView, unit: Any, *, reason: str) -
     wait_until = now + timedelta(seconds=limits.UNIT_WAIT_S) if picked is None else None
     await tx.execute(
         store.ADD_ATTEMPT, made, unit["id"], None if picked is None else picked.owner_id,
-        None if picked is None else picked.code_id, state.value, now, wait_until,
+        None if picked is None else picked.code_id, state.value, now, wait_until, None if picked is None else picked.masked,
     )  # fmt: skip
     if picked is None:
         await _tell(tx, ctx, order, unit, became="WAITING", reason=reason, made=made)
@@ -131,9 +131,9 @@ async def _swap(tx: Tx, ctx: Ctx, order: OrderView, unit: Any, *, reason: str) -
     return allocation_view(await tx.fetchrow(store.ALLOCATION_BY_IDS, [made]))
 
 
-async def _spare(tx: Tx, line_id: OrderLineId) -> Picked | None:
-    """A locked code out of the first source of a line that has one."""
-    pools = [PoolId(row["pool_id"]) for row in await tx.fetch(store.SOURCES_OF_LINE, line_id)]
+async def _spare(tx: Tx, unit: Any) -> Picked | None:
+    """A locked code out of the first pool that a unit may get another one from and that has one."""
+    pools = [PoolId(row["pool_id"]) for row in await tx.fetch(store.POOLS_OF_UNIT, unit["line_id"], unit["route"])]
     found = await codes.pick_codes(tx, dict.fromkeys(pools, 1)) if pools else {}
     return next((found[pool][0] for pool in pools if found[pool]), None)
 
@@ -198,10 +198,10 @@ async def serve_waiting(tx: Tx, ctx: Ctx, *, waiting: Waiting) -> bool:
     unit = await _locked_unit(tx, waiting.allocation_id)
     if unit["state"] != AllocationState.WAITING.value:
         return True
-    picked = await _spare(tx, OrderLineId(unit["line_id"]))
+    picked = await _spare(tx, unit)
     if picked is None:
         return False
-    await tx.execute(store.SERVE_UNIT, unit["id"], picked.owner_id, picked.code_id, clock.now())
+    await tx.execute(store.SERVE_UNIT, unit["id"], picked.owner_id, picked.code_id, clock.now(), picked.masked)
     await codes.allocate_codes(tx, [(AllocationId(unit["id"]), picked)], delivered=True)
     await tx.execute(store.TOUCH, order.id)
     failed = {**dict(unit), "id": unit["failed_id"], "attempt": unit["attempt"] - 1, "code_id": unit["failed_code_id"]}

@@ -1,4 +1,4 @@
-"""Use cases of a listing's sources: add, switch, reorder, remove, read."""
+"""Use cases of sources: what fills a listing or an offer; add, switch, reorder, remove, read."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,12 +6,12 @@ from fondaco_core import audit, clock, limits, outbox, tenancy
 from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import Conflict, NotFound
-from fondaco_core.ids import ListingId, PoolId, SourceId, new_id
+from fondaco_core.ids import ListingId, OfferId, PoolId, SourceId, new_id
 from fondaco_tenants import catalog, codes
 from fondaco_tenants.routing import store
-from fondaco_tenants.routing.errors import NoSource, PoolDoesNotFit, SourceExists
-from fondaco_tenants.routing.events import SourcesChanged
-from fondaco_tenants.routing.rules import Source, SourceKind, checked_priority
+from fondaco_tenants.routing.errors import NoSource, OfferDoesNotFit, PoolDoesNotFit, SourceExists, SupplyCircle
+from fondaco_tenants.routing.events import OfferSourcesChanged, SourcesChanged
+from fondaco_tenants.routing.rules import Source, SourceKind, check_max_cost, check_one_of_two, checked_priority
 
 
 async def publish_listing(tx: Tx, ctx: Ctx, *, listing_id: ListingId, version: int) -> catalog.Listing:
@@ -28,65 +28,91 @@ async def publish_listing(tx: Tx, ctx: Ctx, *, listing_id: ListingId, version: i
 
 
 async def add_source(
-    tx: Tx, ctx: Ctx, *, listing_id: ListingId, pool_id: PoolId, priority: int | None = None, enabled: bool = True
+    tx: Tx,
+    ctx: Ctx,
+    *,
+    listing_id: ListingId | None = None,
+    offer_id: OfferId | None = None,
+    pool_id: PoolId | None = None,
+    supplier_offer_id: OfferId | None = None,
+    priority: int | None = None,
+    enabled: bool = True,
+    max_cost_minor: int | None = None,
+    below_cost: bool = False,
 ) -> Source:
-    """Lets a listing be filled from an own pool of its entitlement; after all others unless a priority says otherwise.
+    """Lets a listing or an own offer be filled from an own pool, or from a supplier's offer; after all others unless a priority says so.
 
-    Raises PoolDoesNotFit, codes.PoolArchived, SourceExists.
+    Raises PoolDoesNotFit, codes.PoolArchived, OfferDoesNotFit, SupplyCircle, SourceExists.
     """
-    ctx.require("catalog.edit")
-    await tenancy.require_active(tx, ctx)
-    listing = await tx.fetchrow(store.LOCK_LISTING, listing_id)
-    if listing is None:
-        raise NotFound("listing", path=("listing_id",))
-    pool = (await codes.pools_by_ids(tx, ctx, pool_ids=[pool_id])).get(pool_id)
-    if pool is None:
-        raise NotFound("pool", path=("pool_id",))
-    if pool.entitlement_id != listing["entitlement_id"]:
-        raise PoolDoesNotFit
-    if pool.archived_at is not None:
-        raise codes.PoolArchived
-    if len(await list_sources(tx, ctx, listing_ids=[listing_id])) >= limits.SOURCES_MAX:
-        raise Conflict(
-            f"A listing has at most {limits.SOURCES_MAX} sources.", zh=f"一个商品最多 {limits.SOURCES_MAX} 个货源。"
-        )
-    source_id, now = SourceId(new_id()), clock.now()
+    ctx.require("catalog.edit" if offer_id is None else "supply.edit")
+    check_one_of_two(listing_id, offer_id, path=("listing_id",))
+    check_one_of_two(pool_id, supplier_offer_id, path=("pool_id",))
+    check_max_cost(max_cost_minor)
     given = checked_priority(priority)
-    kind = SourceKind.POOL
-    got = await tx.fetchval(store.ADD, source_id, ctx.tenant, listing_id, kind.value, pool_id, given, enabled, now)
+    await tenancy.require_active(tx, ctx)
+    filled = await _lock_head(tx, ctx, listing_id, offer_id)
+    if pool_id is not None:
+        await _check_pool(tx, ctx, pool_id, filled)
+    if supplier_offer_id is not None:
+        await _check_supplier(tx, ctx, supplier_offer_id, filled)
+    if len(await _sources_of(tx, listing_id, offer_id)) >= limits.SOURCES_MAX:
+        raise Conflict(f"There are at most {limits.SOURCES_MAX} sources.", zh=f"货源最多 {limits.SOURCES_MAX} 个。")
+    source_id, now = SourceId(new_id()), clock.now()
+    kind = SourceKind.POOL if supplier_offer_id is None else SourceKind.OFFER
+    got = await tx.fetchval(
+        store.ADD, source_id, ctx.tenant, listing_id, offer_id, kind.value, pool_id, supplier_offer_id, given, enabled,
+        max_cost_minor, below_cost, now,
+    )  # fmt: skip
     if got is None:
         raise SourceExists
-    await _told(tx, ctx, "listing.source_added", listing_id, {"source_id": source_id, "pool_id": pool_id})
-    return Source(
-        id=source_id, listing_id=listing_id, kind=kind, pool_id=pool_id, priority=got, enabled=enabled, created_at=now
-    )
+    added = Source(
+        id=source_id, listing_id=listing_id, offer_id=offer_id, kind=kind, pool_id=pool_id,
+        supplier_offer_id=supplier_offer_id, priority=got, enabled=enabled, max_cost_minor=max_cost_minor,
+        below_cost=below_cost, created_at=now,
+    )  # fmt: skip
+    detail = {"source_id": source_id, "pool_id": pool_id, "supplier_offer_id": supplier_offer_id}
+    await _told(tx, ctx, "source_added", listing_id, offer_id, detail)
+    return added
 
 
 async def update_source(
-    tx: Tx, ctx: Ctx, *, source_id: SourceId, priority: int | None = None, enabled: bool | None = None
+    tx: Tx,
+    ctx: Ctx,
+    *,
+    source_id: SourceId,
+    priority: int | None = None,
+    enabled: bool | None = None,
+    below_cost: bool | None = None,
+    max_cost_minor: int | None = None,
+    bounds_cost: bool = False,
 ) -> Source:
-    """Switches a source on or off, or gives it another place in the order; what is None stays."""
-    ctx.require("catalog.edit")
-    await tenancy.require_active(tx, ctx)
-    listing_id = await _locked(tx, source_id)
-    row = await tx.fetchrow(store.CHANGE, source_id, checked_priority(priority), enabled)
+    """Switches a source on or off, gives it another place in the order, or other bounds; what is None stays.
+
+    `max_cost_minor` counts only with `bounds_cost`: None takes the bound away then.
+    """
+    listing_id, offer_id = await _locked(tx, ctx, source_id)
+    check_max_cost(max_cost_minor)
+    row = await tx.fetchrow(
+        store.CHANGE, source_id, checked_priority(priority), enabled, below_cost, bounds_cost, max_cost_minor
+    )
     if row is None:
         raise NotFound("source")
     changed = store.to_source(row)
-    detail = {"source_id": source_id, "priority": changed.priority, "enabled": changed.enabled}
-    await _told(tx, ctx, "listing.source_changed", listing_id, detail)
+    detail = {
+        "source_id": source_id, "priority": changed.priority, "enabled": changed.enabled,
+        "max_cost_minor": changed.max_cost_minor, "below_cost": changed.below_cost,
+    }  # fmt: skip
+    await _told(tx, ctx, "source_changed", listing_id, offer_id, detail)
     return changed
 
 
-async def remove_source(tx: Tx, ctx: Ctx, *, source_id: SourceId) -> ListingId:
-    """Lets a listing not be filled from a place any more, and says which listing; what was sold from it stays sold."""
-    ctx.require("catalog.edit")
-    await tenancy.require_active(tx, ctx)
-    listing_id = await _locked(tx, source_id)
+async def remove_source(tx: Tx, ctx: Ctx, *, source_id: SourceId) -> tuple[ListingId | None, OfferId | None]:
+    """Lets a listing or offer not be filled from a place any more, and says which; what was sold from it stays sold."""
+    listing_id, offer_id = await _locked(tx, ctx, source_id)
     if await tx.execute(store.REMOVE, source_id) == 0:
         raise NotFound("source")
-    await _told(tx, ctx, "listing.source_removed", listing_id, {"source_id": source_id})
-    return listing_id
+    await _told(tx, ctx, "source_removed", listing_id, offer_id, {"source_id": source_id})
+    return listing_id, offer_id
 
 
 async def list_sources(tx: Tx, ctx: Ctx, *, listing_ids: Sequence[ListingId]) -> list[Source]:
@@ -95,20 +121,75 @@ async def list_sources(tx: Tx, ctx: Ctx, *, listing_ids: Sequence[ListingId]) ->
     return [store.to_source(row) for row in await tx.fetch(store.OF_LISTINGS, listing_ids)]
 
 
+async def list_offer_sources(tx: Tx, ctx: Ctx, *, offer_ids: Sequence[OfferId]) -> list[Source]:
+    """The sources of own offers, each offer's in the order in which they are tried; at most SOURCES_MAX each."""
+    ctx.require("supply.read")
+    return [store.to_source(row) for row in await tx.fetch(store.OF_OFFERS, offer_ids)]
+
+
 async def sources_by_ids(tx: Tx, ctx: Ctx, ids: Sequence[SourceId]) -> dict[SourceId, Source]:
     """Those of the sources that exist, by their ids."""
     ctx.require("catalog.read")
     return {found.id: found for found in map(store.to_source, await tx.fetch(store.BY_IDS, ids))}
 
 
-async def _locked(tx: Tx, source_id: SourceId) -> ListingId:
-    listing_id: ListingId | None = await tx.fetchval(store.LISTING_OF, source_id)
-    if listing_id is None:
+async def _sources_of(tx: Tx, listing_id: ListingId | None, offer_id: OfferId | None) -> list[Source]:
+    statement, key = (store.OF_OFFERS, offer_id) if listing_id is None else (store.OF_LISTINGS, listing_id)
+    return [store.to_source(row) for row in await tx.fetch(statement, [key])]
+
+
+async def _lock_head(tx: Tx, ctx: Ctx, listing_id: ListingId | None, offer_id: OfferId | None) -> Mapping[str, object]:
+    row = await (
+        tx.fetchrow(store.LOCK_OFFER, offer_id, ctx.tenant)
+        if listing_id is None
+        else tx.fetchrow(store.LOCK_LISTING, listing_id)
+    )
+    if row is None:
+        what = "offer" if listing_id is None else "listing"
+        raise NotFound(what, path=(f"{what}_id",))
+    return dict(row)
+
+
+async def _check_pool(tx: Tx, ctx: Ctx, pool_id: PoolId, filled: Mapping[str, object]) -> None:
+    pool = (await codes.pools_by_ids(tx, ctx, pool_ids=[pool_id])).get(pool_id)
+    if pool is None:
+        raise NotFound("pool", path=("pool_id",))
+    if pool.entitlement_id != filled["entitlement_id"]:
+        raise PoolDoesNotFit
+    if pool.archived_at is not None:
+        raise codes.PoolArchived
+
+
+async def _check_supplier(tx: Tx, ctx: Ctx, offer_id: OfferId, filled: Mapping[str, object]) -> None:
+    await tx.execute(store.LOCK_GRAPH)
+    offer = await tx.fetchrow(store.SUPPLIER_OFFER, offer_id, ctx.tenant)
+    if offer is None or offer["state"] == "DRAFT":
+        raise NotFound("offer", path=("supplier_offer_id",))
+    if (offer["entitlement_id"], offer["currency"]) != (filled["entitlement_id"], filled["currency"]):
+        raise OfferDoesNotFit
+    if await tx.fetchval(store.LEADS_TO_ME, offer_id):
+        raise SupplyCircle
+
+
+async def _locked(tx: Tx, ctx: Ctx, source_id: SourceId) -> tuple[ListingId | None, OfferId | None]:
+    row = await tx.fetchrow(store.HEAD_OF, source_id)
+    of_offer = row is not None and row["offer_id"] is not None
+    ctx.require("supply.edit" if of_offer else "catalog.edit")
+    await tenancy.require_active(tx, ctx)
+    if row is None:
         raise NotFound("source")
-    await tx.fetchrow(store.LOCK_LISTING, listing_id)
-    return listing_id
+    await _lock_head(tx, ctx, row["listing_id"], row["offer_id"])
+    return row["listing_id"], row["offer_id"]
 
 
-async def _told(tx: Tx, ctx: Ctx, action: str, listing_id: ListingId, detail: Mapping[str, object]) -> None:
-    await audit.record(tx, ctx, action, subject_kind="listing", subject_id=listing_id, detail=detail)
-    await outbox.announce(tx, (ctx.tenant, SourcesChanged(listing_id)))
+async def _told(  # noqa: PLR0917 - whose, what, and what of
+    tx: Tx, ctx: Ctx, what: str, listing_id: ListingId | None, offer_id: OfferId | None, detail: Mapping[str, object]
+) -> None:
+    if listing_id is not None:
+        await audit.record(tx, ctx, f"listing.{what}", subject_kind="listing", subject_id=listing_id, detail=detail)
+        await outbox.announce(tx, (ctx.tenant, SourcesChanged(listing_id)))
+        return
+    assert offer_id is not None
+    await audit.record(tx, ctx, f"offer.{what}", subject_kind="offer", subject_id=offer_id, detail=detail)
+    await tx.execute(store.DUE, new_id(), offer_id, clock.now())
+    await outbox.announce(tx, (ctx.tenant, OfferSourcesChanged(offer_id)))

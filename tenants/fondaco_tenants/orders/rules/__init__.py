@@ -1,0 +1,75 @@
+"""Pure decisions about orders: prices, routes, money over the hops, states, budgets."""
+
+from fondaco_tenants.orders.rules.budgets import (
+    Budget,
+    Held,
+    HoldBudgets,
+    guests_share,
+    hold_more,
+)
+from fondaco_tenants.orders.rules.money import (
+    Allowance,
+    HopBack,
+    SoldHop,
+    bear_chain,
+    buyer_of,
+    payments_of_hops,
+    refund_of_hop,
+    share_back,
+)
+from fondaco_tenants.orders.rules.quote import (
+    Leg,
+    PricedOrder,
+    Quote,
+    Route,
+    check_customer_limit,
+    check_lines,
+    price_order,
+)
+from fondaco_tenants.orders.rules.routes import (
+    HopPlan,
+    plan_units,
+    price_hops,
+    short_lines,
+    units_over,
+)
+from fondaco_tenants.orders.rules.states import (
+    NEXT_STATES,
+    SETTLED,
+    AllocationState,
+    OrderState,
+    state_after_refund,
+)
+
+__all__ = [
+    "NEXT_STATES",
+    "SETTLED",
+    "AllocationState",
+    "Allowance",
+    "Budget",
+    "Held",
+    "HoldBudgets",
+    "HopBack",
+    "HopPlan",
+    "Leg",
+    "OrderState",
+    "PricedOrder",
+    "Quote",
+    "Route",
+    "SoldHop",
+    "bear_chain",
+    "buyer_of",
+    "check_customer_limit",
+    "check_lines",
+    "guests_share",
+    "hold_more",
+    "payments_of_hops",
+    "plan_units",
+    "price_hops",
+    "price_order",
+    "refund_of_hop",
+    "share_back",
+    "short_lines",
+    "state_after_refund",
+    "units_over",
+]

@@ -1,0 +1,121 @@
+"""The SQL of chains: routes as they are open now, what resellers may still buy, and what orders use of it; as fondaco_trade."""
+
+from fondaco_core.db import Write
+
+# The latest terms of a tier that have begun.
+_TERMS = """
+CROSS JOIN LATERAL (
+  SELECT tt.day_units_max, tt.month_units_max, tt.hold_units_max, tt.credit_minor, tt.currency, tt.settle_days FROM tier_terms tt
+  WHERE tt.tier_id = a.tier_id AND tt.starts_at <= %s ORDER BY tt.starts_at DESC LIMIT 1
+) terms
+"""
+# What may still be bought, held and owed by an agreement `a` with its use `u`; units of another day or month count no more.
+_LEFT = """
+least(
+  coalesce(a.day_units_max, terms.day_units_max) - CASE WHEN u.day = {today} THEN u.day_units ELSE 0 END,
+  terms.month_units_max - CASE WHEN u.month = date_trunc('month', {today}) THEN u.month_units ELSE 0 END
+) AS units_left,
+terms.hold_units_max - u.held_units AS hold_left,
+CASE WHEN terms.currency = {currency} THEN greatest(0, coalesce(a.credit_minor, terms.credit_minor) - u.credit_used_minor) ELSE 0 END
+  AS credit_left
+"""
+
+# The routes of listings that a supplier fills, each with its steps, as far as every step is open now: offer published, source on,
+# merchant active, agreement active, a price for its tier. What buyers have is read without a lock, and looked at again under it.
+ROUTES = f"""
+SELECT s.listing_id, s.id AS source_id, s.priority, r.pool_id, leg.*
+FROM source s
+JOIN listing l ON l.id = s.listing_id
+JOIN route r ON r.offer_id = s.supplier_offer_id AND NOT s.tenant_id = ANY(r.seller_ids)
+CROSS JOIN LATERAL (
+  SELECT array_agg(g.offer_id ORDER BY g.n) AS offer_ids, array_agg(g.seller_id ORDER BY g.n) AS seller_ids,
+    array_agg(a.id ORDER BY g.n) AS agreement_ids, array_agg(e.id ORDER BY g.n) AS source_ids,
+    array_agg(e.priority ORDER BY g.n) AS priorities, array_agg(t.fee_bps ORDER BY g.n) AS fees,
+    array_agg(price.list ORDER BY g.n) AS prices, array_agg(b.max_cost_minor ORDER BY g.n) AS max_costs,
+    array_agg(b.below_cost ORDER BY g.n) AS below_costs, array_agg(rest.units_left ORDER BY g.n) AS units_left,
+    array_agg(rest.hold_left ORDER BY g.n) AS hold_left,
+    array_agg(greatest(0, coalesce(w.posted_minor - w.pending_minor - w.floor_minor, 0)) + rest.credit_left ORDER BY g.n) AS funds
+  FROM unnest(r.offer_ids, r.seller_ids, r.source_ids) WITH ORDINALITY AS g(offer_id, seller_id, source_id, n)
+  JOIN offer o ON o.id = g.offer_id AND o.state = 'PUBLISHED' AND o.currency = l.currency
+  JOIN tenant t ON t.id = g.seller_id AND t.state = 'ACTIVE'
+  JOIN source e ON e.id = g.source_id AND e.enabled
+  JOIN source b ON b.id = CASE WHEN g.n = 1 THEN s.id ELSE r.source_ids[g.n - 1] END
+  JOIN agreement a ON a.supplier_tenant_id = g.seller_id AND a.reseller_tenant_id = b.tenant_id AND a.state = 'ACTIVE'
+  JOIN agreement_use u ON u.agreement_id = a.id
+  {_TERMS % "$2"}
+  CROSS JOIN LATERAL (SELECT {_LEFT.format(today="$3::date", currency="l.currency")}) rest
+  CROSS JOIN LATERAL (
+    SELECT string_agg(q.from_units || ':' || q.unit_price_minor, ',' ORDER BY q.from_units) AS list FROM offer_price q
+    WHERE q.offer_id = g.offer_id AND q.tier_id = a.tier_id AND q.starts_at = (
+      SELECT max(x.starts_at) FROM offer_price x WHERE x.offer_id = g.offer_id AND x.tier_id = a.tier_id AND x.starts_at <= $2
+    ) HAVING bool_and(q.unit_price_minor IS NOT NULL)
+  ) price
+  LEFT JOIN ledger_account w ON w.tenant_id = b.tenant_id AND w.customer_id IS NULL AND w.kind = 'WALLET' AND w.currency = l.currency
+  HAVING count(*) = cardinality(r.offer_ids)
+) leg
+WHERE s.listing_id = ANY($1::uuid[]) AND s.enabled AND s.kind = 'OFFER'
+"""
+
+# Locked in the order of their keys by whoever locks several, after codes and before wallets.
+LOCK_USES = f"""
+SELECT a.id, terms.settle_days, {_LEFT.format(today="$3::date", currency="$4")}
+FROM agreement_use u JOIN agreement a ON a.id = u.agreement_id
+{_TERMS % "$2"}
+WHERE u.agreement_id = ANY($1::uuid[]) ORDER BY u.agreement_id FOR NO KEY UPDATE OF u
+"""
+USE = Write(
+    frozenset({"agreement_use"}),
+    {
+        "agreement_used": """
+UPDATE agreement_use u SET credit_used_minor = u.credit_used_minor + w.credit_minor, held_units = u.held_units + w.held,
+  currency = CASE WHEN w.credit_minor > 0 THEN $6::text ELSE u.currency END,
+  day_units = w.units + CASE WHEN u.day = $5::date THEN u.day_units ELSE 0 END, day = $5::date,
+  month_units = w.units + CASE WHEN u.month = date_trunc('month', $5::date) THEN u.month_units ELSE 0 END,
+  month = date_trunc('month', $5::date)
+FROM unnest($1::uuid[], $2::bigint[], $3::int[], $4::int[]) AS w(agreement_id, credit_minor, units, held)
+WHERE u.agreement_id = w.agreement_id
+""",
+    },
+)
+
+# The hops between merchants of orders that wait, and their money that is set aside.
+CHAIN_HOPS = """
+SELECT h.order_id, h.agreement_id, h.buyer_tenant_id, h.currency, h.quantity, h.credit_minor FROM hop h
+WHERE h.order_id = ANY($1::uuid[]) AND h.depth > 0
+"""
+LOCK_USES_OF = """
+SELECT u.agreement_id FROM agreement_use u WHERE u.agreement_id = ANY($1::uuid[]) ORDER BY u.agreement_id FOR NO KEY UPDATE
+"""
+IS_CHAINED = "SELECT EXISTS (SELECT FROM hop WHERE order_id = ANY($1::uuid[]) AND depth > 0)"
+SET_ASIDE = """
+SELECT id FROM ledger_transfer WHERE reference_id = ANY($1::uuid[]) AND state = 'PENDING' AND purpose IN ('SALE', 'FEE')
+"""
+# What waited is held no more; what came to nothing is owed no more either, and may be bought again on the same day.
+END_HOLD = """
+UPDATE agreement_use u SET held_units = u.held_units - w.units,
+  credit_used_minor = u.credit_used_minor - CASE WHEN $2 THEN w.credit_minor ELSE 0 END,
+  day_units = CASE WHEN $2 THEN greatest(0, u.day_units - w.today) ELSE u.day_units END,
+  month_units = CASE WHEN $2 THEN greatest(0, u.month_units - w.this_month) ELSE u.month_units END
+FROM (
+  SELECT h.agreement_id, sum(h.quantity)::int AS units, sum(h.credit_minor)::bigint AS credit_minor,
+    coalesce(sum(h.quantity) FILTER (WHERE (o.placed_at AT TIME ZONE 'UTC')::date = v.day), 0)::int AS today,
+    coalesce(sum(h.quantity) FILTER (WHERE date_trunc('month', o.placed_at AT TIME ZONE 'UTC')::date = v.month), 0)::int AS this_month
+  FROM hop h JOIN "order" o ON o.id = h.order_id JOIN agreement_use v ON v.agreement_id = h.agreement_id
+  WHERE h.order_id = ANY($1::uuid[]) AND h.depth > 0 GROUP BY h.agreement_id
+) w WHERE u.agreement_id = w.agreement_id
+"""
+
+# What refunds take off what is owed: never more than is.
+LOWER_CREDIT = """
+UPDATE agreement_use u SET credit_used_minor = u.credit_used_minor - w.credit_minor
+FROM unnest($1::uuid[], $2::bigint[]) AS w(agreement_id, credit_minor) WHERE u.agreement_id = w.agreement_id
+"""
+LOCK_CREDIT = """
+SELECT agreement_id, credit_used_minor FROM agreement_use WHERE agreement_id = ANY($1::uuid[]) ORDER BY agreement_id FOR NO KEY UPDATE
+"""
+ADD_HOP_REFUNDS = """
+INSERT INTO hop_refund (id, hop_id, seller_tenant_id, buyer_tenant_id, units, amount_minor, fee_minor, credit_minor, currency, refunded_at)
+SELECT gen_random_uuid(), h.id, h.seller_tenant_id, h.buyer_tenant_id, w.units, w.amount_minor, w.fee_minor, w.credit_minor, $6, $7
+FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::bigint[], $5::bigint[]) AS w(hop_id, units, amount_minor, fee_minor, credit_minor)
+JOIN hop h ON h.id = w.hop_id
+"""
