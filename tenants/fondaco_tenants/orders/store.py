@@ -189,10 +189,10 @@ SELECT line_id, route, count(*)::int AS units FROM allocation WHERE order_id = $
 # When the money of a hop is its seller's own: as its agreement says now, or so many days after a sale to a customer.
 _SETTLES = """
 WITH settling AS (
-  UPDATE hop h SET settles_at = $2 + make_interval(days => coalesce((
-    SELECT tt.settle_days FROM agreement a JOIN tier_terms tt ON tt.tier_id = a.tier_id AND tt.starts_at <= $2
+  UPDATE hop h SET settles_at = $2::timestamptz + make_interval(days => coalesce((
+    SELECT tt.settle_days FROM agreement a JOIN tier_terms tt ON tt.tier_id = a.tier_id AND tt.starts_at <= $2::timestamptz
     WHERE a.id = h.agreement_id ORDER BY tt.starts_at DESC LIMIT 1
-  ), $3)) WHERE h.order_id = $1
+  ), $3::int)) WHERE h.order_id = $1
 )"""
 PAID = f"""{_SETTLES}
 UPDATE "order" SET state = 'FULFILLED', paid_at = $2, fulfilled_at = $2, hold_expires_at = NULL, version = version + 1 WHERE id = $1

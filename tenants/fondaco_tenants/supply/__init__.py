@@ -63,6 +63,7 @@ from fondaco_tenants.supply.service.agreements import (
     join_supplier,
     list_agreements,
     request_agreement,
+    resellers_of_tier,
 )
 from fondaco_tenants.supply.service.decisions import (
     accept_agreement,
@@ -80,7 +81,7 @@ from fondaco_tenants.supply.service.invitations import (
     list_invitations,
     revoke_invitation,
 )
-from fondaco_tenants.supply.service.market import list_offered, offers_by_ids, search_market
+from fondaco_tenants.supply.service.market import MarketFilters, list_offered, offers_by_ids, search_market
 from fondaco_tenants.supply.service.offers import (
     OfferChanges,
     create_offer,
@@ -124,6 +125,7 @@ __all__ = [
     "CreditStillOwed",
     "Invitation",
     "InvitationNotGood",
+    "MarketFilters",
     "MarketOffer",
     "NameTaken",
     "Offer",
@@ -188,6 +190,7 @@ __all__ = [
     "prices_of_offers",
     "publish_offer",
     "request_agreement",
+    "resellers_of_tier",
     "resume_agreement",
     "revoke_invitation",
     "search_market",

@@ -22,6 +22,7 @@ class AgreementChanged(Event):
     reseller_tenant_id: UUID
     state: str
     change: str
+    changed_at: datetime
     version: int
 
 
@@ -33,6 +34,7 @@ class TermsSet(Event):
 
     tier_id: UUID
     terms_id: UUID
+    set_at: datetime
     starts_at: datetime
 
 

@@ -137,8 +137,9 @@ ORDER BY a.id DESC LIMIT $6
 # Those who are told when a tier's terms change.
 RESELLERS_OF_TIER = """
 SELECT DISTINCT reseller_tenant_id FROM agreement
-WHERE tier_id = $1 AND state IN ('ACTIVE', 'SUSPENDED') AND ($2::uuid IS NULL OR reseller_tenant_id > $2)
-ORDER BY reseller_tenant_id LIMIT $3
+WHERE tier_id = $1 AND supplier_tenant_id = $2 AND state IN ('REQUESTED', 'ACTIVE', 'SUSPENDED')
+  AND ($3::uuid IS NULL OR reseller_tenant_id > $3)
+ORDER BY reseller_tenant_id LIMIT $4
 """
 
 # Invitations

@@ -14,17 +14,17 @@ _TIER_IS_MINE = (
     "EXISTS (SELECT FROM agreement a WHERE a.tier_id = {tier} AND a.reseller_tenant_id = " + CURRENT_TENANT + ")"
 )
 # The market is for merchants alone, and who is no reseller any more is offered nothing; what is drafted is nobody else's.
+_RESELLS = f"a.reseller_tenant_id = {CURRENT_TENANT} AND a.state IN ('ACTIVE', 'SUSPENDED')"
 _OFFERED_TO_ME = (
-    "state = 'PUBLISHED' AND in_market AND " + CURRENT_TENANT + " IS NOT NULL"
-    " OR state <> 'DRAFT' AND EXISTS (SELECT FROM agreement a WHERE a.supplier_tenant_id = offer.tenant_id"
-    " AND a.reseller_tenant_id = " + CURRENT_TENANT + " AND a.state IN ('ACTIVE', 'SUSPENDED'))"
+    f"state = 'PUBLISHED' AND in_market AND {CURRENT_TENANT} IS NOT NULL OR state <> 'DRAFT'"
+    f" AND EXISTS (SELECT FROM agreement a WHERE a.supplier_tenant_id = offer.tenant_id AND {_RESELLS})"
 )
-_PRICED_FOR_ME = (
-    "EXISTS (SELECT FROM agreement a WHERE a.tier_id = offer_price.tier_id AND a.reseller_tenant_id = " + CURRENT_TENANT
-    + " AND a.state IN ('ACTIVE', 'SUSPENDED')) AND EXISTS (SELECT FROM offer o WHERE o.id = offer_price.offer_id)"
-    " OR EXISTS (SELECT FROM tier t JOIN offer o ON o.id = offer_price.offer_id WHERE t.id = offer_price.tier_id"
+_OFFER_IS_SEEN = "EXISTS (SELECT FROM offer o WHERE o.id = offer_price.offer_id)"
+_FOR_NEWCOMERS = (
+    "EXISTS (SELECT FROM tier t JOIN offer o ON o.id = offer_price.offer_id WHERE t.id = offer_price.tier_id"
     " AND t.entry AND t.archived_at IS NULL AND o.state = 'PUBLISHED' AND o.in_market)"
 )
+_IN_MY_TIER = f"EXISTS (SELECT FROM agreement a WHERE a.tier_id = offer_price.tier_id AND {_RESELLS})"
 
 
 class Partner(TenantOwned):
@@ -265,7 +265,7 @@ class OfferPrice(TenantOwned):
         {
             "info": guarded(
                 tenant="SELECT, INSERT",
-                also=_PRICED_FOR_ME,
+                also=f"{_IN_MY_TIER} AND {_OFFER_IS_SEEN} OR {_FOR_NEWCOMERS}",
                 trade=True,
                 trade_grant="SELECT",
                 reason="resellers see their own tier's price, and all merchants that of newcomers; trading reads that of every hop",

@@ -98,7 +98,7 @@ async def test_a_removed_source_is_gone_and_its_pool_may_come_again() -> None:
     source = await make_source(ctx, listing_id=listing.id, pool_id=pool)
 
     async with transaction(ctx) as tx:
-        assert await routing.remove_source(tx, ctx, source_id=source.id) == listing.id
+        assert await routing.remove_source(tx, ctx, source_id=source.id) == (listing.id, None)
         with pytest.raises(NotFound):
             await routing.remove_source(tx, ctx, source_id=source.id)
 

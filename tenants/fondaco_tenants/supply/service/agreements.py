@@ -116,6 +116,15 @@ async def get_agreement(tx: Tx, ctx: Ctx, agreement_id: AgreementId) -> Agreemen
     return to_agreement(row)
 
 
+async def resellers_of_tier(
+    tx: Tx, ctx: Ctx, *, tier_id: TierId, after: TenantId | None = None, count: int = limits.PAGE_MAX
+) -> list[TenantId]:
+    """A page of those whom the terms of one of the merchant's tiers concern, for who tells them."""
+    ctx.require("system.run")
+    rows = await tx.fetch(store.RESELLERS_OF_TIER, tier_id, ctx.tenant, after, count)
+    return [TenantId(row["reseller_tenant_id"]) for row in rows]
+
+
 async def request_agreement(tx: Tx, ctx: Ctx, *, supplier_id: TenantId, note: str | None = None) -> Agreement:
     """Asks a supplier for an agreement, in the tier that it lets newcomers begin in; it decides.
 
@@ -230,7 +239,7 @@ async def noted(
         tx, ctx, action, subject_kind="agreement", subject_id=agreement_id, reason=reason,
         detail={"supplier_tenant_id": supplier, "reseller_tenant_id": reseller, **detail},
     )  # fmt: skip
-    told = AgreementChanged(agreement_id, supplier, reseller, made.state.value, change, made.version)
+    told = AgreementChanged(agreement_id, supplier, reseller, made.state.value, change, made.changed_at, made.version)
     await outbox.announce(tx, (ctx.tenant, told))
     return made
 

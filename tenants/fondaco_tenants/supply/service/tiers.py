@@ -225,7 +225,7 @@ async def _add_terms(tx: Tx, ctx: Ctx, tier_id: TierId, terms: Terms, starts_at:
         detail={"terms_id": made.id, "starts_at": starts_at, "credit_minor": credit, "currency": currency,
                 "settle_days": terms.settle_days, "stock_view": terms.stock_view.value},
     )  # fmt: skip
-    await outbox.announce(tx, (ctx.tenant, TermsSet(tier_id, made.id, starts_at)))
+    await outbox.announce(tx, (ctx.tenant, TermsSet(tier_id, made.id, made.created_at, starts_at)))
     return made
 
 
