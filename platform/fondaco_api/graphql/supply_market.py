@@ -1,0 +1,195 @@
+"""Other merchants' offers in the schema: the market, and what one's suppliers offer one at one's own price."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from fondaco_api.graphql.catalog import Entitlement, load_entitlements, words
+from fondaco_api.graphql.context import Context, Info
+from fondaco_api.graphql.node import Node, key_of
+from fondaco_api.graphql.paging import After, Connection, First, connect, read_page
+from fondaco_api.graphql.scalars import CurrencyCode, Money, MoneyInput
+from fondaco_api.graphql.supply import Partner, load_partners
+from fondaco_api.graphql.supply_agreements import Agreement, load_agreements
+from fondaco_api.graphql.supply_offers import PriceList
+from fondaco_core.ids import EntitlementId, OfferId, TenantId
+from fondaco_tenants import supply
+
+
+async def load_seen_offers(context: Context, ids: list[OfferId]) -> "list[SupplyOffer | None]":
+    """Offers as the viewer's merchant may see others', by their ids."""
+    if not context.ctx.has("supply.read") or context.ctx.tenant_id is None:
+        return [None for _ in ids]
+    async with context.reading() as tx:
+        found = await supply.offers_by_ids(tx, context.ctx, ids)
+    return [SupplyOffer.of(found[id_]) if id_ in found else None for id_ in ids]
+
+
+@strawberry.type(
+    description="An offer as other merchants see it: what it is, and what it costs you. Where it comes from, what others pay "
+    "and what it costs its supplier is not told. Of your own offers it is how the market sees them."
+)
+class SupplyOffer(Node):
+    """An offer as somebody sees it who is not its owner."""
+
+    row: strawberry.Private[supply.MarketOffer]
+
+    @classmethod
+    def of(cls, row: supply.MarketOffer) -> "SupplyOffer":
+        """The schema's form of an offer that is seen from outside."""
+        return cls(key=row.offer.id, row=row)
+
+    @classmethod
+    async def load_node(cls, context: Context, key: UUID) -> "SupplyOffer | None":
+        """The offer, for who may see supply of a merchant to which it is offered, and of its owner."""
+        return await context.loaders.load(load_seen_offers, OfferId(key))
+
+    @strawberry.field(description="What it is.")
+    async def entitlement(self, info: Info) -> Entitlement:
+        found = await info.context.loaders.load(load_entitlements, self.row.offer.entitlement_id)
+        assert found is not None
+        return Entitlement.of(found)
+
+    @strawberry.field(description="Who offers it.")
+    async def supplier(self, info: Info) -> Partner | None:
+        return await info.context.loaders.load(load_partners, self.row.offer.tenant_id)
+
+    @strawberry.field(description="What its supplier calls it.")
+    def title(self) -> str:
+        return self.row.offer.terms.title
+
+    @strawberry.field(description="The currency of all of its prices.")
+    def currency(self) -> CurrencyCode:
+        return CurrencyCode(self.row.offer.currency)
+
+    @strawberry.field(description="The least that your store may ask for a unit of it; null: whatever you like.")
+    def min_resale(self) -> Money | None:
+        least = self.row.offer.terms.min_resale
+        return None if least is None else Money.of(least)
+
+    @strawberry.field(
+        description="Your agreement with its supplier, or the request that waits for an answer; null without one."
+    )
+    async def agreement(self, info: Info) -> Agreement | None:
+        id_ = self.row.agreement_id
+        return None if id_ is None else await info.context.loaders.load(load_agreements, id_)
+
+    @strawberry.field(
+        description="What it costs you: by your tier where you have an agreement, else what you would begin with. Null when it "
+        "has no such price now."
+    )
+    def prices(self) -> PriceList | None:
+        return None if self.row.prices is None else PriceList(row=self.row.prices)
+
+    @strawberry.field(description="What it is going to cost you next, as far as that is set; null when no change is.")
+    def coming_prices(self) -> PriceList | None:
+        return None if self.row.coming is None else PriceList(row=self.row.coming)
+
+    @strawberry.field(description="What each unit costs you when you take so many; null when it has no price for you.")
+    def unit_price(
+        self,
+        quantity: Annotated[int, strawberry.argument(description="How many units, at least 1.")] = 1,
+    ) -> Money | None:
+        if self.row.prices is None or quantity < 1:
+            return None
+        price = supply.unit_price(self.row.prices, quantity)
+        return None if price is None else Money.of(price)
+
+    @strawberry.field(description="When it was last published; null for an own one that never was.")
+    def published_at(self) -> datetime | None:
+        return self.row.offer.published_at
+
+    @strawberry.field(
+        description="Whether you may buy it now: by an agreement in force, at a price that holds, while it is published."
+    )
+    def viewer_can_buy(self) -> bool:
+        return self.row.open_
+
+
+OfEntitlement = Annotated[
+    strawberry.ID | None, strawberry.argument(description="Only what is offered of this entitlement.")
+]
+OfSupplier = Annotated[strawberry.ID | None, strawberry.argument(description="Only what this merchant offers.")]
+Search = Annotated[
+    str | None,
+    strawberry.argument(
+        description="Part of a title, of an entitlement's brand, name or SKU, or of a supplier's name."
+    ),
+]
+MaxPrice = Annotated[
+    MoneyInput | None,
+    strawberry.argument(description="Only those in this currency of which a single unit costs you no more."),
+]
+Read = Callable[..., Awaitable[list[supply.MarketOffer]]]
+
+
+async def _page(
+    info: Info, read: Read, first: int | None, after: str | None, filters: supply.MarketFilters
+) -> Connection[SupplyOffer]:
+    page = read_page(first, after, None, None, keys=(UUID,))
+    async with info.context.reading() as tx:
+        rows = await read(tx, info.context.ctx, after=page.bound(1)[0], count=page.limit, **filters)
+    return connect(page, rows, key=lambda row: (row.offer.id,), make=SupplyOffer.of)
+
+
+def _filters(
+    entitlement_id: str | None, supplier_id: str | None, search: str | None, max_price: MoneyInput | None
+) -> supply.MarketFilters:
+    entitlement = None if entitlement_id is None else key_of(entitlement_id, Entitlement, path=("entitlement_id",))
+    supplier = None if supplier_id is None else key_of(supplier_id, Partner, path=("supplier_id",))
+    return {
+        "entitlement_id": None if entitlement is None else EntitlementId(entitlement),
+        "supplier_id": None if supplier is None else TenantId(supplier),
+        "text": words(search),
+        "max_price": None if max_price is None else max_price.read(path=("max_price",)),
+    }
+
+
+@strawberry.type
+class Query:
+    """What merchants offer each other."""
+
+    @strawberry.field(
+        description="What other merchants offer to all who trade here, newest first: ask its supplier for an agreement to buy "
+        "it. Needs `supply.read`."
+    )
+    async def supply_market(
+        self,
+        info: Info,
+        *,
+        first: First = None,
+        after: After = None,
+        entitlement_id: OfEntitlement = None,
+        supplier_id: OfSupplier = None,
+        search: Search = None,
+        max_price: MaxPrice = None,
+    ) -> Connection[SupplyOffer]:
+        return await _page(
+            info, supply.search_market, first, after, _filters(entitlement_id, supplier_id, search, max_price)
+        )
+
+
+@strawberry.type
+class MerchantFields:
+    """What a merchant's suppliers offer it."""
+
+    @strawberry.field(
+        description="What you may buy now from your suppliers, each at your own price; newest first. Needs `supply.read`."
+    )
+    async def supply_offers(
+        self,
+        info: Info,
+        *,
+        first: First = None,
+        after: After = None,
+        entitlement_id: OfEntitlement = None,
+        supplier_id: OfSupplier = None,
+        search: Search = None,
+        max_price: MaxPrice = None,
+    ) -> Connection[SupplyOffer]:
+        return await _page(
+            info, supply.list_offered, first, after, _filters(entitlement_id, supplier_id, search, max_price)
+        )

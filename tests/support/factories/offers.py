@@ -1,0 +1,60 @@
+"""Offers and their prices for tests, valid by default, committed."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from fondaco_core.context import Ctx
+from fondaco_core.db import transaction
+from fondaco_core.ids import EntitlementId, OfferId, TierId
+from fondaco_core.money import Money
+from fondaco_tenants import supply
+from fondaco_tenants.supply import Offer, PriceBreak, PriceList
+from tests.support.factories.catalog import make_entitlement
+
+
+def breaks_of(*breaks: tuple[int, int], currency: str = "CNY") -> list[PriceBreak]:
+    """Breaks of pairs of a quantity and a price in minor units."""
+    return [PriceBreak(units, Money(price, currency)) for units, price in breaks]
+
+
+async def make_offer(
+    supplier: Ctx,
+    *,
+    entitlement_id: EntitlementId | None = None,
+    title: str = "Steam 50 wholesale",
+    currency: str = "CNY",
+    in_market: bool = False,
+    min_resale: Money | None = None,
+    published: bool = True,
+    tier_id: TierId | None = None,
+    price_minor: int = 4_000,
+) -> Offer:
+    """An offer of a supplier, published unless `published` says otherwise; priced for the tier when one is given."""
+    if entitlement_id is None:
+        entitlement_id = (await make_entitlement()).id
+    async with transaction(supplier) as tx:
+        offer = await supply.create_offer(
+            tx, supplier, entitlement_id=entitlement_id, title=title, currency=currency, in_market=in_market,
+            min_resale=min_resale,
+        )  # fmt: skip
+        if tier_id is not None:
+            await supply.set_prices(
+                tx, supplier, offer_id=offer.id, tier_id=tier_id, breaks=breaks_of((1, price_minor), currency=currency)
+            )
+        return await supply.publish_offer(tx, supplier, offer_id=offer.id, version=1) if published else offer
+
+
+async def make_prices(
+    supplier: Ctx,
+    *,
+    offer_id: OfferId,
+    tier_id: TierId,
+    breaks: Sequence[PriceBreak] | None = None,
+    starts_at: datetime | None = None,
+) -> PriceList:
+    """What a tier pays for an offer, 40.00 CNY from now on unless it is said; an empty list: nothing any more."""
+    given = breaks_of((1, 4_000)) if breaks is None else breaks or None
+    async with transaction(supplier) as tx:
+        return await supply.set_prices(
+            tx, supplier, offer_id=offer_id, tier_id=tier_id, breaks=given, starts_at=starts_at
+        )
