@@ -59,8 +59,10 @@ BEGIN
     VALUES (v_line, b.tenant_id, v_order, b.listing_id, b.entitlement_id, b.customer_id, 0, 'Steam 50', 1, 1, {PRICE_MINOR}, at);
   INSERT INTO allocation (id, tenant_id, leaf_tenant_id, order_id, line_id, unit, attempt, source_id, code_id, state, changed_at)
     VALUES (v_unit, b.tenant_id, c.tenant_id, v_order, v_line, 1, 1, b.source_id, c.id, 'FULFILLED', at);
-  INSERT INTO hop (id, order_id, line_id, source_id, depth, seller_tenant_id, quantity, unit_price_minor, fee_minor)
-    VALUES (uuidv7(), v_order, v_line, b.source_id, 0, b.tenant_id, 1, {PRICE_MINOR}, {FEE_MINOR});
+  INSERT INTO hop (id, order_id, line_id, source_id, depth, seller_tenant_id, entitlement_id, currency, quantity, unit_price_minor,
+      fee_minor, settles_at)
+    VALUES (uuidv7(), v_order, v_line, b.source_id, 0, b.tenant_id, b.entitlement_id, '{CURRENCY}', 1, {PRICE_MINOR}, {FEE_MINOR},
+      at + interval '1 day');
   UPDATE ledger_account SET posted_minor = posted_minor - {PRICE_MINOR} WHERE id = b.wallet;
   INSERT INTO ledger_transfer (id, debit_account_id, credit_account_id, payer_tenant_id, payee_tenant_id, amount_minor, currency,
       purpose, reference_id, state, posted_xid, created_at, resolved_at)

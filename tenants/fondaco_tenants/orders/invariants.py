@@ -42,8 +42,9 @@ INVARIANTS = {
           SELECT r.order_id, sum(r.amount_minor) AS said, sum(coalesce(t.amount_minor, 0)) AS moved FROM refund r
           LEFT JOIN (
             -- One refund moves money once for every route that its units came by.
-            SELECT reference_id, sum(amount_minor) AS amount_minor FROM ledger_transfer
-            WHERE purpose = 'REFUND' AND state = 'POSTED' GROUP BY reference_id
+            SELECT x.reference_id, sum(x.amount_minor) AS amount_minor FROM ledger_transfer x
+            JOIN ledger_account w ON w.id = x.credit_account_id AND w.customer_id IS NOT NULL
+            WHERE x.purpose = 'REFUND' AND x.state = 'POSTED' GROUP BY x.reference_id
           ) t ON t.reference_id = r.id GROUP BY r.order_id
         ) r ON r.order_id = o.id
         WHERE o.refunded_minor <> coalesce(r.said, 0) OR o.refunded_minor <> coalesce(r.moved, 0)
@@ -58,5 +59,42 @@ INVARIANTS = {
     "every row of an order belongs to the order's tenant": """
         SELECT o.id FROM "order" o JOIN order_line l ON l.order_id = o.id JOIN allocation a ON a.order_id = o.id
         WHERE l.tenant_id <> o.tenant_id OR a.tenant_id <> o.tenant_id
+    """,
+    "every merchant of a chain bought what it sold, as many units, from the next one": """
+        SELECT h.id FROM hop h LEFT JOIN hop u ON u.line_id = h.line_id AND u.route = h.route AND u.depth = h.depth - 1
+        WHERE h.depth > 0 AND (u.seller_tenant_id IS DISTINCT FROM h.buyer_tenant_id OR u.quantity <> h.quantity)
+    """,
+    "a unit's code is of the merchant at the end of its route": """
+        SELECT a.id FROM allocation a JOIN LATERAL (
+          SELECT seller_tenant_id FROM hop h WHERE h.line_id = a.line_id AND h.route = a.route ORDER BY depth DESC LIMIT 1
+        ) leaf ON true WHERE leaf.seller_tenant_id <> a.leaf_tenant_id
+    """,
+    "merchants paid each other, or set aside while an order waits, what its hops say": """
+        SELECT h.order_id FROM (
+          SELECT order_id, sum(quantity * unit_price_minor) AS amount_minor FROM hop WHERE depth > 0 GROUP BY order_id
+        ) h JOIN "order" o ON o.id = h.order_id LEFT JOIN (
+          SELECT x.reference_id, sum(x.amount_minor) FILTER (WHERE x.state = 'POSTED') AS posted,
+            sum(x.amount_minor) FILTER (WHERE x.state = 'PENDING') AS pending
+          FROM ledger_transfer x JOIN ledger_account d ON d.id = x.debit_account_id AND d.customer_id IS NULL
+          WHERE x.purpose = 'SALE' GROUP BY x.reference_id
+        ) t ON t.reference_id = h.order_id
+        WHERE coalesce(t.posted, 0) <> CASE WHEN o.paid_at IS NOT NULL THEN h.amount_minor ELSE 0 END
+           OR coalesce(t.pending, 0) <> CASE WHEN o.state = 'PENDING_PAYMENT' THEN h.amount_minor ELSE 0 END
+    """,
+    "as many units went back at every hop of a route as were refunded of it": """
+        SELECT h.id FROM hop h LEFT JOIN (
+          SELECT line_id, route, count(*) AS units FROM allocation WHERE refunded_at IS NOT NULL GROUP BY line_id, route
+        ) a ON a.line_id = h.line_id AND a.route = h.route LEFT JOIN (
+          SELECT hop_id, sum(units) AS units FROM hop_refund GROUP BY hop_id
+        ) r ON r.hop_id = h.id WHERE coalesce(a.units, 0) <> coalesce(r.units, 0)
+    """,
+    "what a reseller holds by an agreement is what orders that wait have of it": """
+        SELECT u.agreement_id FROM agreement_use u LEFT JOIN (
+          SELECT h.agreement_id, sum(h.quantity) AS units FROM hop h JOIN "order" o ON o.id = h.order_id
+          WHERE o.state = 'PENDING_PAYMENT' AND h.agreement_id IS NOT NULL GROUP BY h.agreement_id
+        ) h ON h.agreement_id = u.agreement_id WHERE u.held_units <> coalesce(h.units, 0)
+    """,
+    "a hop has a time when its money is its seller's own exactly when its order is paid": """
+        SELECT h.id FROM hop h JOIN "order" o ON o.id = h.order_id WHERE (h.settles_at IS NULL) <> (o.paid_at IS NULL)
     """,
 }

@@ -190,8 +190,8 @@ class Hop(Base):
     # What was bought, by which agreement; null where the buyer is the customer.
     offer_id: Mapped[UUID | None]
     agreement_id: Mapped[UUID | None]
-    entitlement_id: Mapped[UUID | None]
-    currency: Mapped[str | None]
+    entitlement_id: Mapped[UUID]
+    currency: Mapped[str]
     quantity: Mapped[int] = mapped_column(Integer)
     unit_price_minor: Mapped[int]
     # The platform's share of the hop, over all units.

@@ -218,10 +218,10 @@ CHANGED: tuple[str, ...] = (
     CREATE POLICY tenant ON "allocation" TO fondaco_tenant USING (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)
     """,
     """
-    ALTER TABLE hop ADD route integer NOT NULL DEFAULT 0, ADD offer_id uuid, ADD agreement_id uuid, ADD entitlement_id uuid, ADD currency text, ADD credit_minor bigint NOT NULL DEFAULT 0, ADD settles_at timestamptz, ADD settled_at timestamptz, DROP CONSTRAINT uq_hop_line_id_source_id_depth, ADD CONSTRAINT uq_hop_line_id_route_depth UNIQUE (line_id, route, depth), DROP CONSTRAINT ck_hop_money, ADD CONSTRAINT ck_hop_money CHECK (quantity > 0 AND unit_price_minor >= 0 AND fee_minor >= 0 AND credit_minor >= 0), ADD CONSTRAINT ck_hop_customer CHECK ((depth = 0) = (buyer_tenant_id IS NULL))
+    ALTER TABLE hop ADD route integer NOT NULL DEFAULT 0, ADD offer_id uuid, ADD agreement_id uuid, ADD entitlement_id uuid, ADD currency text, ADD credit_minor bigint NOT NULL DEFAULT 0, ADD settles_at timestamptz, ADD settled_at timestamptz, DROP CONSTRAINT uq_hop_line_id_source_id_depth, DROP CONSTRAINT ck_hop_money, ADD CONSTRAINT ck_hop_money CHECK (quantity > 0 AND unit_price_minor >= 0 AND fee_minor >= 0 AND credit_minor >= 0), ADD CONSTRAINT ck_hop_customer CHECK ((depth = 0) = (buyer_tenant_id IS NULL))
     """,
-    "CREATE INDEX ix_hop_buyer_tenant_id ON hop (buyer_tenant_id, id) WHERE buyer_tenant_id IS NOT NULL",
     "CREATE INDEX ix_hop_unsettled ON hop (settles_at) WHERE settled_at IS NULL AND settles_at IS NOT NULL",
+    "CREATE INDEX ix_hop_buyer_tenant_id ON hop (buyer_tenant_id, id) WHERE buyer_tenant_id IS NOT NULL",
 )
 
 # Who may see what of one table is asked of others, which have to be there.
@@ -250,7 +250,7 @@ GUARDED: tuple[str, ...] = (
     'CREATE POLICY platform ON "partner" TO fondaco_platform USING (true) WITH CHECK (true)',
     'CREATE POLICY owner ON "partner" TO fondaco_owner USING (true) WITH CHECK (true)',
     """
-    CREATE POLICY also ON "partner" FOR SELECT TO fondaco_tenant, fondaco_trade USING (EXISTS (SELECT FROM offer o WHERE o.tenant_id = partner.tenant_id AND o.state = 'PUBLISHED' AND o.in_market) OR EXISTS (SELECT FROM agreement a WHERE partner.tenant_id IN (a.supplier_tenant_id, a.reseller_tenant_id)))
+    CREATE POLICY also ON "partner" FOR SELECT TO fondaco_tenant, fondaco_trade USING (EXISTS (SELECT FROM offer o WHERE o.tenant_id = partner.tenant_id AND o.state = 'PUBLISHED' AND o.in_market) OR EXISTS (SELECT FROM agreement a WHERE a.supplier_tenant_id = partner.tenant_id AND a.reseller_tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid OR a.reseller_tenant_id = partner.tenant_id AND a.supplier_tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid))
     """,
     'GRANT SELECT, INSERT, UPDATE ON "partner" TO fondaco_tenant',
     'GRANT SELECT ON "partner" TO fondaco_trade',
@@ -357,6 +357,32 @@ GUARDED: tuple[str, ...] = (
 )
 
 
+# What was sold before there were chains: a sale to a customer was one hop, and what went back of it went back there.
+SOLD_BEFORE = (
+    """
+    UPDATE hop h SET route = n.route FROM (
+      SELECT id, row_number() OVER (PARTITION BY line_id ORDER BY source_id) - 1 AS route FROM hop
+    ) n WHERE n.id = h.id AND n.route > 0
+    """,
+    """
+    UPDATE allocation a SET route = h.route FROM hop h WHERE h.line_id = a.line_id AND h.source_id = a.source_id AND h.route > 0
+    """,
+    "ALTER TABLE hop ADD CONSTRAINT uq_hop_line_id_route_depth UNIQUE (line_id, route, depth)",
+    """
+    UPDATE hop h SET currency = o.currency, entitlement_id = l.entitlement_id, settles_at = o.paid_at + interval '1 day'
+    FROM "order" o, order_line l WHERE o.id = h.order_id AND l.id = h.line_id
+    """,
+    "ALTER TABLE hop ALTER currency SET NOT NULL, ALTER entitlement_id SET NOT NULL",
+    """
+    INSERT INTO hop_refund (id, hop_id, seller_tenant_id, units, amount_minor, fee_minor, currency, refunded_at)
+    SELECT gen_random_uuid(), h.id, h.seller_tenant_id, r.units, r.units * h.unit_price_minor, h.fee_minor * r.units / h.quantity,
+      h.currency, r.refunded_at
+    FROM hop h JOIN (
+      SELECT line_id, source_id, count(*)::int AS units, max(refunded_at) AS refunded_at FROM allocation
+      WHERE refunded_at IS NOT NULL GROUP BY line_id, source_id
+    ) r ON r.line_id = h.line_id AND r.source_id = h.source_id
+    """,
+)
 # Whether an offer is filled, over whatever merchants, from one of the asker's own: all that it may know of what lies beyond.
 LEADS_TO_ME = """
     CREATE FUNCTION supply_leads_to_me(offer uuid) RETURNS boolean
@@ -390,6 +416,16 @@ TRADES_GUARDED = (
 def upgrade() -> None:
     """Applies it."""
     op.execute("SET LOCAL lock_timeout = '4s'")
-    op.execute("SET LOCAL statement_timeout = '30s'")
-    for statement in (*MADE, *CHANGED, *GUARDED, LEADS_TO_ME, *LEADS_TO_ME_GUARDED, TRADES, *TRADES_GUARDED):
+    # Every hop that was ever sold is written once more.
+    op.execute("SET LOCAL statement_timeout = '30min'")
+    for statement in (
+        *MADE,
+        *CHANGED,
+        *SOLD_BEFORE,
+        *GUARDED,
+        LEADS_TO_ME,
+        *LEADS_TO_ME_GUARDED,
+        TRADES,
+        *TRADES_GUARDED,
+    ):
         op.execute(statement)
