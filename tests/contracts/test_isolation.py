@@ -23,6 +23,7 @@ from tests.support.strangers import NODES, PUBLIC_NODES, STRANGERS, TABLES, Know
 
 # The permission that one of the merchant's people needs to see a node; a session is its bearer's alone.
 NODE_PERMISSIONS = {
+    "Agreement": "supply.read",
     "Allocation": "orders.read",
     "ApiClient": "clients.read",
     "BreakGlass": "merchant.read",
@@ -33,12 +34,15 @@ NODE_PERMISSIONS = {
     "DeliveryLink": "orders.read",
     "Member": "members.read",
     "Order": "orders.read",
+    "Partner": "supply.read",
     "Payment": "orders.read",
     "Pool": "codes.read",
     "Redemption": "codes.read",
     "RefusedRefund": "orders.read",
     "Source": "catalog.read",
     "StockExport": "codes.read",
+    "SupplyInvitation": "supply.read",
+    "Tier": "supply.read",
     "Upload": "codes.import",
     "WebhookEndpoint": "webhooks.read",
     "WebhookMessage": "webhooks.read",
@@ -50,6 +54,7 @@ PLATFORM_NODES = {"PaymentNotification", "ReconciliationDifference"}
 # The permission that each list of a merchant needs; None for what all of its people may see.
 LIST_PERMISSIONS = {
     "accounts": "wallets.read",
+    "agreements": "supply.read",
     "apiClients": "clients.read",
     "auditCheckpoint": "audit.read",
     "auditLog": "audit.read",
@@ -68,6 +73,7 @@ LIST_PERMISSIONS = {
     "members": "members.read",
     "orderExports": "orders.export",
     "orders": "orders.read",
+    "partner": "supply.read",
     "pool": "codes.read",
     "pools": "codes.read",
     "previewDeliveryTemplate": "merchant.read",
@@ -77,7 +83,9 @@ LIST_PERMISSIONS = {
     "revealAlarms": "audit.read",
     "stockExports": "codes.read",
     "stores": "merchant.read",
+    "supplyInvitations": "supply.read",
     "tenant": None,
+    "tiers": "supply.read",
     "topUps": "wallets.read",
     "webhookEndpoints": "webhooks.read",
     "webhookMessages": "webhooks.read",

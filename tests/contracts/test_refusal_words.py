@@ -11,6 +11,7 @@ from fondaco_tenants.catalog import ListingInWrongState, ListingState
 from fondaco_tenants.codes import CodesInWrongState, CodeState
 from fondaco_tenants.orders import ExportNotReady, ExportState, OrderNotOpen, OrderState
 from fondaco_tenants.payments import RefundNotRefused, RefundState
+from fondaco_tenants.supply import AgreementInWrongState, AgreementState
 
 ORDER = OrderId(new_id())
 REFUSALS: list[Refusal] = [
@@ -20,6 +21,7 @@ REFUSALS: list[Refusal] = [
         for after in [*ListingState, "changed"]
         if after is not ListingState.DRAFT
     ),
+    *(AgreementInWrongState(state) for state in AgreementState),
     *(OrderNotOpen(ORDER, state=state) for state in OrderState),
     *(ExportNotReady(state) for state in ExportState),
     *(RefundNotRefused(state) for state in RefundState),

@@ -19,6 +19,7 @@ from tests.support.world import World, make_worlds, node_id
 
 # The table behind each type of node.
 TABLES = {
+    "Agreement": "agreement",
     "Allocation": "allocation",
     "ApiClient": "api_client",
     "BreakGlass": "break_glass",
@@ -31,6 +32,7 @@ TABLES = {
     "Listing": "listing",
     "Member": "member",
     "Order": "order",
+    "Partner": "partner",
     "Payment": "payment",
     "PaymentNotification": "payment_notification",
     "Pool": "code_pool",
@@ -41,7 +43,9 @@ TABLES = {
     "Source": "source",
     "StockExport": "stock_export",
     "Store": "store",
+    "SupplyInvitation": "supply_invitation",
     "Tenant": "tenant",
+    "Tier": "tier",
     "Upload": "upload",
     "WebhookEndpoint": "webhook_endpoint",
     "WebhookMessage": "webhook_message",
@@ -127,7 +131,7 @@ class Known:
         around = {str(self.world.order_id), str(self.world.buyer.customer_id), str(self.world.link_id)}
         rows = [row for table, row in self.rows if table == TABLES[kind]]
         rows.sort(key=lambda row: around.isdisjoint(texts_in(row)))
-        return [node_id(kind, UUID(row["id"])) for row in rows]
+        return [node_id(kind, row_key(row)) for row in rows]
 
     def fill(self, kind: str, field: str, argument: str, given: GraphQLArgument) -> Any:
         """What a field is asked with."""
@@ -171,7 +175,7 @@ class Known:
             return set()
         own = self.rows_of_buyer(ctx)
         return {
-            node_id(kind, UUID(row["id"]))
+            node_id(kind, row_key(row))
             for kind, behind in TABLES.items()
             for table, row in own
             if table == behind and (kind in NODES_OF_BUYERS)
@@ -182,6 +186,11 @@ class Known:
         if ctx is None or ctx.tenant_id != self.world.tenant_id:
             return set()
         return set(texts_in([row for _, row in self.rows_of_buyer(ctx)]))
+
+
+def row_key(row: dict[str, Any]) -> UUID:
+    """By what a node of a row is fetched: its own id, or the merchant's of which there is one row."""
+    return UUID(row["id"] if "id" in row else row["tenant_id"])
 
 
 async def meet(door: Door, owner: Any) -> tuple[Known, Known]:

@@ -19,7 +19,7 @@ from fondaco_core.identity import MERCHANT_PERMISSIONS, MemberRole, PlatformRole
 from fondaco_core.ids import OrderId, TenantId, UploadId
 from fondaco_core.money import Money
 from fondaco_core.secret import Secret
-from fondaco_tenants import codes, customers, delivery, orders, payments, routing
+from fondaco_tenants import codes, customers, delivery, orders, payments, routing, supply
 from fondaco_workers.actors.delivery import send
 from fondaco_workers.subscriptions import subscriptions
 from tests.support.door import Door
@@ -32,6 +32,7 @@ from tests.support.factories.payments import fake_gateways, look_and_settle, mak
 from tests.support.factories.reconciliation import make_difference
 from tests.support.factories.routing import make_source
 from tests.support.factories.storefront import make_store
+from tests.support.factories.supply import make_agreement, make_invitation, make_terms, make_tier
 from tests.support.factories.tenancy import make_tenant
 from tests.support.factories.webhooks import make_attempted_message, make_endpoint
 
@@ -114,6 +115,7 @@ async def _make_world(door: Door) -> World:
     await shop.invite(owner_email)
     await shop.be_looked_at(buyer)
     await shop.listen()
+    await shop.deal()
     upload_id = await shop.leave_work_behind()
     shop.secrets |= await make_own_code_rows(
         owner, listing_id=key_of(shop.listing), entitlement_id=shop.entitlement_id, buyer=other, tag=tag
@@ -127,6 +129,7 @@ async def _make_world(door: Door) -> World:
         secrets=shop.secrets,
         private=(
             f"Pool {tag}", f"origin {tag}", f"Legal {tag}", f"reference {tag}", f"Machine {tag}", f"Buyer {tag}", f"Owner {tag}", sold.order_code,
+            f"Tier {tag}", f"Invitation {tag}", f"Partner {tag}",
         ),
     )  # fmt: skip
 
@@ -387,6 +390,22 @@ class _Shop:
         endpoint, secret = await make_endpoint(self.owner, url=url, description=name)
         self.secrets["webhook secret"] = secret.reveal()
         await make_attempted_message(self.owner, endpoint)
+
+    async def deal(self) -> None:
+        """Agreements with another merchant, who has to do with nobody else, in both directions; terms to come, an invitation."""
+        partner = await make_member_ctx(await make_tenant(name=f"Partner {self.tag}"))
+        tier = await make_tier(
+            self.owner, name=f"Tier {self.tag}", terms=make_terms(credit=Money(50_000, "CNY"), settle_days=3)
+        )
+        async with transaction(self.owner) as tx:
+            coming = clock.now() + timedelta(days=30)
+            await supply.change_terms(
+                tx, self.owner, tier_id=tier.id, terms=make_terms(settle_days=7), starts_at=coming
+            )
+        await make_agreement(self.owner, partner, tier=tier)
+        await make_agreement(partner, self.owner)
+        _, token = await make_invitation(self.owner, tier, label=f"Invitation {self.tag}", uses_max=5)
+        self.secrets["supply invitation"] = token.reveal()
 
     async def be_watched(self) -> None:
         """Codes near their expiry, announced, and what the pool and its listing have."""

@@ -31,9 +31,22 @@ from fondaco_tenants.payments import (
     RefundRequested,
 )
 from fondaco_tenants.routing import OfferSourcesChanged
+from fondaco_tenants.supply import AgreementChanged, OfferPricesSet, TermsSet
 from fondaco_tenants.webhooks import BY_EVENT, MessagesWaiting
 from fondaco_workers.actor import Actor
-from fondaco_workers.actors import codes, delivery, identity, keys, orders, payments, reconciliation, routing, webhooks
+from fondaco_workers.actors import (
+    codes,
+    delivery,
+    identity,
+    keys,
+    offers,
+    orders,
+    payments,
+    reconciliation,
+    routing,
+    supply,
+    webhooks,
+)
 
 SUBSCRIPTIONS: Mapping[type[Event], tuple[Actor[...], ...]] = {
     CustomerProofMade: (identity.mail_proof,),
@@ -60,6 +73,9 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Actor[...], ...]] = {
     TenantResumed: (codes.resume_imports,),
     ReconciliationRequested: (reconciliation.compare,),
     MessagesWaiting: (webhooks.send_due,),
+    AgreementChanged: (supply.tell_partner,),
+    TermsSet: (supply.tell_terms,),
+    OfferPricesSet: (offers.tell_prices,),
     OfferSourcesChanged: (routing.rebuild,),
 }
 
@@ -85,13 +101,20 @@ UNHEARD: Mapping[str, str] = {
     "member.removed": _FOR_THE_RECORD,
     "member.role_changed": _FOR_THE_RECORD,
     "merchant.profile_changed": _FOR_THE_RECORD,
+    "offer.changed": _FOR_THE_RECORD,
+    "offer.published": _FOR_THE_RECORD,
+    "offer.withdrawn": _FOR_THE_RECORD,
+    "partner.changed": _FOR_THE_RECORD,
     "payment.reconciled": _FOR_THE_RECORD,
     "reconciliation.difference": _FOR_THE_PLATFORM,
     "store.changed": _FOR_THE_RECORD,
+    "supply_invitation.created": _FOR_THE_RECORD,
+    "supply_invitation.revoked": _FOR_THE_RECORD,
     "tenant.applied": _FOR_THE_RECORD,
     "tenant.approved": _FOR_THE_RECORD,
     "tenant.closed": _FOR_THE_RECORD,
     "tenant.suspended": _FOR_THE_RECORD,
+    "tier.changed": _FOR_THE_RECORD,
 }
 
 

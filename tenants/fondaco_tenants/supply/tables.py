@@ -15,6 +15,14 @@ _TIER_IS_MINE = (
 )
 # The market is for merchants alone, and who is no reseller any more is offered nothing; what is drafted is nobody else's.
 _RESELLS = f"a.reseller_tenant_id = {CURRENT_TENANT} AND a.state IN ('ACTIVE', 'SUSPENDED')"
+# A merchant is known to the market that it offers in, and to those that it has agreements with.
+_PARTNER_OF_MINE = (
+    f"a.supplier_tenant_id = partner.tenant_id AND a.reseller_tenant_id = {CURRENT_TENANT}"
+    f" OR a.reseller_tenant_id = partner.tenant_id AND a.supplier_tenant_id = {CURRENT_TENANT}"
+)
+_IN_THE_MARKET = (
+    "EXISTS (SELECT FROM offer o WHERE o.tenant_id = partner.tenant_id AND o.state = 'PUBLISHED' AND o.in_market)"
+)
 _OFFERED_TO_ME = (
     f"state = 'PUBLISHED' AND in_market AND {CURRENT_TENANT} IS NOT NULL OR state <> 'DRAFT'"
     f" AND EXISTS (SELECT FROM agreement a WHERE a.supplier_tenant_id = offer.tenant_id AND {_RESELLS})"
@@ -34,10 +42,9 @@ class Partner(TenantOwned):
     __table_args__ = (
         {
             "info": guarded(
-                also="EXISTS (SELECT FROM offer o WHERE o.tenant_id = partner.tenant_id AND o.state = 'PUBLISHED' AND o.in_market)"
-                " OR EXISTS (SELECT FROM agreement a WHERE partner.tenant_id IN (a.supplier_tenant_id, a.reseller_tenant_id))",
-                trade_grant="SELECT",
-                reason="known to the market that it offers in, and to those it has agreements with, which alone they see",
+                also=f"{_IN_THE_MARKET} OR EXISTS (SELECT FROM agreement a WHERE {_PARTNER_OF_MINE})",
+                trade_grant="",
+                reason="known to the market that it offers in, and to those it has agreements with",
             )
         },
     )

@@ -220,8 +220,8 @@ CHANGED: tuple[str, ...] = (
     """
     ALTER TABLE hop ADD route integer NOT NULL DEFAULT 0, ADD offer_id uuid, ADD agreement_id uuid, ADD entitlement_id uuid, ADD currency text, ADD credit_minor bigint NOT NULL DEFAULT 0, ADD settles_at timestamptz, ADD settled_at timestamptz, DROP CONSTRAINT uq_hop_line_id_source_id_depth, DROP CONSTRAINT ck_hop_money, ADD CONSTRAINT ck_hop_money CHECK (quantity > 0 AND unit_price_minor >= 0 AND fee_minor >= 0 AND credit_minor >= 0), ADD CONSTRAINT ck_hop_customer CHECK ((depth = 0) = (buyer_tenant_id IS NULL))
     """,
-    "CREATE INDEX ix_hop_unsettled ON hop (settles_at) WHERE settled_at IS NULL AND settles_at IS NOT NULL",
     "CREATE INDEX ix_hop_buyer_tenant_id ON hop (buyer_tenant_id, id) WHERE buyer_tenant_id IS NOT NULL",
+    "CREATE INDEX ix_hop_unsettled ON hop (settles_at) WHERE settled_at IS NULL AND settles_at IS NOT NULL",
 )
 
 # Who may see what of one table is asked of others, which have to be there.
@@ -253,7 +253,6 @@ GUARDED: tuple[str, ...] = (
     CREATE POLICY also ON "partner" FOR SELECT TO fondaco_tenant, fondaco_trade USING (EXISTS (SELECT FROM offer o WHERE o.tenant_id = partner.tenant_id AND o.state = 'PUBLISHED' AND o.in_market) OR EXISTS (SELECT FROM agreement a WHERE a.supplier_tenant_id = partner.tenant_id AND a.reseller_tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid OR a.reseller_tenant_id = partner.tenant_id AND a.supplier_tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid))
     """,
     'GRANT SELECT, INSERT, UPDATE ON "partner" TO fondaco_tenant',
-    'GRANT SELECT ON "partner" TO fondaco_trade',
     'GRANT SELECT ON "partner" TO fondaco_platform',
     'REVOKE ALL ON "route" FROM PUBLIC',
     'GRANT SELECT, INSERT, DELETE ON "route" TO fondaco_trade',
@@ -418,14 +417,5 @@ def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '4s'")
     # Every hop that was ever sold is written once more.
     op.execute("SET LOCAL statement_timeout = '30min'")
-    for statement in (
-        *MADE,
-        *CHANGED,
-        *SOLD_BEFORE,
-        *GUARDED,
-        LEADS_TO_ME,
-        *LEADS_TO_ME_GUARDED,
-        TRADES,
-        *TRADES_GUARDED,
-    ):
+    for statement in (*MADE, *CHANGED, *SOLD_BEFORE, *GUARDED, LEADS_TO_ME, *LEADS_TO_ME_GUARDED, TRADES, *TRADES_GUARDED):
         op.execute(statement)

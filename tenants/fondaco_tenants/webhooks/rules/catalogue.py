@@ -180,6 +180,7 @@ _PAID_ORDER: Final = _of("orderId", "order_id", "Order", "The order; null when i
 _REDEMPTION: Final = _of("redemptionId", "redemption_id", "Redemption", "The redemption.")
 _CODE: Final = _of("codeId", "code_id", "Code", "The code.")
 _BREAK_GLASS: Final = _of("breakGlassId", "break_glass_id", "BreakGlass", "The access, with its reason.")
+_TIER: Final = _of("tierId", "tier_id", "Tier", "The tier.")
 _CURRENCY_FIELD: Final = Field("currency", "currency", Kind.CURRENCY, "The currency of the amount.")
 
 CATALOGUE: Final[tuple[PublicType, ...]] = (
@@ -315,6 +316,24 @@ CATALOGUE: Final[tuple[PublicType, ...]] = (
         "redemption.alarm", "redemption.alarm", "Somebody showed codes that do not exist, and was shut out for a while.",
         "有人反复提交不存在的卡密，已被暂时拒绝。",
         (_many("misses", "How many."), _many("windowSeconds", "Within how many seconds.", source="window_s")),
+    ),
+    PublicType(
+        "agreement.changed", "agreement.changed", "An agreement with a supplier or a reseller is another than it was; told to both.",
+        "供货协议有变更。",
+        (
+            _of("agreementId", "agreement_id", "Agreement", "The agreement."),
+            _of("supplierId", "supplier_tenant_id", "Partner", "Who sells."),
+            _of("resellerId", "reseller_tenant_id", "Partner", "Who buys."),
+            _in_state("Its state.", "REQUESTED", "ACTIVE", "SUSPENDED", "ENDED", "DECLINED"),
+            _in_state(
+                "What was done.", "REQUESTED", "JOINED", "ACCEPTED", "DECLINED", "SUSPENDED", "RESUMED", "ENDED", "MOVED",
+                name="change", source="change",
+            ),
+        ),
+    ),
+    PublicType(
+        "tier.terms_set", "tier.terms_set", "What a tier grants from a moment on was set; told to the supplier and its resellers.",
+        "等级条款已设定。", (_TIER, Field("startsAt", "starts_at", Kind.MOMENT, "From when it grants that.")),
     ),
     PublicType(
         "client.expiring", "client.ends_soon", "The credentials of a machine end soon.", "API 凭证即将到期。",

@@ -1,0 +1,38 @@
+"""What is always true of supply: queries that return no rows."""
+
+INVARIANTS = {
+    "a tier has terms from its beginning on": """
+        SELECT t.id FROM tier t
+        WHERE NOT EXISTS (SELECT FROM tier_terms g WHERE g.tier_id = t.id AND g.starts_at <= t.created_at)
+    """,
+    "a tier's terms are of its supplier, and its credit is in one currency": """
+        SELECT g.id FROM tier_terms g JOIN tier t ON t.id = g.tier_id WHERE g.tenant_id <> t.tenant_id
+        UNION ALL
+        SELECT tier_id FROM tier_terms WHERE currency IS NOT NULL GROUP BY tier_id HAVING count(DISTINCT currency) > 1
+    """,
+    "an agreement is in a tier of its supplier, and one that has not ended in none that was put away": """
+        SELECT a.id FROM agreement a JOIN tier t ON t.id = a.tier_id
+        WHERE t.tenant_id <> a.supplier_tenant_id
+           OR (a.state IN ('REQUESTED', 'ACTIVE', 'SUSPENDED') AND t.archived_at IS NOT NULL)
+    """,
+    "both ends of an agreement have a name": """
+        SELECT a.id FROM agreement a
+        WHERE NOT EXISTS (SELECT FROM partner p WHERE p.tenant_id = a.supplier_tenant_id)
+           OR NOT EXISTS (SELECT FROM partner p WHERE p.tenant_id = a.reseller_tenant_id)
+    """,
+    "what is used is counted once an agreement was in force, for its two ends": """
+        SELECT a.id FROM agreement a WHERE a.state IN ('ACTIVE', 'SUSPENDED')
+        AND NOT EXISTS (SELECT FROM agreement_use u WHERE u.agreement_id = a.id)
+        UNION ALL
+        SELECT u.agreement_id FROM agreement_use u JOIN agreement a ON a.id = u.agreement_id
+        WHERE (u.supplier_tenant_id, u.reseller_tenant_id) <> (a.supplier_tenant_id, a.reseller_tenant_id)
+           OR (u.credit_used_minor > 0 AND u.currency IS NULL)
+    """,
+    "a line in the place of a tier's has the currency of the tier's": """
+        SELECT a.id FROM agreement a WHERE a.credit_minor IS NOT NULL
+        AND NOT EXISTS (SELECT FROM tier_terms g WHERE g.tier_id = a.tier_id AND g.currency IS NOT NULL)
+    """,
+    "an invitation is to a tier of who made it": """
+        SELECT i.id FROM supply_invitation i JOIN tier t ON t.id = i.tier_id WHERE t.tenant_id <> i.tenant_id
+    """,
+}
