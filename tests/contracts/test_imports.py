@@ -105,6 +105,7 @@ TRADERS = {
     "platform/fondaco_core/db/__init__.py",
     "platform/fondaco_ops/seed/world.py",
     "tenants/fondaco_tenants/orders/errands.py",
+    "tenants/fondaco_tenants/routing/errands.py",
     "workers/fondaco_workers/actors/orders.py",
     "workers/fondaco_workers/actors/payments.py",
 }

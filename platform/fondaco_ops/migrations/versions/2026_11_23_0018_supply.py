@@ -417,5 +417,14 @@ def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '4s'")
     # Every hop that was ever sold is written once more.
     op.execute("SET LOCAL statement_timeout = '30min'")
-    for statement in (*MADE, *CHANGED, *SOLD_BEFORE, *GUARDED, LEADS_TO_ME, *LEADS_TO_ME_GUARDED, TRADES, *TRADES_GUARDED):
+    for statement in (
+        *MADE,
+        *CHANGED,
+        *SOLD_BEFORE,
+        *GUARDED,
+        LEADS_TO_ME,
+        *LEADS_TO_ME_GUARDED,
+        TRADES,
+        *TRADES_GUARDED,
+    ):
         op.execute(statement)

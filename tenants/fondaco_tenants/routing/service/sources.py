@@ -90,6 +90,7 @@ async def update_source(
 
     `max_cost_minor` counts only with `bounds_cost`: None takes the bound away then.
     """
+    ctx.require("catalog.edit" if ctx.has("catalog.edit") else "supply.edit")
     listing_id, offer_id = await _locked(tx, ctx, source_id)
     check_max_cost(max_cost_minor)
     row = await tx.fetchrow(
@@ -108,6 +109,7 @@ async def update_source(
 
 async def remove_source(tx: Tx, ctx: Ctx, *, source_id: SourceId) -> tuple[ListingId | None, OfferId | None]:
     """Lets a listing or offer not be filled from a place any more, and says which; what was sold from it stays sold."""
+    ctx.require("catalog.edit" if ctx.has("catalog.edit") else "supply.edit")
     listing_id, offer_id = await _locked(tx, ctx, source_id)
     if await tx.execute(store.REMOVE, source_id) == 0:
         raise NotFound("source")
