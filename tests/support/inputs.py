@@ -43,6 +43,7 @@ IDS = {
     ("CreateDeliveryLinkInput", "orderId"): "Order",
     ("CreateListingInput", "entitlementId"): "Entitlement",
     ("CreateListingInput", "storeId"): "Store",
+    ("CreateOfferInput", "entitlementId"): "Entitlement",
     ("CreatePoolInput", "entitlementId"): "Entitlement",
     ("CreateSupplyInvitationInput", "tierId"): "Tier",
     ("CreditWalletInput", "customerId"): "Customer",
@@ -59,6 +60,7 @@ IDS = {
     ("PreviewImportInput", "poolId"): "Pool",
     ("PreviewImportInput", "uploadId"): "Upload",
     ("PublishListingInput", "id"): "Listing",
+    ("PublishOfferInput", "id"): "Offer",
     ("QuarantineCodesInput", "ids"): "Code",
     ("RecordDepositInput", "tenantId"): "Tenant",
     ("RefundOrderInput", "allocationIds"): "Allocation",
@@ -92,6 +94,8 @@ IDS = {
     ("RevokeSupplyInvitationInput", "invitationId"): "SupplyInvitation",
     ("SaveDeliveryTemplateInput", "listingId"): "Listing",
     ("SaveDeliveryTemplateInput", "storeId"): "Store",
+    ("SetOfferPricesInput", "offerId"): "Offer",
+    ("SetOfferPricesInput", "tierId"): "Tier",
     ("StartPaymentInput", "orderId"): "Order",
     ("SuspendAgreementInput", "agreementId"): "Agreement",
     ("SuspendTenantInput", "tenantId"): "Tenant",
@@ -100,6 +104,7 @@ IDS = {
     ("UndoBatchInput", "id"): "CodeBatch",
     ("UpdateEntitlementInput", "id"): "Entitlement",
     ("UpdateListingInput", "id"): "Listing",
+    ("UpdateOfferInput", "id"): "Offer",
     ("UpdatePoolInput", "id"): "Pool",
     ("UpdateSourceInput", "id"): "Source",
     ("UpdateStoreInput", "id"): "Store",
@@ -113,6 +118,7 @@ IDS = {
     ("UpdateWebhookEndpointInput", "endpointId"): "WebhookEndpoint",
     ("ResendWebhookMessageInput", "messageId"): "WebhookMessage",
     ("VoidCodesInput", "ids"): "Code",
+    ("WithdrawOfferInput", "id"): "Offer",
 }
 # The platform's own standards are the same for everybody.
 COMMON = {"Entitlement"}

@@ -31,6 +31,7 @@ TABLES = {
     "Entitlement": "entitlement",
     "Listing": "listing",
     "Member": "member",
+    "Offer": "offer",
     "Order": "order",
     "Partner": "partner",
     "Payment": "payment",
@@ -44,14 +45,16 @@ TABLES = {
     "StockExport": "stock_export",
     "Store": "store",
     "SupplyInvitation": "supply_invitation",
+    # As others see it.
+    "SupplyOffer": "offer",
     "Tenant": "tenant",
     "Tier": "tier",
     "Upload": "upload",
     "WebhookEndpoint": "webhook_endpoint",
     "WebhookMessage": "webhook_message",
 }
-# What a field is asked with when its argument is an id: the type that it is of.
-ID_ARGUMENTS = {
+# What a field is asked with when its argument is an id: the type that it is of; None where one's own would leave nothing.
+ID_ARGUMENTS: dict[tuple[str, str, str], str | None] = {
     ("Merchant", "clientKey", "apiClientId"): "ApiClient",
     ("Merchant", "customerWallets", "customerId"): "Customer",
     ("Merchant", "deliveryTemplate", "listingId"): "Listing",
@@ -59,16 +62,22 @@ ID_ARGUMENTS = {
     ("Merchant", "previewDeliveryTemplate", "listingId"): "Listing",
     ("Merchant", "previewDeliveryTemplate", "storeId"): "Store",
     ("Merchant", "listings", "storeId"): "Store",
+    ("Merchant", "offers", "entitlementId"): "Entitlement",
     ("Merchant", "pool", "id"): "Pool",
     ("Merchant", "pools", "entitlementId"): "Entitlement",
     ("Merchant", "webhookMessages", "endpointId"): "WebhookEndpoint",
     ("Merchant", "redemptions", "codeId"): "Code",
+    ("Merchant", "supplyOffers", "entitlementId"): "Entitlement",
+    ("Merchant", "supplyOffers", "supplierId"): None,
+    ("Offer", "priceHistory", "tierId"): "Tier",
     ("Platform", "keyChanges", "tenantId"): "Tenant",
     ("Platform", "paymentNotifications", "paymentId"): "Payment",
     ("Platform", "tenant", "id"): "Tenant",
     ("Pool", "codes", "batchId"): "CodeBatch",
     ("Query", "codeBatch", "id"): "CodeBatch",
     ("Query", "listing", "id"): "Listing",
+    ("Query", "supplyMarket", "entitlementId"): "Entitlement",
+    ("Query", "supplyMarket", "supplierId"): None,
     ("Subscription", "importProgress", "batchId"): "CodeBatch",
     ("Subscription", "orderChanged", "id"): "Order",
     ("Subscription", "paymentChanged", "id"): "Payment",
@@ -136,7 +145,8 @@ class Known:
     def fill(self, kind: str, field: str, argument: str, given: GraphQLArgument) -> Any:
         """What a field is asked with."""
         if get_named_type(given.type).name == "ID":
-            return self.ids(ID_ARGUMENTS[kind, field, argument])[0]
+            of = ID_ARGUMENTS[kind, field, argument]
+            return None if of is None else self.ids(of)[0]
         named = {
             ("Merchant", "gateways", "currency"): "CNY",
             ("Query", "store", "slug"): self.world.store_slug,

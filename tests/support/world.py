@@ -16,7 +16,7 @@ from fondaco_core.config import Settings
 from fondaco_core.context import Ctx, system_ctx
 from fondaco_core.db import governing, transaction
 from fondaco_core.identity import MERCHANT_PERMISSIONS, MemberRole, PlatformRole
-from fondaco_core.ids import OrderId, TenantId, UploadId
+from fondaco_core.ids import EntitlementId, OrderId, TenantId, UploadId
 from fondaco_core.money import Money
 from fondaco_core.secret import Secret
 from fondaco_tenants import codes, customers, delivery, orders, payments, routing, supply
@@ -26,6 +26,7 @@ from tests.support.door import Door
 from tests.support.factories.catalog import make_entitlement, make_listing
 from tests.support.factories.codes import MadePool, make_pool, make_requested_import, make_upload, some_codes
 from tests.support.factories.identity import admin_ctx, make_member, make_member_ctx, make_user
+from tests.support.factories.offers import make_offer_rows
 from tests.support.factories.orders import fund
 from tests.support.factories.own_codes import make_own_code_rows
 from tests.support.factories.payments import fake_gateways, look_and_settle, make_gateway, send_refunds, start_payment
@@ -129,7 +130,8 @@ async def _make_world(door: Door) -> World:
         secrets=shop.secrets,
         private=(
             f"Pool {tag}", f"origin {tag}", f"Legal {tag}", f"reference {tag}", f"Machine {tag}", f"Buyer {tag}", f"Owner {tag}", sold.order_code,
-            f"Tier {tag}", f"Invitation {tag}", f"Partner {tag}",
+            f"Tier {tag}", f"Invitation {tag}", f"Partner {tag}", f"Offer {tag}", f"Drafted {tag}",
+            f"Offered {tag}",
         ),
     )  # fmt: skip
 
@@ -392,7 +394,7 @@ class _Shop:
         await make_attempted_message(self.owner, endpoint)
 
     async def deal(self) -> None:
-        """Agreements with another merchant, who has to do with nobody else, in both directions; terms to come, an invitation."""
+        """Agreements with another merchant, who has to do with nobody else, in both directions; offers, terms to come, an invitation."""
         partner = await make_member_ctx(await make_tenant(name=f"Partner {self.tag}"))
         tier = await make_tier(
             self.owner, name=f"Tier {self.tag}", terms=make_terms(credit=Money(50_000, "CNY"), settle_days=3)
@@ -403,7 +405,11 @@ class _Shop:
                 tx, self.owner, tier_id=tier.id, terms=make_terms(settle_days=7), starts_at=coming
             )
         await make_agreement(self.owner, partner, tier=tier)
-        await make_agreement(partner, self.owner)
+        theirs = await make_agreement(partner, self.owner)
+        await make_offer_rows(
+            self.owner, partner, entitlement_id=EntitlementId(self.entitlement_id), tier_id=tier.id,
+            their_tier_id=theirs.tier_id, tag=self.tag,
+        )  # fmt: skip
         _, token = await make_invitation(self.owner, tier, label=f"Invitation {self.tag}", uses_max=5)
         self.secrets["supply invitation"] = token.reveal()
 

@@ -209,6 +209,7 @@ class MerchantFields:
     async def offers(
         self,
         info: Info,
+        *,
         first: First = None,
         after: After = None,
         state: Annotated[OfferState | None, strawberry.argument(description="Only those in this state.")] = None,

@@ -91,9 +91,9 @@ class SetOfferPricesInput:
 
     offer_id: strawberry.ID = strawberry.field(description="The offer.")
     tier_id: strawberry.ID = strawberry.field(description="The tier.")
-    breaks: list[PriceBreakInput] | None = strawberry.field(
-        description=f"The price of a unit by quantity, 1 to {limits.PRICE_BREAKS_MAX} of them: the first is for one unit, "
-        "quantities rise, and prices do not rise with them. Null: the tier does not get the offer from then on."
+    breaks: list[PriceBreakInput] = strawberry.field(
+        description=f"The price of a unit by quantity, at most {limits.PRICE_BREAKS_MAX}: the first is for one unit, quantities "
+        "rise, and prices do not rise with them. None at all: the tier does not get the offer from then on."
     )
     starts_at: datetime | None = strawberry.field(
         default=None,
@@ -185,17 +185,17 @@ class Mutation:
     async def set_offer_prices(self, info: Info, tx: Tx, input: SetOfferPricesInput) -> SetOfferPricesSuccess:
         """Sets what a tier pays for an offer from a moment on. What was set stays as history, and is followed by this."""
         ctx = info.context.ctx
-        breaks = None if input.breaks is None else [
+        breaks = [
             PriceBreak(each.from_units, each.unit_price.read(path=("breaks", str(place), "unit_price")))
             for place, each in enumerate(input.breaks[: limits.PRICE_BREAKS_MAX + 1])
-        ]  # fmt: skip
+        ]
         offer_id = OfferId(key_of(input.offer_id, Offer, path=("offer_id",)))
         made = await supply.set_prices(
             tx,
             ctx,
             offer_id=offer_id,
             tier_id=TierId(key_of(input.tier_id, Tier, path=("tier_id",))),
-            breaks=breaks,
+            breaks=breaks or None,
             starts_at=input.starts_at,
         )
         row = (await supply.own_offers_by_ids(tx, ctx, [offer_id]))[offer_id]

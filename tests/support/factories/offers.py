@@ -1,8 +1,9 @@
 """Offers and their prices for tests, valid by default, committed."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from fondaco_core import clock
 from fondaco_core.context import Ctx
 from fondaco_core.db import transaction
 from fondaco_core.ids import EntitlementId, OfferId, TierId
@@ -58,3 +59,16 @@ async def make_prices(
         return await supply.set_prices(
             tx, supplier, offer_id=offer_id, tier_id=tier_id, breaks=given, starts_at=starts_at
         )
+
+
+async def make_offer_rows(
+    owner: Ctx, partner: Ctx, *, entitlement_id: EntitlementId, tier_id: TierId, their_tier_id: TierId, tag: str
+) -> None:
+    """What two merchants offer each other and nobody else, at prices that hold and at some to come; and a draft."""
+    mine = await make_offer(owner, entitlement_id=entitlement_id, title=f"Offer {tag}", tier_id=tier_id)
+    await make_offer(owner, entitlement_id=entitlement_id, title=f"Drafted {tag}", tier_id=tier_id, published=False)
+    theirs = await make_offer(partner, entitlement_id=entitlement_id, title=f"Offered {tag}", tier_id=their_tier_id)
+    soon = clock.now() + timedelta(days=30)
+    for supplier, offer, tier in ((owner, mine, tier_id), (partner, theirs, their_tier_id)):
+        later = breaks_of((1, 4_200), (10, 4_100))
+        await make_prices(supplier, offer_id=offer.id, tier_id=tier, breaks=later, starts_at=soon)

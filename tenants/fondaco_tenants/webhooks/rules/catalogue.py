@@ -336,6 +336,20 @@ CATALOGUE: Final[tuple[PublicType, ...]] = (
         "等级条款已设定。", (_TIER, Field("startsAt", "starts_at", Kind.MOMENT, "From when it grants that.")),
     ),
     PublicType(
+        "supply.price_coming", "supply.price_coming",
+        "What a supplier's offer costs you from a moment on was set; the offer's prices hold what more units cost.",
+        "供货项的价格即将变更。",
+        (
+            _of("supplyOfferId", "offer_id", "SupplyOffer", "The offer."), _TIER,
+            Field("startsAt", "starts_at", Kind.MOMENT, "From when it costs that; it may have begun."),
+            _many(
+                "unitPriceMinor", "What a single unit costs then, in minor units; null when you do not get it any more.",
+                source="unit_price_minor", optional=True,
+            ),
+            _CURRENCY_FIELD,
+        ),
+    ),
+    PublicType(
         "client.expiring", "client.ends_soon", "The credentials of a machine end soon.", "API 凭证即将到期。",
         (_of("apiClientId", "api_client_id", "ApiClient", "The API client."),),
     ),
