@@ -171,7 +171,7 @@ class Mutation:
 
     @mutation(
         refusals=[
-            supply.WithItself, supply.ByInvitationOnly, supply.AlreadyAgreed, supply.AskedTooSoon, supply.TooManyRequests,
+            supply.WithItself, supply.ByInvitationOnly, supply.SupplierNotTrading, supply.AlreadyAgreed, supply.AskedTooSoon, supply.TooManyRequests,
             tenancy.TenantNotActive,
         ]
     )  # fmt: skip
@@ -183,7 +183,7 @@ class Mutation:
 
     @mutation(
         refusals=[
-            supply.InvitationNotGood, supply.WithItself, supply.AlreadyAgreed, supply.CreditStillOwed,
+            supply.InvitationNotGood, supply.WithItself, supply.SupplierNotTrading, supply.AlreadyAgreed, supply.CreditStillOwed,
             tenancy.TenantNotActive,
         ]
     )  # fmt: skip

@@ -13,6 +13,7 @@ Refusal
     ├── CreditCurrencyFixed    a tier's credit stays in one currency
     ├── AlreadyAgreed          the two have an agreement, or one of them waits for an answer
     ├── ByInvitationOnly       the supplier takes no requests
+    ├── SupplierNotTrading     the supplier waits for the platform, or was stopped by it
     ├── AskedTooSoon           the supplier has declined lately
     ├── TooManyRequests        as many requests wait for an answer as may
     ├── AgreementInWrongState  it is not in a state in which this can be done
@@ -145,6 +146,15 @@ class ByInvitationOnly(Conflict):
 
     def __init__(self) -> None:
         super().__init__("This supplier takes resellers by invitation only.", zh="该供货商仅接受受邀商户。")
+
+
+class SupplierNotTrading(Conflict):
+    """The supplier does not trade now."""
+
+    code = "SUPPLIER_NOT_TRADING"
+
+    def __init__(self) -> None:
+        super().__init__("This supplier does not trade now.", zh="该供货商目前不能交易。")
 
 
 class AskedTooSoon(Conflict):

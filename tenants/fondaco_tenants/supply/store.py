@@ -47,6 +47,7 @@ ORDER BY id DESC LIMIT $4
 """
 TIERS_BY_IDS = f"SELECT {_TIER} FROM tier WHERE id = ANY($1::uuid[])"
 ENTRY_TIER = "SELECT id FROM tier WHERE tenant_id = $1 AND entry AND archived_at IS NULL"
+SUPPLIER_TRADES = "SELECT supply_trades($1)"
 ARCHIVED_AT = "SELECT archived_at FROM tier WHERE id = $1"
 
 # Terms

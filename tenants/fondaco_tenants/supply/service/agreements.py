@@ -19,6 +19,7 @@ from fondaco_tenants.supply.errors import (
     ByInvitationOnly,
     CreditStillOwed,
     InvitationNotGood,
+    SupplierNotTrading,
     TooManyRequests,
     WithItself,
 )
@@ -128,7 +129,8 @@ async def resellers_of_tier(
 async def request_agreement(tx: Tx, ctx: Ctx, *, supplier_id: TenantId, note: str | None = None) -> Agreement:
     """Asks a supplier for an agreement, in the tier that it lets newcomers begin in; it decides.
 
-    Raises NotFound, WithItself, ByInvitationOnly, AlreadyAgreed, AskedTooSoon, TooManyRequests, TenantNotActive.
+    Raises NotFound, WithItself, ByInvitationOnly, SupplierNotTrading, AlreadyAgreed, AskedTooSoon, TooManyRequests,
+    TenantNotActive.
     """
     ctx.require("supply.edit")
     await tenancy.require_active(tx, ctx)
@@ -141,6 +143,8 @@ async def request_agreement(tx: Tx, ctx: Ctx, *, supplier_id: TenantId, note: st
         if await tx.fetchrow(store.PARTNERS_BY_IDS, [supplier_id]) is None:
             raise NotFound("partner", path=("supplier_id",))
         raise ByInvitationOnly
+    if not await tx.fetchval(store.SUPPLIER_TRADES, supplier_id):
+        raise SupplierNotTrading
     await begin_partner(tx, ctx)
     await tx.execute(store.LOCK_RESELLER, ctx.tenant)
     now = clock.now()
@@ -161,13 +165,15 @@ async def request_agreement(tx: Tx, ctx: Ctx, *, supplier_id: TenantId, note: st
 async def join_supplier(tx: Tx, ctx: Ctx, *, token: Secret[str]) -> Agreement:
     """Begins an agreement at once, in the tier that a supplier's invitation is to; a request that waits is answered by it.
 
-    Raises InvitationNotGood, WithItself, AlreadyAgreed, CreditStillOwed, TenantNotActive.
+    Raises InvitationNotGood, WithItself, SupplierNotTrading, AlreadyAgreed, CreditStillOwed, TenantNotActive.
     """
     ctx.require("supply.edit")
     await tenancy.require_active(tx, ctx)
     invitation = await show_invitation(tx, ctx, token=token)
     if invitation.tenant_id == ctx.tenant:
         raise WithItself(path=("token",))
+    if not await tx.fetchval(store.SUPPLIER_TRADES, invitation.tenant_id):
+        raise SupplierNotTrading
     await begin_partner(tx, ctx)
     id_ = await _taken_up(tx, ctx, invitation)
     # Now that it is the merchant's tier it is seen: one that was put away lets nobody in.
