@@ -35,4 +35,24 @@ INVARIANTS = {
     "an invitation is to a tier of who made it": """
         SELECT i.id FROM supply_invitation i JOIN tier t ON t.id = i.tier_id WHERE t.tenant_id <> i.tenant_id
     """,
+    "a price list begins with one unit, whole in one moment, and who takes more does not pay more": """
+        SELECT offer_id FROM offer_price GROUP BY offer_id, tier_id, starts_at
+        HAVING min(from_units) <> 1 OR count(DISTINCT created_at) > 1
+            OR (count(*) > 1 AND count(unit_price_minor) < count(*))
+        UNION ALL
+        SELECT offer_id FROM (
+          SELECT offer_id, unit_price_minor,
+            lag(unit_price_minor) OVER (PARTITION BY offer_id, tier_id, starts_at ORDER BY from_units) AS before
+          FROM offer_price
+        ) p WHERE unit_price_minor > before
+    """,
+    "a price is of an offer and for a tier of the same supplier": """
+        SELECT p.id FROM offer_price p JOIN offer o ON o.id = p.offer_id JOIN tier t ON t.id = p.tier_id
+        WHERE p.tenant_id <> o.tenant_id OR p.tenant_id <> t.tenant_id
+    """,
+    "an offer says when it came to where it stands, and its supplier has a name": """
+        SELECT o.id FROM offer o
+        WHERE (o.state = 'DRAFT') <> (o.published_at IS NULL) OR (o.state = 'WITHDRAWN') <> (o.withdrawn_at IS NOT NULL)
+           OR NOT EXISTS (SELECT FROM partner p WHERE p.tenant_id = o.tenant_id)
+    """,
 }

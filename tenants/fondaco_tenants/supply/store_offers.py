@@ -78,14 +78,14 @@ RESELLERS = (
 _SEEN = f"""
 SELECT {", ".join(f"o.{column.strip()}" for column in _OFFER.split(","))},
   a.id AS agreement_id, a.state AS agreement_state, x.tier_id, c.starts_at AS starts_at, c.from_units, c.prices,
-  c.created_at AS prices_created_at, m.trades
+  c.created_at AS prices_created_at, m.trades AND m.mine AS both_trade
 FROM offer o
 JOIN partner p ON p.tenant_id = o.tenant_id
 LEFT JOIN agreement a ON a.supplier_tenant_id = o.tenant_id AND a.reseller_tenant_id = $1
   AND a.state IN ('REQUESTED', 'ACTIVE', 'SUSPENDED')
 LEFT JOIN tier e ON e.tenant_id = o.tenant_id AND e.entry AND e.archived_at IS NULL
 CROSS JOIN LATERAL (SELECT CASE WHEN a.state IN ('ACTIVE', 'SUSPENDED') THEN a.tier_id ELSE e.id END AS tier_id) x
-CROSS JOIN LATERAL (SELECT supply_trades(o.tenant_id) AS trades) m
+CROSS JOIN LATERAL (SELECT supply_trades(o.tenant_id) AS trades, supply_trades($1) AS mine) m
 LEFT JOIN LATERAL (
   SELECT s.starts_at, array_agg(s.from_units ORDER BY s.from_units) AS from_units,
     array_agg(s.unit_price_minor ORDER BY s.from_units) AS prices, min(s.created_at) AS created_at
@@ -126,7 +126,7 @@ MARKET = _WITH_COMING.format(
 # What may be bought now: by an agreement in force, at a price that has begun.
 OFFERED = _WITH_COMING.format(
     seen=f"{_SEEN} WHERE o.state = 'PUBLISHED' AND o.tenant_id <> $1 AND a.state = 'ACTIVE' AND c.prices[1] IS NOT NULL"
-    f" AND m.trades {_FOUND}"
+    f" AND m.trades AND m.mine {_FOUND}"
 )
 # Own ones as others see them, what is in the market, and what one's tier gets, got, or is going to get.
 SEEN_BY_IDS = _WITH_COMING.format(
@@ -199,5 +199,5 @@ def to_market_offer(row: Mapping[str, Any]) -> MarketOffer:
     return MarketOffer(
         offer=offer, agreement_id=None if row["agreement_id"] is None else AgreementId(row["agreement_id"]), agreement_state=state,
         prices=prices if held else None, coming=list_of("next_", "next_created_at"),
-        open_=offer.state is OfferState.PUBLISHED and state is AgreementState.ACTIVE and held and row["trades"],
+        open_=offer.state is OfferState.PUBLISHED and state is AgreementState.ACTIVE and held and row["both_trade"],
     )  # fmt: skip

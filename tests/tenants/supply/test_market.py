@@ -229,6 +229,22 @@ async def test_offers_of_a_merchant_that_does_not_trade_are_not_to_be_had(
     assert not left.open_
 
 
+async def test_who_does_not_trade_looks_at_the_market_and_buys_nothing(
+    supplier: Ctx, reseller: Ctx, entitlement_id: EntitlementId
+) -> None:
+    tier = await make_tier(supplier)
+    offer = await make_offer(supplier, entitlement_id=entitlement_id, in_market=True, tier_id=tier.id)
+    await make_agreement(supplier, reseller, tier=tier)
+    admin = admin_ctx()
+
+    async with governing(admin) as tx:
+        await tenancy.suspend_tenant(tx, admin, reseller.tenant, reason=REASON)
+
+    (found,) = await market(reseller, entitlement_id=entitlement_id)
+    assert (found.offer.id, found.open_) == (offer.id, False)
+    assert await offered(reseller) == []
+
+
 async def test_the_market_is_searched_by_text_supplier_and_price(
     supplier: Ctx, reseller: Ctx, entitlement_id: EntitlementId
 ) -> None:
