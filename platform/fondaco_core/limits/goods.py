@@ -15,5 +15,7 @@ SOURCES_MAX = 50
 CHAIN_SELLERS_MAX = 5
 # The most routes that are kept of one offer, the first in its order: all of them are looked at for every order.
 ROUTES_MAX = 64
+# How many of a listing's routes an order looks at before it looks at all: nearly always the first one serves it.
+ROUTES_FIRST = 2
 # The most prices one request changes: each locks a listing until all are done.
 PRICES_PER_REQUEST_MAX = 200

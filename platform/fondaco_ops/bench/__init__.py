@@ -13,7 +13,7 @@ from pathlib import Path
 import orjson
 
 from fondaco_core.errors import SettingError
-from fondaco_ops.bench import big, hot, imports, orders, rest, rotation
+from fondaco_ops.bench import big, chain, hot, imports, orders, rest, rotation
 from fondaco_ops.bench.bench import Bench
 from fondaco_ops.bench.report import Report
 from fondaco_ops.bench.system import running
@@ -26,6 +26,8 @@ CASES: dict[str, Case] = {
     "last one": orders.last_one,
     "hot pool": hot.hot_pool,
     "bulk": orders.bulk,
+    "chain": chain.chain,
+    "route": chain.route,
     "import": imports.small,
     "big import": imports.big,
     "rotation": rotation.rotation,

@@ -72,7 +72,7 @@ from fondaco_tenants.orders.service.gifts import (
 )
 from fondaco_tenants.orders.service.look_up import OrderSearch, search_orders
 from fondaco_tenants.orders.service.place import Placed, place_order, place_orders
-from fondaco_tenants.orders.service.quote import NewGift, OrderRequest, PayBy
+from fondaco_tenants.orders.service.quote import NewGift, OrderRequest, PayBy, open_routes
 from fondaco_tenants.orders.service.read import (
     AllocationView,
     LineView,
@@ -160,6 +160,7 @@ __all__ = [
     "look_up_order",
     "mark_revealed",
     "mend_waiting",
+    "open_routes",
     "pay_order",
     "place_order",
     "place_orders",

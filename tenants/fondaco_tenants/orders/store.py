@@ -15,11 +15,18 @@ JOIN tenant t ON t.id = l.tenant_id AND t.state = 'ACTIVE'
 LEFT JOIN LATERAL (
   SELECT array_agg(x.id ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS ids,
     array_agg(x.pool_id ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS pools,
-    array_agg(x.priority ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS priorities, bool_or(x.kind = 'OFFER') AS chained
+    array_agg(x.priority ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS priorities, coalesce(bool_or(x.kind = 'OFFER'), false) AS chained
   FROM source x WHERE x.listing_id = l.id AND x.enabled
 ) src ON true
 LEFT JOIN customer c ON c.id = $2
 WHERE l.id = ANY($1::uuid[]) AND l.state = 'ACTIVE'
+"""
+
+OWN_SOURCES = """
+SELECT l.id AS listing_id, array_agg(x.id ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS source_ids,
+  array_agg(x.pool_id ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS pool_ids,
+  array_agg(x.priority ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS priorities
+FROM unnest($1::uuid[]) AS l(id) LEFT JOIN source x ON x.listing_id = l.id AND x.enabled GROUP BY l.id
 """
 
 # Orders of one customer for one limited listing go one after the other; in one order of keys, so that nobody waits crosswise.

@@ -20,17 +20,21 @@ CASE WHEN terms.currency = {currency} THEN greatest(0, coalesce(a.credit_minor, 
   AS credit_left
 """
 
-# The routes of listings that a supplier fills, each with its steps, as far as every step is open now: offer published, source on,
+# The first `$4` routes (null: all) of each listing that a supplier fills, each with its steps, as far as every step is open now: offer published, source on,
 # merchant active, agreement active, a price for its tier. What buyers have is read without a lock, and looked at again under it.
 ROUTES = f"""
-SELECT s.listing_id, s.id AS source_id, s.priority, r.pool_id, leg.*
-FROM source s
-JOIN listing l ON l.id = s.listing_id
-JOIN route r ON r.offer_id = s.supplier_offer_id AND NOT s.tenant_id = ANY(r.seller_ids)
+SELECT r.listing_id, r.source_id, r.priority, r.pool_id, leg.*
+FROM listing l
+CROSS JOIN LATERAL (
+  SELECT s.listing_id, s.id AS source_id, s.priority, r.* FROM source s
+  JOIN route r ON r.offer_id = s.supplier_offer_id AND NOT s.tenant_id = ANY(r.seller_ids)
+  WHERE s.listing_id = l.id AND s.enabled AND s.kind = 'OFFER'
+  ORDER BY s.priority, s.id, r.place, r.source_ids LIMIT $4
+) r
 CROSS JOIN LATERAL (
   SELECT array_agg(g.offer_id ORDER BY g.n) AS offer_ids, array_agg(g.seller_id ORDER BY g.n) AS seller_ids,
     array_agg(a.id ORDER BY g.n) AS agreement_ids, array_agg(e.id ORDER BY g.n) AS source_ids,
-    array_agg(e.priority ORDER BY g.n) AS priorities, array_agg(t.fee_bps ORDER BY g.n) AS fees,
+    array_agg(t.fee_bps ORDER BY g.n) AS fees,
     array_agg(price.list ORDER BY g.n) AS prices, array_agg(b.max_cost_minor ORDER BY g.n) AS max_costs,
     array_agg(b.below_cost ORDER BY g.n) AS below_costs, array_agg(rest.units_left ORDER BY g.n) AS units_left,
     array_agg(rest.hold_left ORDER BY g.n) AS hold_left,
@@ -39,7 +43,7 @@ CROSS JOIN LATERAL (
   JOIN offer o ON o.id = g.offer_id AND o.state = 'PUBLISHED' AND o.currency = l.currency
   JOIN tenant t ON t.id = g.seller_id AND t.state = 'ACTIVE'
   JOIN source e ON e.id = g.source_id AND e.enabled
-  JOIN source b ON b.id = CASE WHEN g.n = 1 THEN s.id ELSE r.source_ids[g.n - 1] END
+  JOIN source b ON b.id = CASE WHEN g.n = 1 THEN r.source_id ELSE r.source_ids[g.n - 1] END
   JOIN agreement a ON a.supplier_tenant_id = g.seller_id AND a.reseller_tenant_id = b.tenant_id AND a.state = 'ACTIVE'
   JOIN agreement_use u ON u.agreement_id = a.id
   {_TERMS % "$2"}
@@ -53,7 +57,8 @@ CROSS JOIN LATERAL (
   LEFT JOIN ledger_account w ON w.tenant_id = b.tenant_id AND w.customer_id IS NULL AND w.kind = 'WALLET' AND w.currency = l.currency
   HAVING count(*) = cardinality(r.offer_ids)
 ) leg
-WHERE s.listing_id = ANY($1::uuid[]) AND s.enabled AND s.kind = 'OFFER'
+WHERE l.id = ANY($1::uuid[])
+ORDER BY r.listing_id, r.priority, r.source_id, r.place, r.source_ids
 """
 
 # Locked in the order of their keys by whoever locks several, after codes and before wallets.

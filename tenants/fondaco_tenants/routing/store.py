@@ -47,20 +47,20 @@ DELETE FROM route_due WHERE id IN (
 REBUILD = """
 WITH fresh AS (
   SELECT * FROM (
-    SELECT ARRAY[s.offer_id] AS offer_ids, ARRAY[s.tenant_id] AS seller_ids, ARRAY[s.id] AS source_ids, s.pool_id, s.priority,
-      ARRAY[s.id] AS place
+    SELECT ARRAY[s.offer_id] AS offer_ids, ARRAY[s.tenant_id] AS seller_ids, ARRAY[s.id] AS source_ids, s.pool_id, ARRAY[s.priority] AS place
     FROM source s WHERE s.offer_id = $1 AND s.kind = 'POOL'
     UNION ALL
-    SELECT s.offer_id || r.offer_ids, s.tenant_id || r.seller_ids, s.id || r.source_ids, r.pool_id, s.priority, s.id || r.source_ids
+    SELECT s.offer_id || r.offer_ids, s.tenant_id || r.seller_ids, s.id || r.source_ids, r.pool_id, s.priority || r.place
     FROM source s JOIN route r ON r.offer_id = s.supplier_offer_id
     WHERE s.offer_id = $1 AND s.kind = 'OFFER' AND cardinality(r.offer_ids) < $2 AND NOT s.tenant_id = ANY(r.seller_ids)
-  ) AS found ORDER BY priority, place LIMIT $3
+  ) AS found ORDER BY place, source_ids LIMIT $3
 ), gone AS (
-  DELETE FROM route r WHERE r.offer_id = $1 AND NOT EXISTS (SELECT FROM fresh f WHERE f.source_ids = r.source_ids) RETURNING r.id
+  DELETE FROM route r WHERE r.offer_id = $1
+    AND NOT EXISTS (SELECT FROM fresh f WHERE f.source_ids = r.source_ids AND f.place = r.place) RETURNING r.id
 ), come AS (
-  INSERT INTO route (id, offer_id, offer_ids, seller_ids, source_ids, pool_id)
-  SELECT gen_random_uuid(), $1, offer_ids, seller_ids, source_ids, pool_id FROM fresh f
-  WHERE NOT EXISTS (SELECT FROM route r WHERE r.offer_id = $1 AND r.source_ids = f.source_ids) RETURNING id
+  INSERT INTO route (id, offer_id, offer_ids, seller_ids, source_ids, pool_id, place)
+  SELECT gen_random_uuid(), $1, offer_ids, seller_ids, source_ids, pool_id, place FROM fresh f
+  WHERE NOT EXISTS (SELECT FROM route r WHERE r.offer_id = $1 AND r.source_ids = f.source_ids AND r.place = f.place) RETURNING id
 )
 SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM come)
 """

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, UniqueConstraint, Uuid, text
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from fondaco_core.db import Base, TenantOwned, guarded
@@ -92,6 +92,8 @@ class Route(Base):
     seller_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
     source_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
     pool_id: Mapped[UUID]
+    # The priorities of its sources, step by step: where it stands among the routes of its offer.
+    place: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
 
 
 class RouteDue(Base):

@@ -67,6 +67,7 @@ def make_quote(
         title="A card", unit_price_minor=price_minor, currency="CNY", order_max=1_000, customer_max=customer_max,
         customer_period_days=None, fee_bps=fee_bps, hold_s=900, guest_checkout=True,
         routes=tuple(over if over is not None else [make_route() for _ in range(routes)]), quantity=quantity, line=0, waits=waits,
+        chained=any(route.legs for route in over or ()),
     )  # fmt: skip
 
 

@@ -47,6 +47,7 @@ MADE: tuple[str, ...] = (
         seller_ids UUID[] NOT NULL,
         source_ids UUID[] NOT NULL,
         pool_id UUID NOT NULL,
+        place BIGINT[] NOT NULL,
         CONSTRAINT pk_route PRIMARY KEY (id),
         CONSTRAINT ck_route_steps CHECK (cardinality(offer_ids) = cardinality(source_ids))
     )
@@ -220,8 +221,8 @@ CHANGED: tuple[str, ...] = (
     """
     ALTER TABLE hop ADD route integer NOT NULL DEFAULT 0, ADD offer_id uuid, ADD agreement_id uuid, ADD entitlement_id uuid, ADD currency text, ADD credit_minor bigint NOT NULL DEFAULT 0, ADD settles_at timestamptz, ADD settled_at timestamptz, DROP CONSTRAINT uq_hop_line_id_source_id_depth, DROP CONSTRAINT ck_hop_money, ADD CONSTRAINT ck_hop_money CHECK (quantity > 0 AND unit_price_minor >= 0 AND fee_minor >= 0 AND credit_minor >= 0), ADD CONSTRAINT ck_hop_customer CHECK ((depth = 0) = (buyer_tenant_id IS NULL))
     """,
-    "CREATE INDEX ix_hop_buyer_tenant_id ON hop (buyer_tenant_id, id) WHERE buyer_tenant_id IS NOT NULL",
     "CREATE INDEX ix_hop_unsettled ON hop (settles_at) WHERE settled_at IS NULL AND settles_at IS NOT NULL",
+    "CREATE INDEX ix_hop_buyer_tenant_id ON hop (buyer_tenant_id, id) WHERE buyer_tenant_id IS NOT NULL",
 )
 
 # Who may see what of one table is asked of others, which have to be there.

@@ -69,6 +69,8 @@ class Quote:
     fee_bps: int
     hold_s: int
     guest_checkout: bool
+    # Whether suppliers fill it, too: then these may be the first of more routes.
+    chained: bool
     routes: tuple[Route, ...]
     quantity: int
     line: int

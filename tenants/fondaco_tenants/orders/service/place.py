@@ -6,7 +6,7 @@ Locks are taken in one order: limits, budgets, codes, uses of agreements, wallet
 
 from collections import defaultdict
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -22,7 +22,7 @@ from fondaco_tenants.codes import Picked
 from fondaco_tenants.orders import rules, store
 from fondaco_tenants.orders.errors import OutOfStock
 from fondaco_tenants.orders.events import OrderFulfilled, OrderPlaced
-from fondaco_tenants.orders.rules import OrderState, Quote
+from fondaco_tenants.orders.rules import OrderState, PricedOrder, Quote
 from fondaco_tenants.orders.service import chain
 from fondaco_tenants.orders.service.budgets import (
     address_hash,
@@ -41,6 +41,7 @@ from fondaco_tenants.orders.service.quote import (
     limit_key,
     quotes_of,
     read_listings,
+    with_all_routes,
 )
 from fondaco_tenants.orders.service.read import OrderView
 
@@ -187,11 +188,12 @@ async def _bind_codes(tx: Tx, drafts: list[Draft], outcomes: dict[OrderId, Place
 
     Each round asks the pools that the unserved lines come to next, all of them in one statement.
     """
-    stock = _Stock()
+    stock, all_routes = _Stock(), False
     pending, bound = drafts, set[OrderId]()
     while pending:
         wants: dict[PoolId, int] = defaultdict(int)
         waiting: list[Draft] = []
+        look_further = False
         for draft in pending:
             short, unused = rules.short_lines(draft.priced.lines, stock.counts())
             if not short:
@@ -203,6 +205,10 @@ async def _bind_codes(tx: Tx, drafts: list[Draft], outcomes: dict[OrderId, Place
                 for line, missing in short
             ]
             lost = next(((line, missing) for pool, missing, line in nexts if pool is None), None)
+            if lost is not None and lost[0].chained and not all_routes:
+                waiting.append(draft)
+                look_further = True
+                continue
             if lost is not None:
                 line, missing = lost
                 outcomes[draft.request.order_id] = OutOfStock(
@@ -218,8 +224,20 @@ async def _bind_codes(tx: Tx, drafts: list[Draft], outcomes: dict[OrderId, Place
             waiting.append(draft)
         if wants:
             await stock.lock(tx, wants)
+        if look_further:
+            await _look_further(tx, waiting)
+            all_routes = True
         pending = waiting
     return [draft for draft in drafts if draft.request.order_id in bound]
+
+
+async def _look_further(tx: Tx, drafts: Sequence[Draft]) -> None:
+    """Gives every line that suppliers fill all of its routes, of which it had the first ones."""
+    routes = await with_all_routes(tx, [line for draft in drafts for line in draft.priced.lines])
+    for draft in drafts:
+        draft.priced = PricedOrder(
+            tuple(replace(line, routes=routes.get(line.listing_id, line.routes)) for line in draft.priced.lines)
+        )
 
 
 def _next_pool(line: Quote, missing: int, in_vain: Container[PoolId]) -> PoolId | None:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from fondaco_core import clock
+from fondaco_core import clock, limits
 from fondaco_core.context import ActorKind, Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import NotFound
@@ -21,9 +21,9 @@ from fondaco_tenants.orders import store, store_chain
 from fondaco_tenants.orders.rules import Leg, Quote, Route
 
 # What is read with a listing and is no part of its quote.
-_NOT_QUOTED = frozenset({"known", "blocked", "price_minor", "source_ids", "pool_ids", "priorities", "chained"})
-# Where a route stands in the order in which a listing's are tried.
-_Place = tuple[tuple[int, UUID], ...]
+_NOT_QUOTED = frozenset({"known", "blocked", "price_minor", "source_ids", "pool_ids", "priorities"})
+# Where a listing's source stands in the order in which they are tried.
+_Place = tuple[int, UUID]
 # Before anything was sold here.
 _EVER = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -83,16 +83,21 @@ async def read_listings(
     # Who is unknown or blocked is refused by customers; without a row nobody has looked yet.
     if customer_id is not None and not (rows and rows[0]["known"] and not rows[0]["blocked"]):
         await customers.require_welcome(tx, customer_id)
-    chained = [row["listing_id"] for row in rows if row["chained"]]
-    routes = await _open_routes(tx, chained) if chained else {}
-    return {ListingId(row["listing_id"]): dict(row) | {"routes": _own_routes(row, routes)} for row in rows}
+    chained = [ListingId(row["listing_id"]) for row in rows if row["chained"]]
+    routes = await _routes_over_others(tx, chained, count=limits.ROUTES_FIRST) if chained else {}
+    return {
+        ListingId(row["listing_id"]): dict(row) | {"routes": _in_order(row, routes.get(row["listing_id"]))}
+        for row in rows
+    }
 
 
-async def _open_routes(tx: Tx, listing_ids: Sequence[UUID]) -> dict[UUID, list[tuple[_Place, Route]]]:
-    """The routes over other merchants that are open now, with their place in the order in which they are tried."""
+async def _routes_over_others(
+    tx: Tx, listing_ids: Sequence[ListingId], *, count: int | None
+) -> dict[UUID, list[tuple[_Place, Route]]]:
+    """The routes over other merchants that are open now, in the order in which they are tried, with their source's place in it."""
     now = clock.now()
     found: dict[UUID, list[tuple[_Place, Route]]] = defaultdict(list)
-    for row in await tx.fetch(store_chain.ROUTES, listing_ids, now, now.date()):
+    for row in await tx.fetch(store_chain.ROUTES, listing_ids, now, now.date(), count):
         columns = (
             row["offer_ids"], row["agreement_ids"], row["seller_ids"], row["source_ids"], row["fees"], row["prices"],
             row["max_costs"], row["below_costs"], row["funds"], row["units_left"], row["hold_left"],
@@ -103,8 +108,8 @@ async def _open_routes(tx: Tx, listing_ids: Sequence[UUID]) -> dict[UUID, list[t
                 *columns, strict=True
             )
         )
-        steps = zip((row["priority"], *row["priorities"]), (row["source_id"], *row["source_ids"]), strict=True)
-        found[row["listing_id"]].append((tuple(steps), Route(SourceId(row["source_id"]), PoolId(row["pool_id"]), legs)))
+        place = (row["priority"], row["source_id"])
+        found[row["listing_id"]].append((place, Route(SourceId(row["source_id"]), PoolId(row["pool_id"]), legs)))
     return found
 
 
@@ -113,15 +118,23 @@ def _price_list(text: str) -> tuple[tuple[int, int], ...]:
     return tuple((int(from_units), int(price)) for from_units, price in pairs)
 
 
-def _own_routes(row: Mapping[str, Any], over_others: Mapping[UUID, list[tuple[_Place, Route]]]) -> tuple[Route, ...]:
-    """All routes of a listing in the order in which they are tried: by the sources' priorities, step by step."""
+def _in_order(row: Mapping[str, Any], over_others: Sequence[tuple[_Place, Route]] | None) -> tuple[Route, ...]:
+    """All routes of a listing in the order in which they are tried: that of its sources, and each supplier's own within."""
     own = zip(row["priorities"] or (), row["source_ids"] or (), row["pool_ids"] or (), strict=True)
-    routes = [(((priority, source),), Route(source, pool)) for priority, source, pool in own]
-    others = over_others.get(row["listing_id"])
-    if others is None:
-        return tuple(route for _, route in routes)
-    placed: list[tuple[_Place, Route]] = [*routes, *others]
-    return tuple(route for _, route in sorted(placed, key=lambda each: each[0]))
+    routes = [((priority, source), Route(source, pool)) for priority, source, pool in own]
+    if over_others:
+        routes = sorted([*routes, *over_others], key=lambda each: each[0])
+    return tuple(route for _, route in routes)
+
+
+async def with_all_routes(tx: Tx, quotes: Sequence[Quote]) -> dict[ListingId, tuple[Route, ...]]:
+    """Every route of the listings of these quotes that are filled over other merchants, where the first ones were not enough."""
+    listing_ids = list(dict.fromkeys(quote.listing_id for quote in quotes if quote.chained))
+    if not listing_ids:
+        return {}
+    rows = await tx.fetch(store.OWN_SOURCES, listing_ids)
+    routes = await _routes_over_others(tx, listing_ids, count=None)
+    return {ListingId(row["listing_id"]): _in_order(row, routes.get(row["listing_id"])) for row in rows}
 
 
 def quotes_of(
@@ -159,3 +172,12 @@ def limit_key(listing_id: ListingId, customer_id: CustomerId) -> int:
     """The advisory lock under which one customer's orders of one limited listing go one after the other."""
     digest = hashlib.blake2b(listing_id.bytes + customer_id.bytes, digest_size=8, person=b"limit").digest()
     return int.from_bytes(digest, "big", signed=True)
+
+
+async def open_routes(
+    tx: Tx, ctx: Ctx, *, listing_ids: Sequence[ListingId], count: int | None = limits.ROUTES_FIRST
+) -> list[Route]:
+    """The routes over other merchants that an order finds open, the first of each listing or all; for no merchant's eyes."""
+    ctx.require("system.run")
+    found = await _routes_over_others(tx, listing_ids, count=count)
+    return [route for routes in found.values() for _, route in routes]

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from fondaco_core import clock, ledger
@@ -35,6 +35,7 @@ from fondaco_tenants.orders.service.quote import (
     check_guest_pays_nothing,
     quotes_of,
     read_listings,
+    with_all_routes,
 )
 
 
@@ -69,6 +70,8 @@ async def simulate_order(tx: Tx, ctx: Ctx, *, customer_id: CustomerId | None, re
     rules.check_lines(request.lines)
     rows = await read_listings(tx, None, {listing for listing, _ in request.lines})
     quotes = quotes_of(rows, request.lines, pay_by=request.pay_by)
+    routes = await with_all_routes(tx, quotes)
+    quotes = [replace(quote, routes=routes.get(quote.listing_id, quote.routes)) for quote in quotes]
     total = sum((quote.unit_price_minor * quote.quantity for quote in quotes), 0)
     stock = await codes.stock_of_pools(
         tx,
