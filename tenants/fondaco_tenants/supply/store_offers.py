@@ -36,7 +36,7 @@ ORDER BY id DESC LIMIT $6
 
 _LIST = (
     "offer_id, tier_id, starts_at, array_agg(from_units ORDER BY from_units) AS from_units,"
-    " array_agg(unit_price_minor ORDER BY from_units) AS prices, min(created_at) AS created_at"
+    " array_agg(unit_price_minor ORDER BY from_units) AS prices, min(p.created_at) AS created_at"
 )
 
 ADD_PRICES = """
@@ -50,11 +50,11 @@ COUNT_COMING = (
 )
 # What holds now for each tier, and what is to come.
 PRICES = f"""
-SELECT {_LIST} FROM offer_price p
+SELECT {_LIST}, o.currency FROM offer_price p JOIN offer o ON o.id = p.offer_id
 WHERE p.offer_id = ANY($1::uuid[]) AND p.tenant_id = $2 AND p.starts_at >= coalesce((
   SELECT max(h.starts_at) FROM offer_price h
   WHERE h.offer_id = p.offer_id AND h.tier_id = p.tier_id AND h.starts_at <= $3), '-infinity')
-GROUP BY offer_id, tier_id, starts_at ORDER BY offer_id, tier_id, starts_at
+GROUP BY offer_id, tier_id, starts_at, o.currency ORDER BY offer_id, tier_id, starts_at
 """
 PRICES_OF_TIER = f"""
 SELECT {_LIST} FROM offer_price p
@@ -63,7 +63,7 @@ WHERE p.offer_id = $1 AND p.tier_id = $2 AND p.starts_at = (
 GROUP BY offer_id, tier_id, starts_at
 """
 HISTORY = f"""
-SELECT {_LIST} FROM offer_price
+SELECT {_LIST} FROM offer_price p
 WHERE offer_id = $1 AND tenant_id = $2 AND ($3::uuid IS NULL OR tier_id = $3)
   AND ($4::timestamptz IS NULL OR (starts_at, tier_id) < ($4, $5::uuid))
 GROUP BY offer_id, tier_id, starts_at ORDER BY starts_at DESC, tier_id DESC LIMIT $6

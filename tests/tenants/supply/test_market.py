@@ -268,7 +268,8 @@ async def test_the_market_is_searched_by_text_supplier_and_price(
     )  # fmt: skip
 
     async def found(**filters: Unpack[MarketFilters]) -> list[OfferId]:
-        return ids(await market(reseller, entitlement_id=entitlement_id, **filters))
+        filters["entitlement_id"] = entitlement_id
+        return ids(await market(reseller, **filters))
 
     assert await found() == [dollars.id, unpriced.id, cheap.id, mine.id]
     assert await found(text="premium") == [mine.id]

@@ -55,13 +55,9 @@ async def prices_of_offers(tx: Tx, ctx: Ctx, ids: Sequence[OfferId]) -> dict[Off
     """Of own offers: what each tier pays now and is going to pay, by tier, earliest first; what the tier does not get, too."""
     if not ctx.has("supply.edit"):
         ctx.require("supply.read")
-    offers = [store_offers.to_offer(row) for row in await tx.fetch(store_offers.OWN_BY_IDS, list(ids), ctx.tenant)]
-    currencies = {offer.id: offer.currency for offer in offers}
     found: dict[OfferId, list[PriceList]] = {id_: [] for id_ in ids}
     for row in await tx.fetch(store_offers.PRICES, list(ids), ctx.tenant, clock.now()):
-        found[OfferId(row["offer_id"])].append(
-            store_offers.to_price_list(row, currency=currencies[OfferId(row["offer_id"])])
-        )
+        found[OfferId(row["offer_id"])].append(store_offers.to_price_list(row, currency=row["currency"]))
     return found
 
 
@@ -122,7 +118,8 @@ async def _check_room(tx: Tx, made: PriceList, now: datetime) -> None:
 
 async def _add(tx: Tx, ctx: Ctx, made: PriceList) -> None:
     # That a tier does not get the offer is a list as well: of one row without a price.
-    rows = [(each.from_units, each.unit_price.amount_minor) for each in made.breaks] or [(1, None)]
+    rows: list[tuple[int, int | None]] = [(each.from_units, each.unit_price.amount_minor) for each in made.breaks]
+    rows = rows or [(1, None)]
     await tx.execute(
         store_offers.ADD_PRICES, [new_id() for _ in rows], ctx.tenant, made.offer_id, made.tier_id, made.starts_at,
         [units for units, _ in rows], [price for _, price in rows], made.created_at, ctx.actor_id,
