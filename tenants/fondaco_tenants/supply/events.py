@@ -28,7 +28,7 @@ class AgreementChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class TermsSet(Event):
-    """What a tier grants from a moment on, now or to come, was decided; an actor tells its resellers."""
+    """That a tier is going to grant something else, from now or a later moment on, was decided; an actor tells its resellers."""
 
     name: ClassVar[str] = "tier.terms_set"
 

@@ -24,8 +24,9 @@ async def accept_agreement(
     """
     ctx.require("supply.edit")
     await tenancy.require_active(tx, ctx)
+    chosen = None if tier_id is None else await open_tier(tx, ctx, tier_id=tier_id)
     found = await _locked(tx, ctx, agreement_id, version, AgreementStep.ACCEPT)
-    tier = await open_tier(tx, ctx, tier_id=tier_id or found.tier_id)
+    tier = chosen or await open_tier(tx, ctx, tier_id=found.tier_id)
     await _write(tx, found, AgreementState.ACTIVE, tier_id=tier.id)
     await begin_use(tx, ctx, replace(found, tier_id=tier.id))
     return await noted(
@@ -85,10 +86,9 @@ async def change_agreement(
     """
     ctx.require("supply.edit")
     await tenancy.require_active(tx, ctx)
+    chosen = None if tier_id is None else await open_tier(tx, ctx, tier_id=tier_id)
     found = await _locked(tx, ctx, agreement_id, version, AgreementStep.CHANGE)
-    tier = found.tier_id
-    if tier_id is not None and tier_id != tier:
-        tier = (await open_tier(tx, ctx, tier_id=tier_id)).id
+    tier = found.tier_id if chosen is None else chosen.id
     currency = await tx.fetchval(store.CURRENCY_OF_TIER, tier)
     owed = None if found.used is None else found.used.credit
     if owed is not None and owed.amount_minor and currency != owed.currency:

@@ -145,7 +145,9 @@ async def change_terms(
             f"At most {limits.TERMS_COMING_MAX} changes of a tier's terms may be to come.",
             zh=f"每个等级最多可有 {limits.TERMS_COMING_MAX} 个待生效的条款变更。",
         )
-    return await _add_terms(tx, ctx, tier_id, granted, begins)
+    made = await _add_terms(tx, ctx, tier_id, granted, begins)
+    await outbox.announce(tx, (ctx.tenant, TermsSet(tier_id, made.id, made.created_at, begins)))
+    return made
 
 
 async def list_tiers(
@@ -225,7 +227,6 @@ async def _add_terms(tx: Tx, ctx: Ctx, tier_id: TierId, terms: Terms, starts_at:
         detail={"terms_id": made.id, "starts_at": starts_at, "credit_minor": credit, "currency": currency,
                 "settle_days": terms.settle_days, "stock_view": terms.stock_view.value},
     )  # fmt: skip
-    await outbox.announce(tx, (ctx.tenant, TermsSet(tier_id, made.id, made.created_at, starts_at)))
     return made
 
 
