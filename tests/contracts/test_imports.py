@@ -126,6 +126,23 @@ def test_only_a_few_begin_a_trading_transaction() -> None:
     assert found <= TRADERS
 
 
+def crossers(sources: list[tuple[str, str]]) -> list[str]:
+    """The files that have statements act within another tenant than the transaction's."""
+    return [
+        path
+        for path, text in sources
+        if any(isinstance(node, ast.Attribute) and node.attr == "crossing_to" for node in ast.walk(ast.parse(text)))
+    ]
+
+
+def test_only_the_vault_crosses_to_another_tenant() -> None:
+    assert crossers(own_sources()) == ["tenants/fondaco_tenants/codes/service/reveal.py"]
+
+
+def test_another_who_crosses_is_seen() -> None:
+    assert crossers([("a.py", "async def f(tx):\n    async with tx.crossing_to(1): ...")]) == ["a.py"]
+
+
 def test_another_who_begins_a_trading_transaction_is_seen() -> None:
     assert openers("trading", [("a.py", "from fondaco_core.db import Tx, trading")]) == ["a.py"]
 

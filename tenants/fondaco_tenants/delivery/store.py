@@ -44,7 +44,7 @@ UPDATE delivery_link SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1 RET
 
 # The units of an order, or those named, locked against a refund at the same moment, in the order in which a refund locks.
 LOCK_UNITS = """
-SELECT a.id, a.unit, a.attempt, a.state, a.code_id, a.order_id, l.customer_id, l.number AS line, l.title,
+SELECT a.id, a.leaf_tenant_id, a.unit, a.attempt, a.state, a.code_id, a.order_id, l.customer_id, l.number AS line, l.title,
        e.fulfilment_kind, e.redemption, e.redemption_zh, e.restrictions, e.restrictions_zh
 FROM allocation a JOIN order_line l ON l.id = a.line_id JOIN entitlement e ON e.id = l.entitlement_id
 WHERE a.order_id = $1

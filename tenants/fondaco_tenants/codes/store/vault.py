@@ -77,12 +77,12 @@ QUARANTINE = "UPDATE code SET state = 'QUARANTINED', reason = $2, changed_at = $
 # Nobody bought it, so its fingerprint is free again; one that a buyer has seen never comes back.
 VOID = """
 UPDATE code c SET state = 'VOID', reason = $2, changed_at = $3, original = c.original AND EXISTS (
-  SELECT 1 FROM code_reveal r WHERE r.code_id = c.id AND r.order_id IS NOT NULL
+  SELECT 1 FROM code_reveal r WHERE r.code_id = c.id AND r.via <> 'BACK_OFFICE'
 ) WHERE id = ANY($1::uuid[])
 """
 NOTE_REASON = "UPDATE code SET reason = $2, changed_at = $3 WHERE id = ANY($1::uuid[])"
 COUNT_SEEN = """
-SELECT count(DISTINCT code_id)::int FROM code_reveal WHERE code_id = ANY($1::uuid[]) AND order_id IS NOT NULL
+SELECT count(DISTINCT code_id)::int FROM code_reveal WHERE code_id = ANY($1::uuid[]) AND via <> 'BACK_OFFICE'
 """
 RELEASE = """
 WITH released AS (
@@ -115,6 +115,12 @@ UPDATE code c SET state = 'EXPIRED', changed_at = $2 FROM due WHERE c.id = due.i
 """
 
 SEALED = f"SELECT id, tenant_id, sealed FROM code WHERE id = ANY($1::uuid[]) AND {_SHOWN}"
+# Those that are bound to these units, sold: what another merchant's buyer may be shown.
+SEALED_FOR = """
+SELECT c.id, c.tenant_id, c.sealed FROM unnest($1::uuid[], $2::uuid[]) AS w(code_id, allocation_id)
+JOIN code c ON c.id = w.code_id AND c.allocation_id = w.allocation_id
+WHERE c.state IN ('DELIVERED', 'REDEEMED')
+"""
 ADD_REVEALS = """
 INSERT INTO code_reveal
   (tenant_id, code_id, order_id, allocation_id, via, actor_kind, actor_id, link_id, ip, user_agent, reason, revealed_at)

@@ -331,19 +331,20 @@ async def show_units(
         via=via,
         order_id=order_id,
         allocation_ids=allocation_ids,
+        owner_ids=[row["leaf_tenant_id"] for row in ready],
         link_id=link_id,
         reason=None,
     )
     await orders.mark_revealed(tx, allocation_ids=allocation_ids)
     shown = {each.code_id: each for each in opened}
     counts = {row["code_id"]: row for row in await tx.fetch(store.COUNT_REVEALS, code_ids)}
-    return [_unit(row, shown[row["code_id"]], counts[row["code_id"]], tenant_id=ctx.tenant) for row in ready]
+    return [_unit(row, shown[row["code_id"]], counts[row["code_id"]]) for row in ready]
 
 
-def _unit(
-    row: Mapping[str, Any], shown: codes.Revealed, count: Mapping[str, Any], *, tenant_id: TenantId
-) -> RevealedUnit:
-    code = personal(shown.code, tenant_id=tenant_id, order_id=row["order_id"], customer_id=row["customer_id"])
+def _unit(row: Mapping[str, Any], shown: codes.Revealed, count: Mapping[str, Any]) -> RevealedUnit:
+    # An address leads to whoever made it, and they check it with a key of theirs.
+    owner = TenantId(row["leaf_tenant_id"])
+    code = personal(shown.code, tenant_id=owner, order_id=row["order_id"], customer_id=row["customer_id"])
     return RevealedUnit(
         allocation_id=row["id"], line=row["line"], unit=row["unit"], title=row["title"], kind=row["fulfilment_kind"],
         code=code, pin=shown.pin, masked=mask_code(shown.code.reveal()),
