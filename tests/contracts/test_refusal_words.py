@@ -11,7 +11,7 @@ from fondaco_tenants.catalog import ListingInWrongState, ListingState
 from fondaco_tenants.codes import CodesInWrongState, CodeState
 from fondaco_tenants.orders import ExportNotReady, ExportState, OrderNotOpen, OrderState
 from fondaco_tenants.payments import RefundNotRefused, RefundState
-from fondaco_tenants.supply import AgreementInWrongState, AgreementState
+from fondaco_tenants.supply import AgreementInWrongState, AgreementState, OfferInWrongState, OfferState
 
 ORDER = OrderId(new_id())
 REFUSALS: list[Refusal] = [
@@ -22,6 +22,7 @@ REFUSALS: list[Refusal] = [
         if after is not ListingState.DRAFT
     ),
     *(AgreementInWrongState(state) for state in AgreementState),
+    *(OfferInWrongState(before, wanted=after) for before in OfferState for after in OfferState if after != "DRAFT"),
     *(OrderNotOpen(ORDER, state=state) for state in OrderState),
     *(ExportNotReady(state) for state in ExportState),
     *(RefundNotRefused(state) for state in RefundState),

@@ -31,7 +31,14 @@ from fondaco_tenants.payments import (
     RefundRequested,
 )
 from fondaco_tenants.routing import OfferSourcesChanged
-from fondaco_tenants.supply import AgreementChanged, OfferPricesSet, TermsSet
+from fondaco_tenants.supply import (
+    AgreementChanged,
+    OfferChanged,
+    OfferPricesSet,
+    OfferPublished,
+    OfferWithdrawn,
+    TermsSet,
+)
 from fondaco_tenants.webhooks import BY_EVENT, MessagesWaiting
 from fondaco_workers.actor import Actor
 from fondaco_workers.actors import (
@@ -75,6 +82,9 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Actor[...], ...]] = {
     MessagesWaiting: (webhooks.send_due,),
     AgreementChanged: (supply.tell_partner,),
     TermsSet: (supply.tell_terms,),
+    OfferChanged: (offers.tell_offer,),
+    OfferPublished: (offers.tell_offer,),
+    OfferWithdrawn: (offers.tell_offer,),
     OfferPricesSet: (offers.tell_prices,),
     OfferSourcesChanged: (routing.rebuild,),
 }
@@ -101,9 +111,6 @@ UNHEARD: Mapping[str, str] = {
     "member.removed": _FOR_THE_RECORD,
     "member.role_changed": _FOR_THE_RECORD,
     "merchant.profile_changed": _FOR_THE_RECORD,
-    "offer.changed": _FOR_THE_RECORD,
-    "offer.published": _FOR_THE_RECORD,
-    "offer.withdrawn": _FOR_THE_RECORD,
     "partner.changed": _FOR_THE_RECORD,
     "payment.reconciled": _FOR_THE_RECORD,
     "reconciliation.difference": _FOR_THE_PLATFORM,

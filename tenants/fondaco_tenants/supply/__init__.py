@@ -33,6 +33,7 @@ from fondaco_tenants.supply.events import (
     OfferPricesSet,
     OfferPublished,
     OfferWithdrawn,
+    SupplyOfferChanged,
     TermsSet,
 )
 from fondaco_tenants.supply.rules import (
@@ -83,6 +84,7 @@ from fondaco_tenants.supply.service.invitations import (
     revoke_invitation,
 )
 from fondaco_tenants.supply.service.market import MarketFilters, list_offered, offers_by_ids, search_market
+from fondaco_tenants.supply.service.news import tell_offer, tell_prices
 from fondaco_tenants.supply.service.offers import (
     OfferChanges,
     create_offer,
@@ -99,7 +101,7 @@ from fondaco_tenants.supply.service.partners import (
     partners_by_ids,
     update_partner,
 )
-from fondaco_tenants.supply.service.prices import list_prices, prices_of_offers, set_prices, tell_prices
+from fondaco_tenants.supply.service.prices import list_prices, prices_of_offers, set_prices
 from fondaco_tenants.supply.service.tiers import (
     SetTerms,
     Tier,
@@ -148,6 +150,7 @@ __all__ = [
     "StockView",
     "SupplierNotTrading",
     "SuppliersChoice",
+    "SupplyOfferChanged",
     "Terms",
     "TermsSet",
     "TermsSetAlready",
@@ -198,6 +201,7 @@ __all__ = [
     "search_market",
     "set_prices",
     "suspend_agreement",
+    "tell_offer",
     "tell_prices",
     "terms_of_tiers",
     "tiers_by_ids",

@@ -123,6 +123,17 @@ class OfferPricesSet(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SupplyOfferChanged(Event):
+    """Of the reseller that it is told to: a supplier's offer is published, withdrawn, or something else is said of it."""
+
+    name: ClassVar[str] = "supply.offer_changed"
+
+    offer_id: UUID
+    state: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class OfferPriceComing(Event):
     """Of the reseller that it is told to: what a supplier's offer costs it from a moment on, which may be now or to come."""
 

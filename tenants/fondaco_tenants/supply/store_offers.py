@@ -68,10 +68,13 @@ WHERE offer_id = $1 AND tenant_id = $2 AND ($3::uuid IS NULL OR tier_id = $3)
   AND ($4::timestamptz IS NULL OR (starts_at, tier_id) < ($4, $5::uuid))
 GROUP BY offer_id, tier_id, starts_at ORDER BY starts_at DESC, tier_id DESC LIMIT $6
 """
-# As fondaco_platform: who buys in a tier.
-RESELLERS = (
-    "SELECT reseller_tenant_id FROM agreement WHERE tier_id = $1 AND supplier_tenant_id = $2 AND state = 'ACTIVE'"
-)
+# As fondaco_platform: who buys of an offer, in the tier $3 when one is given, and how the offer stands; nobody knows of a draft.
+RESELLERS = """
+SELECT o.state, a.reseller_tenant_id FROM offer o JOIN agreement a ON a.supplier_tenant_id = o.tenant_id
+WHERE o.id = $1 AND o.tenant_id = $2 AND o.state <> 'DRAFT' AND a.state = 'ACTIVE'
+  AND (a.tier_id = $3 OR ($3::uuid IS NULL AND EXISTS (
+    SELECT FROM offer_price g WHERE g.offer_id = o.id AND g.tier_id = a.tier_id)))
+"""
 
 # An offer as $1 sees it at the moment $2. In an agreement it pays its own tier's prices; else it sees those that it would
 # begin with. Whether a merchant trades is all that others may know of the company.

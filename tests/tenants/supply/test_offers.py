@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,9 +19,12 @@ from fondaco_core.ids import EntitlementId, OfferId, TenantId, new_id
 from fondaco_core.money import Money
 from fondaco_tenants import catalog, supply
 from fondaco_tenants.supply import Offer, OfferState, OfferTerms, rules_offers
+from fondaco_workers.actors import offers as actors
+from tests.support.actors import run_twice
 from tests.support.factories.catalog import make_entitlement
 from tests.support.factories.identity import admin_ctx, make_member_ctx
 from tests.support.factories.offers import make_offer
+from tests.support.factories.supply import make_agreement, make_tier
 from tests.support.factories.tenancy import make_tenant
 
 DRAFT, PUBLISHED, WITHDRAWN = OfferState.DRAFT, OfferState.PUBLISHED, OfferState.WITHDRAWN
@@ -230,3 +235,62 @@ async def test_an_offer_that_is_withdrawn_keeps_when_it_was_published(supplier: 
         withdrawn = await supply.withdraw_offer(tx, supplier, offer_id=offer.id, version=2)
 
     assert (withdrawn.published_at, withdrawn.withdrawn_at) == (offer.published_at, later)
+
+
+# What resellers are told
+
+
+async def told(reseller: Ctx, name: str = "supply.offer_changed") -> list[dict[str, Any]]:
+    """What is announced to a merchant, in order."""
+    async with governing(reseller) as tx:
+        rows = await tx.fetch(
+            "SELECT payload::text AS payload FROM outbox_event WHERE tenant_id = $1 AND name = $2 ORDER BY seq",
+            reseller.tenant, name,
+        )  # fmt: skip
+    return [orjson.loads(row["payload"]) for row in rows]
+
+
+async def test_resellers_whose_tier_has_a_price_hear_how_an_offer_stands_once(supplier: Ctx) -> None:
+    reseller, elsewhere = [await make_member_ctx(await make_tenant()) for _ in range(2)]
+    tier = await make_tier(supplier)
+    await make_agreement(supplier, reseller, tier=tier)
+    await make_agreement(supplier, elsewhere)
+    offer = await make_offer(supplier, tier_id=tier.id)
+    async with transaction(supplier) as tx:
+        await supply.update_offer(tx, supplier, offer_id=offer.id, version=2, min_resale=Money(5_000, "CNY"))
+
+    await run_twice(actors.tell_offer, tenant_id=supplier.tenant, offer_id=str(offer.id), version=3)
+    async with transaction(supplier) as tx:
+        await supply.withdraw_offer(tx, supplier, offer_id=offer.id, version=3)
+    await run_twice(actors.tell_offer, tenant_id=supplier.tenant, offer_id=str(offer.id), version=4)
+
+    assert [(each["offer_id"], each["state"], each["version"]) for each in await told(reseller)] == [
+        (str(offer.id), "PUBLISHED", 3), (str(offer.id), "WITHDRAWN", 4),
+    ]  # fmt: skip
+    assert await told(elsewhere) == []
+
+
+async def test_nobody_hears_of_a_draft_nor_of_its_price(supplier: Ctx) -> None:
+    reseller, tier = await make_member_ctx(await make_tenant()), await make_tier(supplier)
+    await make_agreement(supplier, reseller, tier=tier)
+    draft = await make_offer(supplier, tier_id=tier.id, published=False)
+
+    await run_twice(actors.tell_offer, tenant_id=supplier.tenant, offer_id=str(draft.id), version=1)
+    await run_twice(
+        actors.tell_prices, tenant_id=supplier.tenant, offer_id=str(draft.id), tier_id=str(tier.id),
+        starts_at=clock.now().isoformat(), currency="CNY", unit_price_minor=4_000,
+    )  # fmt: skip
+
+    assert await told(reseller) == []
+    assert await told(reseller, "supply.price_coming") == []
+
+
+async def test_news_of_anothers_offer_are_told_to_nobody(supplier: Ctx) -> None:
+    reseller, tier = await make_member_ctx(await make_tenant()), await make_tier(supplier)
+    await make_agreement(supplier, reseller, tier=tier)
+    offer = await make_offer(supplier, tier_id=tier.id)
+    other = await make_tenant()
+
+    await run_twice(actors.tell_offer, tenant_id=other, offer_id=str(offer.id), version=2)
+
+    assert await told(reseller) == []

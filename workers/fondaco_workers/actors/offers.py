@@ -12,6 +12,15 @@ from fondaco_workers.actor import actor
 log = get_logger(__name__)
 
 
+@actor(name="supply.tell_offer", permissions={"system.run"})
+async def tell_offer(ctx: Ctx, *, offer_id: OfferId, version: int) -> None:
+    """Announces to each reseller who buys of an offer how it stands now."""
+    async with governing(ctx) as tx:
+        told = await supply.tell_offer(tx, ctx, offer_id=offer_id, version=version)
+    if told:
+        log.info("offer.told", offer_id=offer_id, resellers=told)
+
+
 @actor(name="supply.tell_prices", permissions={"system.run"})
 async def tell_prices(
     ctx: Ctx, *, offer_id: OfferId, tier_id: TierId, starts_at: datetime, currency: str, unit_price_minor: int | None

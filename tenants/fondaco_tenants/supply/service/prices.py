@@ -1,16 +1,15 @@
 """Use cases of offers' prices: set what a tier pays from a moment on, read what holds, what is to come and what was."""
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 
 from fondaco_core import audit, clock, limits, outbox, tenancy
 from fondaco_core.context import Ctx
-from fondaco_core.db import Tx, idempotency
-from fondaco_core.ids import OfferId, TenantId, TierId, new_id
+from fondaco_core.db import Tx
+from fondaco_core.ids import OfferId, TierId, new_id
 from fondaco_tenants.supply import rules_offers, store_offers
 from fondaco_tenants.supply.errors_offers import PricesSetAlready, TooManyPrices
-from fondaco_tenants.supply.events import OfferPriceComing, OfferPricesSet
+from fondaco_tenants.supply.events import OfferPricesSet
 from fondaco_tenants.supply.rules_offers import Offer, PriceBreak, PriceList
 from fondaco_tenants.supply.service.offers import locked
 from fondaco_tenants.supply.service.tiers import open_tier
@@ -75,33 +74,6 @@ async def list_prices(
     assert 0 <= count <= limits.PAGE_MAX + 1
     rows = await tx.fetch(store_offers.HISTORY, offer.id, ctx.tenant, tier_id, *after, count)
     return [store_offers.to_price_list(row, currency=offer.currency) for row in rows]
-
-
-async def tell_prices(
-    tx: Tx,
-    ctx: Ctx,
-    *,
-    offer_id: OfferId,
-    tier_id: TierId,
-    starts_at: datetime,
-    currency: str,
-    unit_price_minor: int | None,
-) -> int:
-    """Announces to each reseller who buys in the tier what an offer is going to cost it, once; says to how many.
-
-    In a transaction as fondaco_platform, for the supplier that the ctx acts for: events are of whom they are told to.
-    """
-    ctx.require("system.run")
-    key, operation = f"prices:{offer_id}:{tier_id}:{starts_at.isoformat()}", "supply.tell_prices"
-    seal = hashlib.sha256(key.encode()).digest()
-    if await idempotency.claim(tx, ctx, key=key, operation=operation, input_hash=seal, answer={}) is not None:
-        return 0
-    rows = await tx.fetch(store_offers.RESELLERS, tier_id, ctx.tenant)
-    news = OfferPriceComing(
-        offer_id, tier_id, starts_at=starts_at, currency=currency, unit_price_minor=unit_price_minor
-    )
-    await outbox.announce(tx, *((TenantId(row["reseller_tenant_id"]), news) for row in rows))
-    return len(rows)
 
 
 async def _held(tx: Tx, offer: Offer, tier_id: TierId, now: datetime) -> PriceList | None:

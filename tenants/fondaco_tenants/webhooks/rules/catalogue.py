@@ -336,6 +336,15 @@ CATALOGUE: Final[tuple[PublicType, ...]] = (
         "等级条款已设定。", (_TIER, Field("startsAt", "starts_at", Kind.MOMENT, "From when it grants that.")),
     ),
     PublicType(
+        "supply.offer_changed", "supply.offer_changed",
+        "An offer that you may buy of is published, withdrawn, or something else is said of it, such as its minimum resale price.",
+        "您可采购的供货项有变更。",
+        (
+            _of("supplyOfferId", "offer_id", "SupplyOffer", "The offer."),
+            _in_state("How it stands.", "PUBLISHED", "WITHDRAWN"),
+        ),
+    ),
+    PublicType(
         "supply.price_coming", "supply.price_coming",
         "What a supplier's offer costs you from a moment on was set; the offer's prices hold what more units cost.",
         "供货项的价格即将变更。",
