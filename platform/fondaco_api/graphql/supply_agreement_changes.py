@@ -10,7 +10,7 @@ from fondaco_api.graphql.scalars import MoneyInput
 from fondaco_api.graphql.supply import Partner, Tier
 from fondaco_api.graphql.supply_agreements import Agreement
 from fondaco_api.graphql.transaction import mutation
-from fondaco_core import audit, tenancy
+from fondaco_core import tenancy
 from fondaco_core.db import Tx
 from fondaco_core.errors import StaleVersion
 from fondaco_core.ids import AgreementId, TenantId, TierId
@@ -201,13 +201,13 @@ class Mutation:
         row = await supply.accept_agreement(tx, info.context.ctx, **_named(input), tier_id=_tier(input.tier_id))
         return AcceptAgreementSuccess(agreement=Agreement.of(row))
 
-    @mutation(refusals=[*_DECIDING, audit.ReasonNeeded])
+    @mutation(refusals=_DECIDING)
     async def decline_agreement(self, info: Info, tx: Tx, input: DeclineAgreementInput) -> DeclineAgreementSuccess:
         """Refuses a reseller that asked; the supplier's. Needs `supply.edit`."""
         row = await supply.decline_agreement(tx, info.context.ctx, **_named(input), reason=input.reason)
         return DeclineAgreementSuccess(agreement=Agreement.of(row))
 
-    @mutation(refusals=[*_DECIDING, audit.ReasonNeeded])
+    @mutation(refusals=_DECIDING)
     async def suspend_agreement(self, info: Info, tx: Tx, input: SuspendAgreementInput) -> SuspendAgreementSuccess:
         """Stops a reseller from buying for now; the supplier's. Needs `supply.edit`."""
         row = await supply.suspend_agreement(tx, info.context.ctx, **_named(input), reason=input.reason)
@@ -219,7 +219,7 @@ class Mutation:
         row = await supply.resume_agreement(tx, info.context.ctx, **_named(input))
         return ResumeAgreementSuccess(agreement=Agreement.of(row))
 
-    @mutation(refusals=[StaleVersion, supply.AgreementInWrongState, audit.ReasonNeeded])
+    @mutation(refusals=[StaleVersion, supply.AgreementInWrongState])
     async def end_agreement(self, info: Info, tx: Tx, input: EndAgreementInput) -> EndAgreementSuccess:
         """Ends an agreement for good, from either end; as the reseller also takes a request back. Needs `supply.edit`.
 

@@ -13,7 +13,7 @@ from fondaco_api.graphql.scalars import MoneyInput
 from fondaco_api.graphql.supply import Partner, Tier
 from fondaco_api.graphql.supply_agreements import SupplyInvitation
 from fondaco_api.graphql.transaction import mutation
-from fondaco_core import audit, limits, tenancy
+from fondaco_core import limits, tenancy
 from fondaco_core.db import Tx
 from fondaco_core.errors import StaleVersion
 from fondaco_core.ids import SupplyInvitationId, TierId
@@ -236,7 +236,7 @@ class Mutation:
         row = await supply.get_invitation(tx, ctx, SupplyInvitationId(made))
         return CreateSupplyInvitationSuccess(invitation=SupplyInvitation.of(row), token=token)
 
-    @mutation(refusals=[audit.ReasonNeeded])
+    @mutation()
     async def revoke_supply_invitation(
         self, info: Info, tx: Tx, input: RevokeSupplyInvitationInput
     ) -> RevokeSupplyInvitationSuccess:

@@ -35,7 +35,7 @@ _FOR_NEWCOMERS = (
 _IN_MY_TIER = f"EXISTS (SELECT FROM agreement a WHERE a.tier_id = offer_price.tier_id AND {_RESELLS})"
 
 
-class Partner(TenantOwned):
+class Partner(Base):
     """How a merchant presents itself to the merchants that it deals with; begun with its first offer, tier or request."""
 
     __tablename__ = "partner"

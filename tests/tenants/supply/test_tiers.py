@@ -36,8 +36,9 @@ async def reseller() -> Ctx:
 
 
 async def update(ctx: Ctx, tier: Tier, **given: Any) -> Tier:
+    changes: dict[str, Any] = {"version": tier.version, **given}
     async with transaction(ctx) as tx:
-        return await supply.update_tier(tx, ctx, tier_id=tier.id, **({"version": tier.version} | given))
+        return await supply.update_tier(tx, ctx, tier_id=tier.id, **changes)
 
 
 async def set_terms(ctx: Ctx, tier: Tier, terms: Terms, **given: Any) -> SetTerms:

@@ -45,12 +45,10 @@ class Invitation:
 
 
 def _invitation(row: Any) -> Invitation:
-    ids = {
-        "id": SupplyInvitationId(row["id"]),
-        "tenant_id": TenantId(row["tenant_id"]),
-        "tier_id": TierId(row["tier_id"]),
-    }
-    return Invitation(**{**row, **ids})
+    fields: dict[str, Any] = {
+        **row, "id": SupplyInvitationId(row["id"]), "tenant_id": TenantId(row["tenant_id"]), "tier_id": TierId(row["tier_id"]),
+    }  # fmt: skip
+    return Invitation(**fields)
 
 
 async def create_invitation(

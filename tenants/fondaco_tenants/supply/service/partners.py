@@ -26,7 +26,8 @@ class Partner:
 
 
 def _partner(row: Any) -> Partner:
-    return Partner(**{**row, "tenant_id": TenantId(row["tenant_id"])})
+    fields: dict[str, Any] = {**row, "tenant_id": TenantId(row["tenant_id"])}
+    return Partner(**fields)
 
 
 async def begin_partner(tx: Tx, ctx: Ctx) -> None:

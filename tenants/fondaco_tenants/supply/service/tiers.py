@@ -51,7 +51,8 @@ class SetTerms:
 
 
 def _tier(row: Any) -> Tier:
-    return Tier(**{**row, "id": TierId(row["id"]), "tenant_id": TenantId(row["tenant_id"])})
+    fields: dict[str, Any] = {**row, "id": TierId(row["id"]), "tenant_id": TenantId(row["tenant_id"])}
+    return Tier(**fields)
 
 
 def _set_terms(row: Any) -> SetTerms:
