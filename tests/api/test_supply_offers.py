@@ -1,17 +1,22 @@
 """Offers through the real front door: a supplier's own, the market, and what a reseller sees of either."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import orjson
 import pytest
 
 from fondaco_core import clock
 from fondaco_core.config import Settings
 from fondaco_core.context import Ctx
-from fondaco_core.db import Database
+from fondaco_core.db import Database, governing, reading, transaction
 from fondaco_core.identity import MemberRole
+from fondaco_tenants import webhooks
+from fondaco_workers.actors import offers as actors
+from fondaco_workers.actors import webhooks as teller
+from tests.support.actors import run_twice
 from tests.support.door import Door, open_door
 from tests.support.factories.catalog import make_entitlement
 from tests.support.factories.identity import make_member_ctx
@@ -166,6 +171,39 @@ async def test_a_reseller_is_told_its_own_price_and_nothing_that_others_pay(door
     assert (market["supplier"]["name"], market["agreement"]["id"]) == ("A supplier", node_id("Agreement", agreement.id))
     assert told["merchant"]["offers"]["nodes"] == []
     assert not {"47.01", "42.03"} & set(texts_in(told))
+
+
+async def test_a_resellers_system_hears_of_a_price_to_come_and_finds_it_by_the_id(door: Door) -> None:
+    supplier, reseller = await make_owner(), await make_owner()
+    tier = await make_tier(supplier)
+    offer = await make_offer(supplier, tier_id=tier.id)
+    await make_agreement(supplier, reseller, tier=tier)
+    async with transaction(reseller) as tx:
+        await webhooks.create_endpoint(
+            tx, reseller, url="https://127.0.0.1/hooks", event_types=["supply.price_coming"], description=""
+        )
+    soon = clock.now().replace(microsecond=0) + timedelta(days=3)
+    await make_prices(supplier, offer_id=offer.id, tier_id=tier.id, breaks=breaks_of((1, 4_400)), starts_at=soon)
+    set_ = {"offer_id": str(offer.id), "tier_id": str(tier.id), "starts_at": soon, "currency": "CNY", "unit_price_minor": 4_400}
+
+    await run_twice(actors.tell_prices, tenant_id=supplier.tenant, **set_)
+    async with governing(reseller) as tx:
+        (row,) = await tx.fetch(
+            "SELECT seq, name, happened_at, payload::text AS told FROM outbox_event "
+            "WHERE tenant_id = $1 AND name = 'supply.price_coming'", reseller.tenant,
+        )  # fmt: skip
+    await run_twice(
+        teller.tell, tenant_id=reseller.tenant, event=row["name"], fact=str(row["seq"]),
+        happened_at=row["happened_at"].isoformat(), told=row["told"],
+    )  # fmt: skip
+
+    async with reading(reseller) as tx:
+        (message,) = await webhooks.list_messages(tx, reseller, count=10)
+    data = orjson.loads(message.body)["data"]
+    assert (data["unitPriceMinor"], data["currency"], data["tierId"]) == (4_400, "CNY", node_id("Tier", tier.id))
+    document = "query ($id: ID!) { node(id: $id) { ... on SupplyOffer { comingPrices { startsAt } } } }"
+    found = (await door.ask(document, {"id": data["supplyOfferId"]}, ctx=reseller))["node"]
+    assert datetime.fromisoformat(found["comingPrices"]["startsAt"]) == datetime.fromisoformat(data["startsAt"]) == soon
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What merchants see of each other's offers: the market, what one may buy, and nothing beyond, on the restricted roles."""
 
+import random
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, Unpack
@@ -396,3 +397,37 @@ async def test_a_stranger_writes_no_price_for_anothers_offer(
                 "SELECT gen_random_uuid(), tenant_id, offer_id, tier_id, now(), 1, 1, now() FROM offer_price WHERE offer_id = $1",
                 offer.id,
             )
+
+
+async def test_the_database_finds_the_price_list_that_the_rules_say(
+    supplier: Ctx, reseller: Ctx, entitlement_id: EntitlementId
+) -> None:
+    chance, begun = random.Random(4), clock.now()  # noqa: S311 - the same numbers every time
+    tier = await make_tier(supplier)
+    offer = await make_offer(supplier, entitlement_id=entitlement_id, tier_id=tier.id)
+    await make_agreement(supplier, reseller, tier=tier)
+    hours = sorted(chance.sample(range(1, 200), 12))
+    for hour in hours[:6]:
+        clock.use(lambda hour=hour: begun + timedelta(hours=hour))  # type: ignore[misc]
+        ended = chance.random() < 0.3
+        breaks = [] if ended else breaks_of((1, 5_000 - hour), (10, 4_000 - hour))
+        await make_prices(supplier, offer_id=offer.id, tier_id=tier.id, breaks=breaks)
+    for hour in chance.sample(hours[6:], 6):
+        soon = begun + timedelta(hours=hour)
+        await make_prices(
+            supplier, offer_id=offer.id, tier_id=tier.id, breaks=breaks_of((1, 5_000 - hour)), starts_at=soon
+        )
+    async with reading(supplier) as tx:
+        ever = await supply.list_prices(tx, supplier, offer=offer, count=50)
+
+    for hour in range(0, 210, 5):
+        at = begun + timedelta(hours=hour)
+        clock.use(lambda at=at: at)  # type: ignore[misc]
+        found = await seen(reseller, offer)
+        held, coming = supply.effective(ever, at), supply.coming(ever, at)
+
+        assert found is not None
+        assert found.prices == (held if held is not None and held.breaks else None)
+        assert found.coming == (coming[0] if coming else None)
+
+    assert len(ever) == 13
