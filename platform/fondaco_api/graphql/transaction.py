@@ -26,7 +26,7 @@ from fondaco_api.graphql.errors import COMMON, Failure, camel, declared_failures
 from fondaco_api.graphql.replay import Repeat, fingerprint, keep, recall
 from fondaco_core import limits
 from fondaco_core.context import Ctx
-from fondaco_core.db import Tx, transaction
+from fondaco_core.db import Overtaken, Tx, transaction
 from fondaco_core.db.idempotency import IdempotencyConflict, checked_key, claim, store
 from fondaco_core.errors import Bug, Refusal
 from fondaco_core.logs import get_logger
@@ -39,8 +39,8 @@ Resolver = Callable[..., Awaitable[Any]]
 # What happens after the commit: gets the info, the result and the arguments, and answers the result to show.
 Then = Callable[[Info, Any, dict[str, Any]], Awaitable[Any]]
 
-# Two transactions crossed, and the database undid this one: it may pass when it is tried again.
-CROSSED = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+# Two transactions crossed, and this one was undone: it may pass when it is tried again.
+CROSSED = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, Overtaken)
 
 # How long a client waits says nothing of what it asks for: a repeated request may wait longer.
 _PATIENCE = frozenset({"wait_ms"})
@@ -92,7 +92,7 @@ async def retried(work: Callable[[], Awaitable[T]], info: Info, operation: str) 
         except CROSSED as error:
             if attempt == limits.TRANSACTION_ATTEMPTS_MAX:
                 raise
-            log.info("mutation.retried", mutation=operation, attempt=attempt, sqlstate=error.sqlstate)
+            log.info("mutation.retried", mutation=operation, attempt=attempt, why=type(error).__name__)
             info.context.loaders.clear()
     raise AssertionError
 

@@ -6,7 +6,7 @@ from fondaco_core.db.figures import Figure, read_figures
 from fondaco_core.db.invariants import Breach, Checked, Invariant, check_due, find_breaches
 from fondaco_core.db.isolation import guarded
 from fondaco_core.db.sealed import SealedColumn, sealed_as, sealed_columns
-from fondaco_core.db.transaction import Tx, Write, governing, reading, trading, transaction, written_since
+from fondaco_core.db.transaction import Overtaken, Tx, Write, governing, reading, trading, transaction, written_since
 
 __all__ = [
     "Base",
@@ -15,6 +15,7 @@ __all__ = [
     "Database",
     "Figure",
     "Invariant",
+    "Overtaken",
     "Role",
     "SealedColumn",
     "TenantOwned",

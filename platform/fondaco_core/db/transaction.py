@@ -32,6 +32,10 @@ from fondaco_core.errors import Bug
 Record = Mapping[str, Any]
 
 
+class Overtaken(Exception):
+    """What this transaction read without a lock was changed by another one before it wrote: it is to be done again, whole."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Write:
     """A statement that only writes and can wait for others, as the parts of a WITH: names nobody else uses, and their SQL.
@@ -68,7 +72,7 @@ def _together(writes: tuple[Write, ...]) -> str:
 class Tx:
     """One open transaction. Hot paths speak SQL through `fetch`, `fetchrow`, `fetchval`, `execute`; the rest may use Core."""
 
-    __slots__ = ("_connection", "_driver", "_facts", "_notes", "_waiting", "role", "tenant_id")
+    __slots__ = ("_connection", "_driver", "_facts", "_notes", "_trusting", "_waiting", "role", "tenant_id")
 
     def __init__(
         self, connection: AsyncConnection, driver: "asyncpg.Connection[Any]", role: Role, tenant_id: UUID | None
@@ -78,6 +82,7 @@ class Tx:
         self._facts: dict[object, Any] = {}
         self._notes: dict[object, Any] = {}
         self._waiting: list[tuple[Write, tuple[object, ...], int | None]] = []
+        self._trusting = False
         self.role = role
         self.tenant_id = tenant_id
 
@@ -126,6 +131,13 @@ class Tx:
             await self.flush()
         self._waiting.append((write, args, rows))
 
+    def trust(self) -> None:
+        """Says that what comes was decided by what was read without a lock, and that the database has the last word.
+
+        A write that it refuses is Overtaken then, and no Bug.
+        """
+        self._trusting = True
+
     async def flush(self) -> None:
         """Sends the writes that wait, if there are any."""
         if not self._waiting:
@@ -136,10 +148,14 @@ class Tx:
         try:
             counts = await self._driver.fetchrow(sql, *(argument for _, args, _ in waiting for argument in args))
         except asyncpg.CheckViolationError as error:
+            if self._trusting:
+                raise Overtaken from error
             msg = f"A write broke the rule {error.constraint_name}."
             raise Bug(msg) from error
         for count, (write, _, rows) in zip(counts, waiting, strict=True):
             if rows is not None and count != rows:
+                if self._trusting:
+                    raise Overtaken
                 msg = f"{write.counted}: {count} rows were as they had to be, of {rows}."
                 raise Bug(msg)
 

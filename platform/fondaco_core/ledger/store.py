@@ -34,7 +34,8 @@ SELECT id, posted_minor - pending_minor - floor_minor AS available_minor FROM le
 WHERE tenant_id = $1 AND customer_id = $2 AND kind = $3 AND currency = $4 AND bounded FOR NO KEY UPDATE
 """
 
-# The balances of bounded accounts move in the statement that writes the transfers; the others are rolled up later.
+# The balances of bounded accounts move in the statement that writes the transfers; the others are rolled up later. Who has not locked
+# them before locks them here, in the order of their ids.
 _NEW = """
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::bigint[], $7::text[], $8::text[], $9::uuid[])
   AS t(id, debit_account_id, credit_account_id, payer_tenant_id, payee_tenant_id, amount_minor, currency, purpose, reference_id)
@@ -51,8 +52,10 @@ SELECT account_id, sum(amount_minor)::bigint AS amount_minor FROM (
 ) AS entry GROUP BY account_id
 """,
         "posted_balance": """
-UPDATE ledger_account a SET posted_minor = a.posted_minor + delta.amount_minor
-FROM posted_delta AS delta WHERE a.id = delta.account_id AND a.bounded AND delta.amount_minor <> 0
+UPDATE ledger_account a SET posted_minor = a.posted_minor + delta.amount_minor FROM (
+  SELECT l.id, d.amount_minor FROM posted_delta d JOIN ledger_account l ON l.id = d.account_id
+  WHERE l.bounded AND d.amount_minor <> 0 ORDER BY l.id FOR NO KEY UPDATE OF l
+) AS delta WHERE a.id = delta.id
 """,
         "posted_transfer": """
 INSERT INTO ledger_transfer (id, debit_account_id, credit_account_id, payer_tenant_id, payee_tenant_id, amount_minor,
@@ -71,8 +74,10 @@ HOLD = Write(
 SELECT debit_account_id AS account_id, sum(amount_minor)::bigint AS amount_minor FROM held GROUP BY debit_account_id
 """,
         "held_balance": """
-UPDATE ledger_account a SET pending_minor = a.pending_minor + delta.amount_minor
-FROM held_delta AS delta WHERE a.id = delta.account_id AND a.bounded
+UPDATE ledger_account a SET pending_minor = a.pending_minor + delta.amount_minor FROM (
+  SELECT l.id, d.amount_minor FROM held_delta d JOIN ledger_account l ON l.id = d.account_id
+  WHERE l.bounded ORDER BY l.id FOR NO KEY UPDATE OF l
+) AS delta WHERE a.id = delta.id
 """,
         "held_transfer": """
 INSERT INTO ledger_transfer (id, debit_account_id, credit_account_id, payer_tenant_id, payee_tenant_id, amount_minor,

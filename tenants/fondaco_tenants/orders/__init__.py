@@ -7,7 +7,14 @@ Stands on routing, codes, catalog, customers, ledger.
 """
 
 from fondaco_core.ledger import InsufficientFunds
-from fondaco_tenants.orders.errands import forget_exports, look_up_order, mend_waiting, send_look_up, write_export
+from fondaco_tenants.orders.errands import (
+    find_resales,
+    forget_exports,
+    look_up_order,
+    mend_waiting,
+    send_look_up,
+    write_export,
+)
 from fondaco_tenants.orders.errors import (
     CodeAlreadyRedeemed,
     CodeAlreadyRevealed,
@@ -86,6 +93,7 @@ from fondaco_tenants.orders.service.read import (
     list_allocations,
     list_orders,
 )
+from fondaco_tenants.orders.service.resales import Resale
 from fondaco_tenants.orders.service.settle import find_payments, settle_payment, start_payment
 from fondaco_tenants.orders.service.simulate import Simulated, SimulatedLine, simulate_order
 from fondaco_tenants.orders.service.swap import Replaced, replace_unit, swap_withdrawn
@@ -135,6 +143,7 @@ __all__ = [
     "Refunded",
     "Replaced",
     "ReplacementLimit",
+    "Resale",
     "Simulated",
     "SimulatedLine",
     "TooManyExports",
@@ -148,6 +157,7 @@ __all__ = [
     "find_gifts",
     "find_orders",
     "find_payments",
+    "find_resales",
     "forget_exports",
     "forget_guest_holds",
     "get_hold_budgets",

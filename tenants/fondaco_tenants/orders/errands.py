@@ -1,7 +1,8 @@
-"""What takes more than one transaction: mending units that wait for a code, writing to guests, writing files."""
+"""What takes transactions of its own: mending units that wait, telling owners of resold codes, writing to guests, writing files."""
 
 import asyncio
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -9,13 +10,14 @@ from fondaco_core import clock, identity, limits, mail, tenancy
 from fondaco_core.context import Ctx
 from fondaco_core.db import governing, reading, trading, transaction
 from fondaco_core.errors import NotFound
-from fondaco_core.ids import OrderId
+from fondaco_core.ids import CodeId, OrderId
 from fondaco_core.logs import get_logger
 from fondaco_core.mail import Mail
 from fondaco_tenants import customers
 from fondaco_tenants.orders.errors import NoLetters
 from fondaco_tenants.orders.rules import AllocationState
-from fondaco_tenants.orders.service import change, exports, look_up, swap
+from fondaco_tenants.orders.service import change, exports, look_up, resales, swap
+from fondaco_tenants.orders.service.resales import Resale
 from fondaco_tenants.orders.service.sheets import Sheet
 
 log = get_logger(__name__)
@@ -64,6 +66,13 @@ async def _mend(ctx: Ctx, waiting: swap.Waiting) -> AllocationState:
             tx, acting, order_id=waiting.order_id, reason=_NO_STOCK, allocation_ids=[waiting.allocation_id]
         )
         return AllocationState.RELEASED
+
+
+async def find_resales(ctx: Ctx, code_ids: Sequence[CodeId]) -> dict[CodeId, Resale]:
+    """Those of the asker's own codes that went to resellers: to whom, and when; in a transaction of its own, over tenants."""
+    ctx.require("codes.read")
+    async with trading(ctx) as tx:
+        return await resales.resales_of(tx, ctx, code_ids=code_ids)
 
 
 _SUBJECT = "Your order {code} at {store}"

@@ -295,7 +295,8 @@ ORDER BY hold_expires_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
 ORDER_ID_OF = "SELECT order_id FROM allocation WHERE id = $1"
 # With the attempt before it, which is what failed when this one waits.
 LOCK_UNIT = """
-SELECT a.id, a.tenant_id, a.line_id, a.unit, a.attempt, a.source_id, a.route, a.code_id, a.state, a.revealed_at, p.id AS failed_id, p.code_id AS failed_code_id
+SELECT a.id, a.tenant_id, a.leaf_tenant_id, a.line_id, a.unit, a.attempt, a.source_id, a.route, a.code_id, a.state, a.revealed_at,
+  p.id AS failed_id, p.code_id AS failed_code_id
 FROM allocation a LEFT JOIN allocation p ON p.line_id = a.line_id AND p.unit = a.unit AND p.attempt = a.attempt - 1
 WHERE a.id = $1 FOR NO KEY UPDATE OF a
 """
@@ -335,6 +336,16 @@ TOUCH = 'UPDATE "order" SET version = version + 1 WHERE id = $1'
 WAITING = """
 SELECT id, tenant_id, order_id, wait_until FROM allocation
 WHERE state = 'WAITING' AND ($1::timestamptz IS NULL OR (wait_until, id) > ($1, $2::uuid)) ORDER BY wait_until, id LIMIT $3
+"""
+
+# Whom the owner of codes sold those to that other merchants' customers have: its own neighbour, and nobody beyond.
+RESALES = """
+SELECT c.id AS code_id, h.buyer_tenant_id AS reseller_id, o.paid_at AS sold_at
+FROM code c
+JOIN allocation a ON a.id = c.allocation_id AND a.code_id = c.id AND a.tenant_id <> c.tenant_id
+JOIN hop h ON h.line_id = a.line_id AND h.route = a.route AND h.seller_tenant_id = c.tenant_id
+JOIN "order" o ON o.id = a.order_id
+WHERE c.id = ANY($1::uuid[]) AND c.tenant_id = $2
 """
 
 ADD_GIFTS = Write(

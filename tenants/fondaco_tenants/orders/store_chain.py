@@ -38,7 +38,8 @@ CROSS JOIN LATERAL (
     array_agg(price.list ORDER BY g.n) AS prices, array_agg(b.max_cost_minor ORDER BY g.n) AS max_costs,
     array_agg(b.below_cost ORDER BY g.n) AS below_costs, array_agg(rest.units_left ORDER BY g.n) AS units_left,
     array_agg(rest.hold_left ORDER BY g.n) AS hold_left,
-    array_agg(greatest(0, coalesce(w.posted_minor - w.pending_minor - w.floor_minor, 0)) + rest.credit_left ORDER BY g.n) AS funds
+    array_agg(rest.credit_left ORDER BY g.n) AS credits, array_agg(terms.settle_days ORDER BY g.n) AS settle_days,
+    array_agg(greatest(0, coalesce(w.posted_minor - w.pending_minor - w.floor_minor, 0)) ORDER BY g.n) AS wallets
   FROM unnest(r.offer_ids, r.seller_ids, r.source_ids) WITH ORDINALITY AS g(offer_id, seller_id, source_id, n)
   JOIN offer o ON o.id = g.offer_id AND o.state = 'PUBLISHED' AND o.currency = l.currency
   JOIN tenant t ON t.id = g.seller_id AND t.state = 'ACTIVE'
@@ -63,24 +64,36 @@ ORDER BY r.listing_id, r.priority, r.source_id, r.place, r.source_ids
 
 # Locked in the order of their keys by whoever locks several, after codes and before wallets.
 LOCK_USES = f"""
-SELECT a.id, terms.settle_days, {_LEFT.format(today="$3::date", currency="$4")}
+SELECT a.id, {_LEFT.format(today="$3::date", currency="$4")}
 FROM agreement_use u JOIN agreement a ON a.id = u.agreement_id
 {_TERMS % "$2"}
 WHERE u.agreement_id = ANY($1::uuid[]) ORDER BY u.agreement_id FOR NO KEY UPDATE OF u
 """
+# Whoever has not locked them before locks them here, in the same order; what is too much by now is not written, and so not counted.
 USE = Write(
     frozenset({"agreement_use"}),
     {
+        "agreement_locked": f"""
+SELECT w.*, {_LEFT.format(today="$5::date", currency="$6::text")}
+FROM unnest($1::uuid[], $2::bigint[], $3::int[], $4::int[]) AS w(agreement_id, credit_minor, units, held)
+JOIN agreement_use u ON u.agreement_id = w.agreement_id
+JOIN agreement a ON a.id = w.agreement_id
+{_TERMS % "$7::timestamptz"}
+ORDER BY u.agreement_id FOR NO KEY UPDATE OF u
+""",
         "agreement_used": """
 UPDATE agreement_use u SET credit_used_minor = u.credit_used_minor + w.credit_minor, held_units = u.held_units + w.held,
   currency = CASE WHEN w.credit_minor > 0 THEN $6::text ELSE u.currency END,
   day_units = w.units + CASE WHEN u.day = $5::date THEN u.day_units ELSE 0 END, day = $5::date,
   month_units = w.units + CASE WHEN u.month = date_trunc('month', $5::date) THEN u.month_units ELSE 0 END,
   month = date_trunc('month', $5::date)
-FROM unnest($1::uuid[], $2::bigint[], $3::int[], $4::int[]) AS w(agreement_id, credit_minor, units, held)
-WHERE u.agreement_id = w.agreement_id
+FROM agreement_locked w
+WHERE u.agreement_id = w.agreement_id AND w.credit_minor <= w.credit_left AND coalesce(w.units <= w.units_left, true)
+  AND coalesce(w.held <= w.hold_left, true)
+RETURNING u.agreement_id
 """,
     },
+    counted="agreement_used",
 )
 
 # The hops between merchants of orders that wait, and their money that is set aside.

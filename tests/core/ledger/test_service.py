@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from fondaco_core.context import Ctx, system_ctx
-from fondaco_core.db import governing, trading, transaction
+from fondaco_core.db import Overtaken, governing, trading, transaction
 from fondaco_core.errors import Bug
 from fondaco_core.ids import CustomerId, TenantId
 from fondaco_core.ledger import (
@@ -88,6 +88,23 @@ async def test_a_wallet_cannot_pass_its_floor_whoever_forgets_to_look() -> None:
             await post(tx, [NewTransfer(wallet, receivable_of(ctx), 101, Purpose.SALE, None)])
 
     assert await balance_of(ctx, wallet) == (100, 0)
+
+
+async def test_who_trusted_what_was_read_without_a_lock_is_overtaken_and_writes_nothing() -> None:
+    ctx = make_ctx()
+    wallet, receivable = wallet_of(ctx), receivable_of(ctx)
+    await fund(ctx, wallet, 100)
+
+    async def take(amount_minor: int) -> None:
+        async with trading(ctx) as tx:
+            tx.trust()
+            await post(tx, [NewTransfer(wallet, receivable, amount_minor, Purpose.SALE, None)])
+
+    with pytest.raises(Overtaken):
+        await take(101)
+
+    assert await balance_of(ctx, wallet) == (100, 0)
+    assert await balance_of(ctx, receivable) == (0, 0)
 
 
 async def test_a_held_transfer_sets_money_aside_and_is_posted_once() -> None:

@@ -1,16 +1,18 @@
 """Orders over other merchants: the code is the leaf's, the money moves at every hop, and all of it or nothing."""
 
 import asyncio
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from fondaco_core.context import system_ctx
-from fondaco_core.db import governing, trading, transaction
+from fondaco_core.db import Overtaken, governing, trading, transaction
 from fondaco_core.ids import TenantId
 from fondaco_core.postings import AccountKind
 from fondaco_tenants import orders, supply
 from fondaco_tenants.orders import OrderState, OutOfStock, PayBy
+from fondaco_tenants.orders.service import chain as service_chain
 from tests.support.clock import later
 from tests.support.factories.catalog import make_entitlement
 from tests.support.factories.chains import (
@@ -28,6 +30,9 @@ from tests.support.invariants import assert_invariants
 
 pytestmark = pytest.mark.usefixtures("database")
 LOOK = system_ctx("look", permissions=frozenset({"system.run"}))
+TAKE_ALL = """
+UPDATE agreement_use SET day_units = 2000, day = (now() AT TIME ZONE 'UTC')::date WHERE supplier_tenant_id = $1
+"""
 
 
 async def money(tenant_id: TenantId) -> tuple[int, int, int]:
@@ -210,6 +215,29 @@ async def test_chains_that_cross_do_not_wait_for_each_other_in_a_circle() -> Non
 
     assert set(states) == {OrderState.FULFILLED}
     assert await money(one.tenant_id) == await money(two.tenant_id) == (1_000_000 - 28_000, 40_000 + 28_000, 0)
+    await assert_invariants()
+
+
+async def test_who_decided_by_plenty_that_others_took_meanwhile_is_overtaken_and_moves_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chain = await make_chain(funds_of_b=10_000_000, funds_of_c=10_000_000, day_units_max=2_000)
+    buyer = await make_buyer(chain.shop)
+    write_uses = service_chain.write_uses
+
+    async def after_others(*args: Any) -> None:
+        async with trading(LOOK) as other:
+            await other.execute(TAKE_ALL, chain.a.tenant_id)
+        await write_uses(*args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(service_chain, "write_uses", after_others)
+        with pytest.raises(Overtaken):
+            await place(chain.shop, buyer)
+
+    assert await money(chain.b.tenant_id) == (10_000_000, 0, 0)
+    with pytest.raises(OutOfStock):
+        await place(chain.shop, buyer)
     await assert_invariants()
 
 

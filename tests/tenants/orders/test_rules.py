@@ -223,7 +223,7 @@ def test_a_wallet_pays_before_credit_does_and_both_are_the_price(wallet_minor: i
     leg = make_leg(price_minor=900)
     quote = make_quote(quantity=2, over=[make_route(leg)])
     wallets = {wallet_of(SELLER): wallet_minor}
-    allowed = {leg.agreement_id: Allowance(credit_minor, None, None, 7)}
+    allowed = {leg.agreement_id: Allowance(credit_minor, None, None)}
 
     hops = bear_chain(
         price_hops(quote, quote.routes[0], 2), wallets=wallets, allowed=allowed, currency="CNY", waits=False

@@ -1,12 +1,17 @@
 """The money of a chain of hops: who pays whom, what is owed instead, and what goes back."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
 from fondaco_core.ids import AgreementId, CustomerId, TenantId
 from fondaco_core.postings import AccountKind, NewTransfer, Owner, Purpose
+from fondaco_tenants.orders.rules.quote import Leg
 from fondaco_tenants.orders.rules.routes import HopPlan
+
+# So many times what an order takes is enough not to look at twice.
+EASE = 1_000
 
 
 def buyer_of(hop: HopPlan, customer_id: CustomerId, currency: str) -> Owner:
@@ -47,7 +52,6 @@ class Allowance:
     credit_left_minor: int
     units_left: int | None
     hold_left: int | None
-    settle_days: int
 
 
 def bear_chain(
@@ -80,6 +84,27 @@ def bear_chain(
         line.hold_left = None if line.hold_left is None or not waits else line.hold_left - hop.quantity
         borne.append(replace(hop, credit_minor=credit))
     return borne
+
+
+def at_ease(hops: Sequence[HopPlan], legs: Mapping[AgreementId, Leg], *, waits: bool) -> bool:
+    """Whether every buyer of these hops has so much more than they take that nobody needs to wait for a lock to decide.
+
+    What was read without one may be a moment old; the database refuses what is too much all the same.
+    """
+    units: Counter[AgreementId] = Counter()
+    paid: Counter[TenantId] = Counter()
+    for hop in hops:
+        if hop.agreement_id is not None and hop.buyer_id is not None:
+            units[hop.agreement_id] += hop.quantity
+            paid[hop.buyer_id] += hop.amount_minor
+    buyers = {hop.agreement_id: hop.buyer_id for hop in hops if hop.agreement_id is not None}
+    for agreement, buyer in buyers.items():
+        assert buyer is not None
+        leg = legs[agreement]
+        bounds = (leg.units_left, leg.hold_left if waits else None)
+        if leg.wallet_minor < EASE * paid[buyer] or any(b is not None and b < EASE * units[agreement] for b in bounds):
+            return False
+    return True
 
 
 def _within(left: int | None, units: int) -> bool:

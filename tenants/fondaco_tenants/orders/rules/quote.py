@@ -35,6 +35,9 @@ class Leg:
     max_cost_minor: int | None = None
     below_cost: bool = False
     funds_minor: int = limits.AMOUNT_MAX_MINOR
+    # What of the funds is money.
+    wallet_minor: int = 0
+    settle_days: int = 0
     units_left: int | None = None
     hold_left: int | None = None
 

@@ -75,6 +75,8 @@ class HopPlan:
     unit_price_minor: int
     fee_minor: int
     credit_minor: int = 0
+    # How many days after it is paid its money is the seller's own; of a sale to a customer that is the platform's to say.
+    settle_days: int | None = None
     settles_at: datetime | None = None
 
     @property
@@ -106,7 +108,7 @@ def price_hops(quote: Quote, route: Route, units: int, *, number: int = 0) -> li
             line=quote.line, route=number, source_id=leg.source_id, depth=depth, seller_id=leg.seller_id,
             buyer_id=sold.seller_id, offer_id=leg.offer_id, agreement_id=leg.agreement_id,
             entitlement_id=quote.entitlement_id, quantity=units, unit_price_minor=cost,
-            fee_minor=fee_of(cost * units, leg.fee_bps),
+            fee_minor=fee_of(cost * units, leg.fee_bps), settle_days=leg.settle_days,
         )  # fmt: skip
         hops.append(sold)
     return hops

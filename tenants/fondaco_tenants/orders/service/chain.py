@@ -5,8 +5,8 @@ each other crosswise.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -20,36 +20,57 @@ from fondaco_tenants.orders.rules import Allowance, HopBack, HopPlan
 from fondaco_tenants.orders.service.draft import Draft
 
 
-async def lock_allowances(tx: Tx, drafts: Sequence[Draft], now: datetime) -> dict[AgreementId, Allowance]:
-    """What may still be bought by the agreements that these orders come over, locked until the transaction ends."""
-    wanted = {hop.agreement_id for draft in drafts for hop in draft.hops if hop.agreement_id is not None}
-    if not wanted:
-        return {}
-    currency = drafts[0].priced.total.currency
-    rows = await tx.fetch(store_chain.LOCK_USES, sorted(wanted), now, now.date(), currency)
-    return {
-        AgreementId(r["id"]): Allowance(r["credit_left"], r["units_left"], r["hold_left"], r["settle_days"])
-        for r in rows
-    }
+@dataclass(slots=True)
+class Means:
+    """What the buyers of orders between merchants have, as far as it had to be locked: what is in wallets, what agreements allow."""
+
+    wallets: dict[Owner, int]
+    allowed: dict[AgreementId, Allowance]
+    # Whether all of them have so much more that nothing of it was locked.
+    at_ease: bool
+
+    def copy(self) -> "Means":
+        """The same, to be counted down."""
+        return Means(dict(self.wallets), {key: replace(each) for key, each in self.allowed.items()}, self.at_ease)
 
 
-def borne(
-    draft: Draft, wallets: dict[Owner, int], allowances: dict[AgreementId, Allowance], now: datetime
-) -> tuple[list[HopPlan], dict[Owner, int], dict[AgreementId, Allowance]] | None:
-    """The hops of an order with what is owed of each and when it is settled, and what is left then; None when somebody cannot bear it."""
-    if all(hop.agreement_id is None for hop in draft.hops):
-        return [_settling(hop, draft, {}, now) for hop in draft.hops], wallets, allowances
-    left, allowed = dict(wallets), {key: replace(each) for key, each in allowances.items()}
-    currency = draft.priced.total.currency
-    hops = rules.bear_chain(draft.hops, wallets=left, allowed=allowed, currency=currency, waits=not draft.fulfilled)
-    return None if hops is None else ([_settling(hop, draft, allowed, now) for hop in hops], left, allowed)
+async def lock_means(tx: Tx, drafts: Sequence[Draft], customers: Iterable[Owner], now: datetime) -> Means:
+    """Locks what decides whether orders can be borne, until the transaction ends; customers' wallets in any case.
+
+    Where every merchant on the routes has plenty, its rows are not locked here, where everybody would wait for them, but only as
+    they are written: the database refuses there what turns out too much, and the whole is done again (Overtaken).
+    """
+    hops = [hop for draft in drafts for hop in draft.hops]
+    legs = {leg.agreement_id: leg for d in drafts for line in d.units.values() for u in line for leg in u.route.legs}
+    at_ease = rules.at_ease(hops, legs, waits=any(not draft.fulfilled for draft in drafts))
+    if legs and at_ease:
+        tx.trust()
+    allowed = {} if at_ease else await _lock_allowances(tx, set(legs), drafts[0].priced.total.currency, now)
+    wallets = {*customers, *(() if at_ease else wallets_of(drafts))}
+    return Means(await ledger.lock_wallets(tx, sorted(wallets, key=str)) if wallets else {}, allowed, at_ease)
 
 
-def _settling(hop: HopPlan, draft: Draft, allowed: dict[AgreementId, Allowance], now: datetime) -> HopPlan:
-    if not draft.fulfilled:
-        return hop
-    days = limits.SALE_SETTLE_DAYS if hop.agreement_id is None else allowed[hop.agreement_id].settle_days
-    return replace(hop, settles_at=now + timedelta(days=days))
+async def _lock_allowances(
+    tx: Tx, agreements: Collection[AgreementId], currency: str, now: datetime
+) -> dict[AgreementId, Allowance]:
+    rows = await tx.fetch(store_chain.LOCK_USES, sorted(agreements), now, now.date(), currency)
+    return {AgreementId(r["id"]): Allowance(r["credit_left"], r["units_left"], r["hold_left"]) for r in rows}
+
+
+def borne(draft: Draft, means: Means, now: datetime) -> list[HopPlan] | None:
+    """The hops of an order with what is owed of each and when it is settled, the means counted down; None when somebody cannot bear it."""
+    hops: list[HopPlan] | None = draft.hops
+    if not means.at_ease:
+        hops = rules.bear_chain(
+            draft.hops, wallets=means.wallets, allowed=means.allowed, currency=draft.priced.total.currency,
+            waits=not draft.fulfilled,
+        )  # fmt: skip
+    return None if hops is None else [_settling(hop, draft, now) for hop in hops]
+
+
+def _settling(hop: HopPlan, draft: Draft, now: datetime) -> HopPlan:
+    days = limits.SALE_SETTLE_DAYS if hop.settle_days is None else hop.settle_days
+    return replace(hop, settles_at=now + timedelta(days=days)) if draft.fulfilled else hop
 
 
 def wallets_of(drafts: Iterable[Draft]) -> list[Owner]:
@@ -73,8 +94,8 @@ async def write_uses(tx: Tx, drafts: Sequence[Draft], now: datetime) -> None:
                 of[1] += hop.quantity
                 of[2] += 0 if draft.fulfilled else hop.quantity
     if used:
-        columns = [list(column) for column in zip(*used.values(), strict=True)]
-        await tx.later(store_chain.USE, list(used), *columns, now.date(), drafts[0].priced.total.currency)
+        columns, currency = [list(c) for c in zip(*used.values(), strict=True)], drafts[0].priced.total.currency
+        await tx.later(store_chain.USE, list(used), *columns, now.date(), currency, now, rows=len(used))
 
 
 async def post_held(tx: Tx, order_id: OrderId) -> None:

@@ -266,31 +266,29 @@ async def _affordable(
     """Locks what pays, now or between merchants, and keeps the orders that it can bear, in their order."""
     if not drafts:
         return []
-    allowances = await chain.lock_allowances(tx, drafts, now)
-    wallets = {_wallet_of(draft) for draft in drafts if draft.fulfilled and draft.priced.total.amount_minor}
-    wallets |= set(chain.wallets_of(drafts))
-    available = await ledger.lock_wallets(tx, sorted(wallets, key=str)) if wallets else {}
+    paying = {_wallet_of(draft) for draft in drafts if draft.fulfilled and draft.priced.total.amount_minor}
+    means = await chain.lock_means(tx, drafts, paying, now)
     kept: list[Draft] = []
     for draft in drafts:
         order_id, currency = draft.request.order_id, draft.priced.total.currency
-        decided = chain.borne(draft, available, allowances, now)
-        if decided is None:
+        left = means.copy()
+        hops = chain.borne(draft, left, now)
+        if hops is None:
             # Whose wallet or quota it was is nothing that a buyer may know.
             line = draft.priced.lines[0]
             outcomes[order_id] = OutOfStock(line.listing_id, asked=line.quantity, available=0, path=("lines", "0"))
             continue
-        hops, left, allowed = decided
         bought = [hop for hop in hops if draft.fulfilled or hop.buyer_id is not None]
         payments = rules.payments_of_hops(bought, customer_id=draft.customer_id, currency=currency, order_id=order_id)
         own = ledger.wallets_debited([t for t in payments if t.debit.customer_id is not None])
         try:
-            ledger.check_affordable(own, left)
+            ledger.check_affordable(own, left.wallets)
         except Refusal as refusal:
             outcomes[order_id] = refusal
             continue
-        draft.hops, draft.payments = hops, payments
-        available = {wallet: amount - own[wallet] for wallet, amount in left.items()}
-        allowances = allowed
+        draft.hops, draft.payments, means = hops, payments, left
+        for wallet, amount_minor in own.items():
+            means.wallets[wallet] -= amount_minor
         kept.append(draft)
     return kept
 

@@ -100,17 +100,24 @@ async def _routes_over_others(
     for row in await tx.fetch(store_chain.ROUTES, listing_ids, now, now.date(), count):
         columns = (
             row["offer_ids"], row["agreement_ids"], row["seller_ids"], row["source_ids"], row["fees"], row["prices"],
-            row["max_costs"], row["below_costs"], row["funds"], row["units_left"], row["hold_left"],
+            row["max_costs"], row["below_costs"], row["wallets"], row["credits"], row["units_left"], row["hold_left"],
+            row["settle_days"],
         )  # fmt: skip
-        legs = tuple(
-            Leg(offer, agreement, seller, source, fee, _price_list(prices), cost, below, funds, units, hold)
-            for offer, agreement, seller, source, fee, prices, cost, below, funds, units, hold in zip(
-                *columns, strict=True
-            )
-        )
+        legs = tuple(_leg(*step) for step in zip(*columns, strict=True))
         place = (row["priority"], row["source_id"])
         found[row["listing_id"]].append((place, Route(SourceId(row["source_id"]), PoolId(row["pool_id"]), legs)))
     return found
+
+
+def _leg(  # noqa: PLR0917 - the columns of a step, in their order
+    offer: Any, agreement: Any, seller: Any, source: Any, fee_bps: int, prices: str, max_cost: int | None,
+    below_cost: Any, wallet: int, credit: int, units_left: int | None, hold_left: int | None, settle_days: int,
+) -> Leg:  # fmt: skip
+    return Leg(
+        offer_id=offer, agreement_id=agreement, seller_id=seller, source_id=source, fee_bps=fee_bps,
+        prices=_price_list(prices), max_cost_minor=max_cost, below_cost=below_cost, funds_minor=wallet + credit,
+        wallet_minor=wallet, units_left=units_left, hold_left=hold_left, settle_days=settle_days,
+    )  # fmt: skip
 
 
 def _price_list(text: str) -> tuple[tuple[int, int], ...]:

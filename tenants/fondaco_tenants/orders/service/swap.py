@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from fondaco_core import audit, clock, limits, outbox, tenancy
-from fondaco_core.context import Ctx
+from fondaco_core.context import Ctx, system_ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import NotFound
 from fondaco_core.ids import AllocationId, CodeId, OrderId, PoolId, TenantId, new_id
@@ -25,8 +25,10 @@ from fondaco_tenants.orders.rules import AllocationState, OrderState
 from fondaco_tenants.orders.service.change import close_orders
 from fondaco_tenants.orders.service.read import AllocationView, OrderView, allocation_view, may_see, order_view
 
-# What the record says of a unit whose code somebody took out of the vault.
+# What the record says of a unit whose code somebody took out of the vault; of another merchant's, it says no more.
 _WITHDRAWN = "The code was withdrawn from the vault."
+# What the owner of a bad code is told of it who sold it to another merchant: why is between the store and its buyer.
+_REPORTED = "A merchant whom it was sold to says that it does not work."
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,23 +93,42 @@ async def swap_withdrawn(tx: Tx, ctx: Ctx, *, code_ids: Sequence[CodeId]) -> int
             unit = await _locked_unit(tx, row["id"]) if row["order_id"] == order_id else None
             if unit is None or unit["state"] not in {AllocationState.HELD.value, AllocationState.FULFILLED.value}:
                 continue
+            # Why its owner withdrew it is nothing for another merchant who sold it, nor for the buyer.
+            why = row["reason"] if _is_own(order, unit) else None
             if unit["revealed_at"] is None and not await _is_redeemed(tx, unit):
-                await _swap(tx, ctx, order, unit, reason=row["reason"] or _WITHDRAWN)
+                await _swap(tx, ctx, order, unit, reason=why or _WITHDRAWN, told_owner=row["reason"])
                 swapped += 1
-            elif await tx.execute(store.DOUBT_UNIT, unit["id"], row["reason"] or _WITHDRAWN):
-                await _tell(tx, ctx, order, unit, became="SEEN", reason=row["reason"])
+            elif await tx.execute(store.DOUBT_UNIT, unit["id"], why or _WITHDRAWN):
+                await _tell(tx, ctx, order, unit, became="SEEN", reason=why)
     return swapped
+
+
+def _is_own(order: OrderView, unit: Any) -> bool:
+    """Whether a unit's code is the store's own, and no other merchant's."""
+    return bool(unit["leaf_tenant_id"] == order.tenant_id)
 
 
 async def _is_redeemed(tx: Tx, unit: Any) -> bool:
     return bool(await codes.redeemed_among(tx, [AllocationId(unit["id"])], releasing=False))
 
 
-async def _swap(tx: Tx, ctx: Ctx, order: OrderView, unit: Any, *, reason: str) -> AllocationView | None:
-    """Fails a locked unit and makes its next attempt; None when its order was cancelled instead, being unpaid."""
+async def _swap(
+    tx: Tx, ctx: Ctx, order: OrderView, unit: Any, *, reason: str, told_owner: str | None = None
+) -> AllocationView | None:
+    """Fails a locked unit and makes its next attempt; None when its order was cancelled instead, being unpaid.
+
+    `reason` is the store's to read, `told_owner` the code's owner's: without one, another merchant is told no words of the store's.
+    """
     now = clock.now()
     await tx.execute(store.FAIL_UNIT, unit["id"], reason, now)
-    await codes.condemn_codes(tx, [AllocationId(unit["id"])], reason=reason)
+    condemned = told_owner or (reason if _is_own(order, unit) else _REPORTED)
+    await codes.condemn_codes(tx, [AllocationId(unit["id"])], reason=condemned)
+    if not _is_own(order, unit):
+        owner = TenantId(unit["leaf_tenant_id"])
+        await audit.record(
+            tx, system_ctx("orders.sold_through", tenant_id=owner), "code.quarantined", subject_kind="code",
+            subject_id=unit["code_id"], reason=condemned,
+        )  # fmt: skip
     picked = await _spare(tx, unit)
     paid = unit["state"] == AllocationState.FULFILLED.value
     if picked is None and not paid:
