@@ -102,6 +102,7 @@ TRADERS = {
     "platform/fondaco_api/graphql/order_changes.py",
     "platform/fondaco_api/graphql/order_mending.py",
     "platform/fondaco_api/graphql/order_placing.py",
+    "platform/fondaco_api/graphql/stock.py",
     "platform/fondaco_core/db/__init__.py",
     "platform/fondaco_ops/seed/world.py",
     "tenants/fondaco_tenants/orders/errands.py",

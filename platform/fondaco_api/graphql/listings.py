@@ -1,6 +1,7 @@
 """Listings in the schema: what a store sells, as buyers and as its merchant see it."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from fondaco_api.graphql.enums import described
 from fondaco_api.graphql.node import Node, key_of, load_named
 from fondaco_api.graphql.routing import Source, load_sources_of_listings
 from fondaco_api.graphql.scalars import Money
+from fondaco_api.graphql.stock import load_stock_over_others, over_others
 from fondaco_core.context import Ctx
 from fondaco_core.db import reading
 from fondaco_core.ids import ListingId, TenantId
@@ -51,6 +53,7 @@ async def load_listings(context: Context, ids: list[ListingId]) -> "list[Listing
     if ctx.tenant_id is not None and ctx.has("catalog.read"):
         async with context.reading() as tx:
             found = await storefront.own_shown(tx, ctx, ids)
+        found = _by_id(await over_others(ctx, list(found.values())))
     strange = [id_ for id_ in ids if id_ not in found]
     if strange:
         nobody = ctx.visiting(None)
@@ -62,8 +65,13 @@ async def load_listings(context: Context, ids: list[ListingId]) -> "list[Listing
         for tenant_id, theirs in by_tenant.items():
             context.visited.add(tenant_id)
             async with reading(nobody.visiting(tenant_id)) as tx:
-                found |= await storefront.visit_listings(tx, theirs)
+                shown = await storefront.visit_listings(tx, theirs)
+            found |= _by_id(await over_others(nobody.visiting(tenant_id), list(shown.values())))
     return [Listing.of(found[id_]) if id_ in found else None for id_ in ids]
+
+
+def _by_id(rows: Sequence[storefront.ShownListing]) -> dict[ListingId, storefront.ShownListing]:
+    return {row.id: row for row in rows}
 
 
 async def load_stock(context: Context, ids: list[ListingId]) -> list[int]:
@@ -178,7 +186,7 @@ class Listing(Node):
         """The stock."""
         if not is_owner(info.context.ctx, self.row.tenant_id):
             return None
-        return await info.context.loaders.load(load_stock, self.row.id)
+        return await info.context.loaders.load(load_stock_over_others if self.row.chained else load_stock, self.row.id)
 
     @strawberry.field(
         description="The merchant is told when fewer units are left. For the merchant; null for everybody else."

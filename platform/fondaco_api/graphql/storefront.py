@@ -15,6 +15,7 @@ from fondaco_api.graphql.node import Node, key_of
 from fondaco_api.graphql.paging import After, Before, Connection, First, Last, connect, read_page
 from fondaco_api.graphql.payments import StorePayments
 from fondaco_api.graphql.scalars import CurrencyCode
+from fondaco_api.graphql.stock import over_others
 from fondaco_api.graphql.transaction import mutation
 from fondaco_core import limits, tenancy
 from fondaco_core.context import Ctx
@@ -167,7 +168,8 @@ class Store(Node, StorePayments):
         """A page of what is on sale."""
         page = read_page(first, after, last, before, keys=(int, UUID))
         position, listing_id = page.bound(2)
-        async with reading(info.context.ctx.visiting(self.row.tenant_id)) as tx:
+        ctx = info.context.ctx.visiting(self.row.tenant_id)
+        async with reading(ctx) as tx:
             found = await storefront.list_shown(
                 tx,
                 self.row.id,
@@ -177,7 +179,8 @@ class Store(Node, StorePayments):
                 backward=page.backward,
                 count=page.limit,
             )
-        return connect(page, found, key=lambda row: (row.position, row.id), make=Listing.of)
+        shown = await over_others(ctx, found)
+        return connect(page, shown, key=lambda row: (row.position, row.id), make=Listing.of)
 
 
 @strawberry.input(description="A new store. Its slug and currency never change afterwards.")
@@ -276,7 +279,8 @@ class MerchantFields:
                 backward=page.backward,
                 count=page.limit,
             )
-        return connect(page, found, key=lambda row: (row.position, row.id), make=Listing.of)
+        shown = await over_others(info.context.ctx, found)
+        return connect(page, shown, key=lambda row: (row.position, row.id), make=Listing.of)
 
     @strawberry.field(description="Your stores, oldest first, open or closed.")
     async def stores(

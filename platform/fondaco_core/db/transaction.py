@@ -296,9 +296,9 @@ async def reading(ctx: Ctx) -> AsyncGenerator[Tx]:
 
 
 @asynccontextmanager
-async def trading(ctx: Ctx) -> AsyncGenerator[Tx]:
+async def trading(ctx: Ctx, *, read_only: bool = False) -> AsyncGenerator[Tx]:
     """Holds, pays and settles over a chain of tenants; only routing, orders, settlement and aftersales come here."""
-    async with _begin(Role.TRADE, ctx) as tx:
+    async with _begin(Role.TRADE, ctx, read_only=read_only) as tx:
         yield tx
 
 

@@ -96,6 +96,13 @@ from fondaco_tenants.orders.service.read import (
 from fondaco_tenants.orders.service.resales import Resale
 from fondaco_tenants.orders.service.settle import find_payments, settle_payment, start_payment
 from fondaco_tenants.orders.service.simulate import Simulated, SimulatedLine, simulate_order
+from fondaco_tenants.orders.service.stock import (
+    SeenOffer,
+    SeenStock,
+    stock_of_own_offers,
+    stock_over_others,
+    stock_seen_of_offers,
+)
 from fondaco_tenants.orders.service.swap import Replaced, replace_unit, swap_withdrawn
 
 __all__ = [
@@ -144,6 +151,8 @@ __all__ = [
     "Replaced",
     "ReplacementLimit",
     "Resale",
+    "SeenOffer",
+    "SeenStock",
     "Simulated",
     "SimulatedLine",
     "TooManyExports",
@@ -186,6 +195,9 @@ __all__ = [
     "settle_payment",
     "simulate_order",
     "start_payment",
+    "stock_of_own_offers",
+    "stock_over_others",
+    "stock_seen_of_offers",
     "swap_withdrawn",
     "take_back_gift",
     "taken_back_at",

@@ -59,7 +59,8 @@ class Store:
 class ShownListing(NamedTuple):
     """A listing with its entitlement and stock, as one statement reads them: flat, because pages show many of them.
 
-    `available` is exact below `stock_seen(low_stock_at)` and never more; strangers learn its class only.
+    `available` is exact below `stock_seen(low_stock_at)` and never more; strangers learn its class only. It counts own pools: of a
+    `chained` one, which other merchants fill, too, routes say more.
     """
 
     id: ListingId
@@ -97,6 +98,7 @@ class ShownListing(NamedTuple):
     entitlement_created_at: datetime
     entitlement_version: int
     available: int
+    chained: bool
 
     @property
     def face_value(self) -> Money | None:

@@ -73,7 +73,8 @@ SELECT
   e.face_currency, e.region, e.validity_days, e.case_sensitive, e.redemption, e.redemption_zh, e.restrictions,
   e.restrictions_zh, e.state AS entitlement_state, e.created_at AS entitlement_created_at,
   e.version AS entitlement_version,
-  ({_COUNT.format(listing="l.id", most="least(greatest(l.low_stock_at, {low}), {seen})")}) AS available
+  ({_COUNT.format(listing="l.id", most="least(greatest(l.low_stock_at, {low}), {seen})")}) AS available,
+  EXISTS (SELECT FROM source x WHERE x.listing_id = l.id AND x.kind = 'OFFER' AND x.enabled) AS chained
 FROM ({{page}}) l JOIN entitlement e ON e.id = l.entitlement_id
 ORDER BY l.position {{direction}}, l.id {{direction}}
 """.replace("{low}", str(limits.STOCK_LOW_BELOW)).replace("{seen}", str(limits.STOCK_SEEN_MAX))

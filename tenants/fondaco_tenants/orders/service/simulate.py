@@ -1,7 +1,7 @@
 """Simulating an order: the path of placing it, without locks and without effect."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from fondaco_tenants import codes, customers
 from fondaco_tenants.orders import rules
 from fondaco_tenants.orders.errors import OutOfStock
 from fondaco_tenants.orders.rules import PricedOrder, Quote, Route
+from fondaco_tenants.orders.rules.stock import Head, count_units, is_borne
 from fondaco_tenants.orders.service.budgets import (
     address_hash,
     budget_keys,
@@ -80,10 +81,14 @@ async def simulate_order(tx: Tx, ctx: Ctx, *, customer_id: CustomerId | None, re
     )
     refusal = await _refusal(tx, ctx, request, quotes, stock, customer_id=customer_id)
     left = dict(stock)
+    borne = _is_borne(quotes, stock)
     simulated: list[SimulatedLine] = []
     for quote in quotes:
         plan = rules.plan_units(quote, left)
         available = sum(units for _, units in plan)
+        if quote.chained and not borne:
+            head = Head(quote.seller_id, quote.unit_price_minor, quote.currency, quote.fee_bps)
+            available = count_units(head, quote.routes, left, up_to=quote.quantity)
         for route, units in plan:
             left[route.pool_id] -= units
         price = Money(quote.unit_price_minor, quote.currency)
@@ -124,6 +129,9 @@ async def _refusal(
             raise OutOfStock(
                 line.listing_id, asked=line.quantity, available=line.quantity - missing, path=("lines", str(line.line))
             )
+        if not _is_borne(quotes, stock):
+            # As when it is placed: whose wallet or quota it is is nothing that a buyer may know.
+            raise OutOfStock(quotes[0].listing_id, asked=quotes[0].quantity, available=0, path=("lines", "0"))
         if request.pay_by is PayBy.LATER:
             await _require_holdable(tx, ctx, request, quotes, stock, customer_id=customer_id)
         elif as_guest(ctx):
@@ -133,6 +141,16 @@ async def _refusal(
     except Refusal as refusal:
         return refusal
     return None
+
+
+def _is_borne(quotes: Sequence[Quote], stock: Mapping[PoolId, int]) -> bool:
+    left = dict(stock)
+    planned: list[tuple[Quote, list[tuple[Route, int]]]] = []
+    for quote in quotes:
+        planned.append((quote, rules.plan_units(quote, left)))
+        for route, units in planned[-1][1]:
+            left[route.pool_id] -= units
+    return is_borne(planned)
 
 
 async def _require_holdable(

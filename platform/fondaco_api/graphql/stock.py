@@ -1,0 +1,28 @@
+"""How much there is of what other merchants fill, too: asked for these alone, all of a page at once, in transactions that only read."""
+
+from collections.abc import Sequence
+
+from fondaco_api.graphql.context import Context
+from fondaco_core import limits
+from fondaco_core.context import Ctx
+from fondaco_core.db import trading
+from fondaco_core.ids import ListingId
+from fondaco_tenants import orders
+from fondaco_tenants.storefront import ShownListing
+
+
+async def over_others(ctx: Ctx, rows: Sequence[ShownListing]) -> Sequence[ShownListing]:
+    """Listings of the tenant of `ctx`, those that other merchants fill with what there is of them from all of their sources."""
+    asked = [row.id for row in rows if row.chained]
+    if not asked:
+        return rows
+    async with trading(ctx, read_only=True) as tx:
+        found = await orders.stock_over_others(tx, asked)
+    return [row._replace(available=found.get(row.id, 0)) if row.chained else row for row in rows]
+
+
+async def load_stock_over_others(context: Context, ids: list[ListingId]) -> list[int]:
+    """How many units the asker's own listings can sell that other merchants fill."""
+    async with trading(context.ctx, read_only=True) as tx:
+        found = await orders.stock_over_others(tx, ids, up_to=limits.STOCK_EXACT_MAX)
+    return [found.get(id_, 0) for id_ in ids]

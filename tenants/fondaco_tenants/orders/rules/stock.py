@@ -1,0 +1,88 @@
+"""How many units an order could take of what other merchants fill: counted by the very rules that place it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from fondaco_core.ids import AgreementId, EntitlementId, ListingId, PoolId, StoreId, TenantId
+from fondaco_core.postings import AccountKind, Owner
+from fondaco_tenants.orders.rules.money import Allowance, bear_chain
+from fondaco_tenants.orders.rules.quote import Leg, Quote, Route
+from fondaco_tenants.orders.rules.routes import plan_units, price_hops
+
+_NOBODY = UUID(int=0)
+Plan = Sequence[tuple[Route, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What routes fill: who sells it, for how much, and which share of that is the platform's."""
+
+    seller_id: TenantId
+    price_minor: int
+    currency: str
+    fee_bps: int
+
+
+def count_units(head: Head, routes: Sequence[Route], available: Mapping[PoolId, int], *, up_to: int) -> int:
+    """How many units one order that is paid at once could take over these routes, exact up to `up_to`.
+
+    Each step is counted at its price for a single unit, so that whoever asks for fewer gets them, too. A pool counts once, however
+    many routes lead there, and so does what a merchant on several of them has.
+    """
+    alone = [_for_single_units(route) for route in routes]
+    most = sum(units for _, units in plan_units(_asked(head, alone, up_to), available))
+    # The most nearly always stands: what it takes is too much only where several routes draw on the same merchant.
+    if not most or _stands(head, alone, available, most):
+        return most
+    least, most = 0, most - 1
+    while least < most:
+        tried = (least + most + 1) // 2
+        least, most = (tried, most) if _stands(head, alone, available, tried) else (least, tried - 1)
+    return least
+
+
+def is_borne(planned: Sequence[tuple[Quote, Plan]]) -> bool:
+    """Whether the merchants on these plans of one order can pay for it, as far as could be seen when they were read."""
+    hops = [
+        hop
+        for quote, plan in planned
+        for number, (route, units) in enumerate(plan)
+        for hop in price_hops(quote, route, units, number=number)
+    ]
+    wallets: dict[Owner, int] = {}
+    allowed: dict[AgreementId, Allowance] = {}
+    for quote, plan in planned:
+        for buyer, leg in _buying(quote, (route for route, _ in plan)):
+            wallets[Owner(buyer, None, AccountKind.WALLET, quote.currency)] = leg.wallet_minor
+            allowed[leg.agreement_id] = Allowance(leg.funds_minor - leg.wallet_minor, leg.units_left, leg.hold_left)
+    first = planned[0][0]
+    return bear_chain(hops, wallets=wallets, allowed=allowed, currency=first.currency, waits=first.waits) is not None
+
+
+def _buying(quote: Quote, routes: Iterable[Route]) -> Iterable[tuple[TenantId, Leg]]:
+    for route in routes:
+        buyer = quote.seller_id
+        for leg in route.legs:
+            yield buyer, leg
+            buyer = leg.seller_id
+
+
+def _for_single_units(route: Route) -> Route:
+    return replace(route, legs=tuple(replace(leg, prices=((1, leg.unit_price(1)),)) for leg in route.legs))
+
+
+def _stands(head: Head, routes: Sequence[Route], available: Mapping[PoolId, int], units: int) -> bool:
+    quote = _asked(head, routes, units)
+    plan = plan_units(quote, available)
+    return sum(planned for _, planned in plan) == units and is_borne([(quote, plan)])
+
+
+def _asked(head: Head, routes: Sequence[Route], units: int) -> Quote:
+    """So many units as an order would ask for them; what says nothing of routes is left empty."""
+    return Quote(
+        listing_id=ListingId(_NOBODY), store_id=StoreId(_NOBODY), seller_id=head.seller_id, entitlement_id=EntitlementId(_NOBODY),
+        title="", unit_price_minor=head.price_minor, currency=head.currency, order_max=units, customer_max=None,
+        customer_period_days=None, fee_bps=head.fee_bps, hold_s=0, guest_checkout=True, chained=True, routes=tuple(routes),
+        quantity=units, line=0,
+    )  # fmt: skip

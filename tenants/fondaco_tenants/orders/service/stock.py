@@ -1,0 +1,120 @@
+"""How much there is of what other merchants fill, in a trading transaction that only reads: nothing but a number or a band leaves it.
+
+Whoever may see a listing may ask whether there is any of it, as in the storefront: how much of it is told is the door's business.
+Of an offer its supplier's tier says how much of its stock is told.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from fondaco_core import clock, limits
+from fondaco_core.context import Ctx
+from fondaco_core.db import Tx
+from fondaco_core.ids import ListingId, OfferId, PoolId, SourceId, TenantId, TierId
+from fondaco_tenants.orders import store_stock
+from fondaco_tenants.orders.rules import Leg, Route
+from fondaco_tenants.orders.rules.stock import Head, count_units
+from fondaco_tenants.storefront import StockClass, stock_class
+from fondaco_tenants.supply import StockView
+
+
+async def stock_over_others(
+    tx: Tx, listing_ids: Sequence[ListingId], *, up_to: int = limits.STOCK_SEEN_MAX
+) -> dict[ListingId, int]:
+    """How many units of each of these listings one order could take now, from all of its sources, exact up to `up_to`."""
+    rows = await tx.fetch(store_stock.OF_LISTINGS, list(listing_ids), clock.now(), up_to)
+    return {ListingId(key): _count(same, up_to) for key, same in _by_head(rows)}
+
+
+@dataclass(frozen=True, slots=True)
+class SeenOffer:
+    """An offer as somebody sees it: by which tier, and what a single unit costs."""
+
+    offer_id: OfferId
+    tier_id: TierId
+    price_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeenStock:
+    """What is told of the stock behind an offer: how many units, or much, little or nothing, or only whether there is any."""
+
+    view: StockView
+    available: bool
+    units: int | None
+    stock_class: StockClass | None
+
+
+async def stock_seen_of_offers(tx: Tx, ctx: Ctx, offers: Sequence[SeenOffer]) -> dict[OfferId, SeenStock]:
+    """What is told of the stock behind offers that the asker sees, as the tier says by which it sees them; one statement."""
+    ctx.require("supply.read")
+    rows = await _rows_of_offers(
+        tx, [each.offer_id for each in offers], [each.tier_id for each in offers], [each.price_minor for each in offers]
+    )
+    return {
+        OfferId(key): _told(StockView(same[0]["stock_view"]), _count(same, limits.STOCK_EXACT_MAX))
+        for key, same in _by_head(rows)
+        if same[0]["stock_view"] is not None
+    }
+
+
+async def stock_of_own_offers(
+    tx: Tx, ctx: Ctx, offer_ids: Sequence[OfferId], *, up_to: int = limits.STOCK_EXACT_MAX
+) -> dict[OfferId, int]:
+    """How many units each of the tenant's own offers has behind it for whoever pays most for it, exact up to `up_to`."""
+    ctx.require("supply.read")
+    nothing = [None] * len(offer_ids)
+    rows = await _rows_of_offers(tx, offer_ids, nothing, nothing, up_to=up_to)
+    return {OfferId(key): _count(same, up_to) for key, same in _by_head(rows) if same[0]["tenant_id"] == ctx.tenant}
+
+
+async def _rows_of_offers(
+    tx: Tx,
+    offer_ids: Sequence[OfferId],
+    tier_ids: Sequence[TierId | None],
+    prices: Sequence[int | None],
+    *,
+    up_to: int = limits.STOCK_EXACT_MAX,
+) -> list[Any]:
+    return await tx.fetch(store_stock.OF_OFFERS, list(offer_ids), clock.now(), up_to, list(tier_ids), list(prices))
+
+
+def _told(view: StockView, units: int) -> SeenStock:
+    return SeenStock(
+        view=view,
+        available=units > 0,
+        units=units if view is StockView.EXACT else None,
+        stock_class=None if view is StockView.HIDDEN else stock_class(units, low_stock_at=0),
+    )
+
+
+def _by_head(rows: Sequence[Any]) -> list[tuple[Any, list[Any]]]:
+    return [(key, list(same)) for key, same in groupby(rows, key=lambda row: row["id"])]
+
+
+def _count(rows: Sequence[Mapping[str, Any]], up_to: int) -> int:
+    """How many units there are of a head, of which each row is a way down; one row without a pool where there is none."""
+    head = Head(TenantId(rows[0]["tenant_id"]), rows[0]["price_minor"], rows[0]["currency"], rows[0]["fee_bps"])
+    ways = [row for row in rows if row["pool_id"] is not None]
+    available = {PoolId(row["pool_id"]): row["available"] for row in ways}
+    return count_units(head, [_route(row) for row in ways], available, up_to=up_to)
+
+
+def _route(row: Mapping[str, Any]) -> Route:
+    return Route(SourceId(row["source_id"]), PoolId(row["pool_id"]), _legs(row) if row["agreement_ids"] else ())
+
+
+def _legs(row: Mapping[str, Any]) -> tuple[Leg, ...]:
+    columns = (
+        row["offer_ids"], row["agreement_ids"], row["seller_ids"], row["step_ids"], row["fees"], row["prices"], row["max_costs"],
+        row["below_costs"], row["wallets"], row["credits"], row["units_left"],
+    )  # fmt: skip
+    return tuple(
+        Leg(
+            offer_id=offer, agreement_id=agreement, seller_id=seller, source_id=source, fee_bps=fee, prices=((1, price),),
+            max_cost_minor=max_cost, below_cost=below_cost, funds_minor=wallet + credit, wallet_minor=wallet, units_left=units,
+        )
+        for offer, agreement, seller, source, fee, price, max_cost, below_cost, wallet, credit, units in zip(*columns, strict=True)
+    )  # fmt: skip

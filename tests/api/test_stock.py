@@ -1,0 +1,84 @@
+"""What buyers and merchants see of stock that other merchants have, through the real front door."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from fondaco_api.graphql.listings import Listing
+from fondaco_api.graphql.node import global_id
+from fondaco_core.config import Settings
+from fondaco_core.context import Ctx
+from fondaco_core.db import Database, transaction
+from fondaco_core.ids import StoreId
+from fondaco_tenants import routing, storefront
+from tests.support.door import Door, open_door
+from tests.support.factories.catalog import make_listing
+from tests.support.factories.chains import make_chain
+from tests.support.statements import counted
+
+PAGE = """query Page($slug: String!) { store(slug: $slug) { listings(first: 50) { nodes { id stockClass stock } } } }"""
+ONE = "query One($id: ID!) { listing(id: $id) { stockClass stock } }"
+MINE = "{ merchant { listings(first: 50) { nodes { id stockClass stock } } } }"
+
+
+@pytest.fixture
+async def door(database: Database, settings: Settings) -> AsyncIterator[Door]:
+    assert database
+    async with open_door(settings) as opened:
+        yield opened
+
+
+async def slug_of(owner: Ctx, store_id: StoreId) -> str:
+    async with transaction(owner) as tx:
+        return (await storefront.stores_by_ids(tx, [store_id]))[store_id].slug
+
+
+async def test_visitors_see_that_a_listing_is_in_stock_which_only_suppliers_fill(door: Door) -> None:
+    chain = await make_chain(codes=12)
+    slug = await slug_of(chain.shop.owner, chain.shop.store_id)
+    listing_id = global_id(Listing, chain.shop.listing_id)
+
+    page = (await door.ask(PAGE, {"slug": slug}))["store"]["listings"]["nodes"]
+    one = await door.ask(ONE, {"id": listing_id})
+
+    assert page == [{"id": listing_id, "stockClass": "IN_STOCK", "stock": None}]
+    assert one == {"listing": {"stockClass": "IN_STOCK", "stock": None}}
+
+
+async def test_the_merchant_sees_exactly_how_many_units_all_sources_have(door: Door) -> None:
+    chain = await make_chain(codes=3)
+    seen = {"id": global_id(Listing, chain.shop.listing_id), "stockClass": "LOW", "stock": 3}
+
+    mine = (await door.ask(MINE, ctx=chain.shop.owner))["merchant"]["listings"]["nodes"]
+
+    assert mine == [seen]
+
+
+async def test_fifty_listings_that_suppliers_fill_take_at_most_six_statements(door: Door) -> None:
+    chain = await make_chain(codes=3)
+    shop = chain.shop
+    for position in range(1, 50):
+        listing = await make_listing(
+            shop.owner, store_id=shop.store_id, entitlement_id=chain.entitlement_id, position=position
+        )
+        async with transaction(shop.owner) as tx:
+            await routing.add_source(tx, shop.owner, listing_id=listing.id, supplier_offer_id=chain.offer_of_b)
+    slug = await slug_of(shop.owner, shop.store_id)
+
+    with counted() as statements:
+        page = (await door.ask(PAGE, {"slug": slug}))["store"]["listings"]["nodes"]
+
+    assert len(statements) <= 6
+    assert [node["stockClass"] for node in page] == ["LOW"] * 50
+
+
+async def test_what_was_seen_of_stock_over_others_is_told_again_for_a_moment(door: Door) -> None:
+    chain = await make_chain(codes=3)
+    slug = await slug_of(chain.shop.owner, chain.shop.store_id)
+    first = await door.ask(PAGE, {"slug": slug})
+
+    with counted() as statements:
+        again = await door.ask(PAGE, {"slug": slug})
+
+    assert first == again
+    assert statements == []
