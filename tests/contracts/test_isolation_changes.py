@@ -219,7 +219,7 @@ async def test_an_auditor_changes_nothing(door: Door, known: tuple[Known, Known]
             before = after
 
     # To make evidence is an auditor's work, and the log says who did.
-    assert changed == {"makeEvidence": {"audit_entry"}}
+    assert changed == {"makeEvidence": {"audit_entry"}, "makeUnitEvidence": {"audit_entry"}}
 
 
 def test_only_buying_is_open_to_anybody() -> None:

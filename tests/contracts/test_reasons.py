@@ -32,6 +32,7 @@ MUTATIONS = {
     "exportOrders": "order_export.requested",
     "exportStock": "stock.exported",
     "makeEvidence": "evidence.made",
+    "makeUnitEvidence": "evidence.made",
     "openBreakGlass": "break_glass.opened",
     "quarantineCodes": "code.quarantined",
     "recordDeposit": "wallet.credited",

@@ -53,6 +53,7 @@ IDS = {
     ("ImportCodesInput", "poolId"): "Pool",
     ("ImportCodesInput", "uploadId"): "Upload",
     ("MakeEvidenceInput", "codeId"): "Code",
+    ("MakeUnitEvidenceInput", "allocationId"): "Allocation",
     ("ListingPriceInput", "listingId"): "Listing",
     ("OrderLineInput", "listingId"): "Listing",
     ("PauseListingInput", "id"): "Listing",

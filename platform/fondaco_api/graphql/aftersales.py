@@ -14,7 +14,7 @@ from fondaco_api.graphql.transaction import mutation
 from fondaco_core import notary
 from fondaco_core.db import Tx
 from fondaco_core.ids import CodeId
-from fondaco_tenants import aftersales
+from fondaco_tenants import aftersales, orders
 
 
 @failure(notary.NotSealedYet)
@@ -68,6 +68,11 @@ class MakeEvidenceSuccess:
     evidence: Evidence = strawberry.field(description="The file; nothing of it is kept here.")
 
 
+def evidence_of(made: aftersales.Evidence) -> Evidence:
+    """The schema's form of an evidence file."""
+    return Evidence(document=made.document.decode(), sha256=made.sha256, entries=made.entries)
+
+
 async def _checkpoint(info: Info) -> AuditCheckpoint | None:
     ctx = info.context.ctx
     async with info.context.reading() as tx:
@@ -118,10 +123,10 @@ class Mutation:
     ) -> MakeEvidenceSuccess:
         """Makes a file that proves the whole path of one of your codes, for a dispute; that it was made is on the record.
 
-        Needs the permissions `audit.read` and `codes.read`. Nothing is kept for repeated requests.
+        Of a code that another merchant resold it is your part of the path: to whom you sold it, and that an end customer saw
+        it. Needs the permissions `audit.read` and `codes.read`. Nothing is kept for repeated requests.
         """
-        code_id = CodeId(key_of(input.code_id, Code, path=("code_id",)))
-        made = await aftersales.make_evidence(tx, info.context.ctx, code_id=code_id, reason=input.reason)
-        return MakeEvidenceSuccess(
-            evidence=Evidence(document=made.document.decode(), sha256=made.sha256, entries=made.entries)
-        )
+        ctx, code_id = info.context.ctx, CodeId(key_of(input.code_id, Code, path=("code_id",)))
+        resale = (await orders.find_resales(ctx, [code_id])).get(code_id)
+        made = await aftersales.make_evidence(tx, ctx, code_id=code_id, reason=input.reason, resale=resale)
+        return MakeEvidenceSuccess(evidence=evidence_of(made))

@@ -14,11 +14,12 @@ from fondaco_api.graphql.enums import described
 from fondaco_api.graphql.node import Node, key_of
 from fondaco_api.graphql.paging import After, Before, Connection, First, Last, connect, read_page
 from fondaco_api.graphql.scalars import Money
+from fondaco_api.graphql.supply import Partner
 from fondaco_core import limits
 from fondaco_core.crypto import mask_code
 from fondaco_core.errors import Invalid
 from fondaco_core.ids import BatchId, CodeId, EntitlementId, PoolId
-from fondaco_tenants import codes
+from fondaco_tenants import codes, orders
 from fondaco_tenants.codes import CodeState, StockBand
 
 described(
@@ -232,6 +233,31 @@ class Pool(Node):
         return info.context.ctx.has("codes.edit")
 
 
+async def load_resales(context: Context, ids: list[CodeId]) -> list[orders.Resale | None]:
+    """Whom codes of the asker's tenant were sold to that other merchants' customers have."""
+    found = await orders.find_resales(context.ctx, ids)
+    return [found.get(id_) for id_ in ids]
+
+
+@strawberry.type(description="That a code went to a merchant who resells it. Who bought it there is theirs to know.")
+class CodeResale:
+    """A code's way out, as far as its owner sees it."""
+
+    row: strawberry.Private[orders.Resale]
+
+    @strawberry.field(
+        description="Who bought it of you: your neighbour in the chain, whoever sold it in the end. Null for who may not see supply."
+    )
+    async def reseller(self, info: Info) -> Partner | None:
+        """The reseller."""
+        return await Partner.load_node(info.context, self.row.reseller_id)
+
+    @strawberry.field(description="When it was paid; null while it is held for an order that is not.")
+    def sold_at(self) -> datetime | None:
+        """The sale."""
+        return self.row.sold_at
+
+
 @strawberry.type(description="One code of a merchant's own stock, with most of it hidden.")
 class Code(Node):
     """A code; for the merchant only."""
@@ -298,6 +324,16 @@ class Code(Node):
     def changed_at(self) -> datetime:
         """The last change."""
         return self.row.changed_at
+
+    @strawberry.field(
+        description="To whom it was sold that resells it; null for a code that is in stock or that your own stores sold."
+    )
+    async def resale(self, info: Info) -> CodeResale | None:
+        """The sale to another merchant."""
+        if self.row.state not in {CodeState.HELD, CodeState.DELIVERED, CodeState.REDEEMED}:
+            return None
+        found = await info.context.loaders.load(load_resales, CodeId(self.key))
+        return None if found is None else CodeResale(row=found)
 
     @strawberry.field(description="The pool that holds it.")
     async def pool(self, info: Info) -> Pool | None:

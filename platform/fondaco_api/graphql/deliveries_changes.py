@@ -183,7 +183,7 @@ class RetireClientKeySuccess:
 class Mutation:
     """What can be done about deliveries that are sent."""
 
-    @mutation(refusals=[delivery.TooManyResends, delivery.NotResendable, customers.BadContact])
+    @mutation(refusals=[delivery.TooManyResends, delivery.NotResendable, delivery.CodesOfOthers, customers.BadContact])
     async def resend_delivery(
         self,
         info: Info,
@@ -192,7 +192,8 @@ class Mutation:
     ) -> ResendDeliverySuccess:
         """Sends an order once more: to the same contact, or to a corrected one.
 
-        To the same contact its buyer may, and support; a few times an hour for each order.
+        To the same contact its buyer may, and support; a few times an hour for each order. An order with codes of another
+        merchant goes to no corrected one.
         """
         made = await delivery.resend_delivery(
             tx,

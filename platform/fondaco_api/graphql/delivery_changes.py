@@ -138,7 +138,7 @@ class Mutation:
         units = await delivery.reveal_order(tx, info.context.ctx, order_id=order_id)
         return RevealOrderSuccess(codes=[RevealedCode(unit=unit) for unit in units])
 
-    @mutation(refusals=[delivery.NotDelivered, delivery.TooManyLinks, delivery.PlainRefused])
+    @mutation(refusals=[delivery.NotDelivered, delivery.TooManyLinks, delivery.PlainRefused, delivery.CodesOfOthers])
     async def create_delivery_link(
         self,
         info: Info,
@@ -147,8 +147,8 @@ class Mutation:
     ) -> CreateDeliveryLinkSuccess:
         """Makes a link that shows an order's codes a limited number of times to whoever has it, without an account.
 
-        For the buyer, to hand a code on; for the merchant's support, to send it without seeing it. Opening its page shows
-        nothing; pressing its button does.
+        For the buyer, to hand a code on; for the merchant's support, to send it without seeing it, unless it is another
+        merchant's. Opening its page shows nothing; pressing its button does.
         """
         unit = input.allocation_id
         link = await delivery.create_link(

@@ -1,18 +1,20 @@
-"""Units whose codes turned out bad: support gives them others."""
+"""Units whose codes turned out bad: support gives them others, or proves what was done with them."""
 
 from typing import Annotated, Any
 
 import strawberry
 
+from fondaco_api.graphql.aftersales import Evidence, evidence_of
 from fondaco_api.graphql.context import Info
 from fondaco_api.graphql.errors import Failure, failure
 from fondaco_api.graphql.node import key_of
 from fondaco_api.graphql.order_refusals import CodeAlreadyRedeemed, OrderNotOpen
 from fondaco_api.graphql.orders import Allocation, Order
 from fondaco_api.graphql.transaction import mutation
+from fondaco_core import notary
 from fondaco_core.db import Tx, trading
 from fondaco_core.ids import AllocationId
-from fondaco_tenants import orders
+from fondaco_tenants import aftersales, orders
 
 
 @failure(orders.ReplacementLimit)
@@ -41,6 +43,21 @@ class ReplaceUnitSuccess:
     )
 
 
+@strawberry.input(description="Which sold unit's path to prove, and why.")
+class MakeUnitEvidenceInput:
+    """One unit."""
+
+    allocation_id: strawberry.ID = strawberry.field(description="A unit of an order at one of your stores.")
+    reason: str = strawberry.field(description="What it is for; goes on the record. At least 3 characters.")
+
+
+@strawberry.type(description="The evidence is made.")
+class MakeUnitEvidenceSuccess:
+    """The file."""
+
+    evidence: Evidence = strawberry.field(description="The file; nothing of it is kept here.")
+
+
 @strawberry.type
 class Mutation:
     """What support does about bad codes."""
@@ -60,6 +77,26 @@ class Mutation:
             reason=input.reason,
         )
         return ReplaceUnitSuccess(order=Order.of(done.order), allocation=Allocation.of(done.unit))
+
+    @mutation(refusals=[notary.NotSealedYet], replays=False)
+    async def make_unit_evidence(
+        self,
+        info: Info,
+        tx: Tx,
+        input: Annotated[
+            MakeUnitEvidenceInput, strawberry.argument(description="Which unit's path to prove, and why.")
+        ],
+    ) -> MakeUnitEvidenceSuccess:
+        """Makes a file that proves what your side did with a unit that you sold, whoever's code it is; on the record.
+
+        Of another merchant's code it is your part of the path: from the order to whom it was shown. Needs the permissions
+        `audit.read` and `orders.read`. Nothing is kept for repeated requests.
+        """
+        allocation_id = AllocationId(key_of(input.allocation_id, Allocation, path=("allocation_id",)))
+        made = await aftersales.make_unit_evidence(
+            tx, info.context.ctx, allocation_id=allocation_id, reason=input.reason
+        )
+        return MakeUnitEvidenceSuccess(evidence=evidence_of(made))
 
 
 # Declared elsewhere, and needed here for the union.

@@ -7,7 +7,15 @@ Stands on delivery, orders, codes.
 """
 
 from fondaco_tenants.aftersales.rules import TimelineActor, TimelineEntry, TimelineKind
-from fondaco_tenants.aftersales.service.evidence import Evidence, make_evidence
+from fondaco_tenants.aftersales.service.evidence import Evidence, make_evidence, make_unit_evidence
 from fondaco_tenants.aftersales.service.timeline import timeline_of
 
-__all__ = ["Evidence", "TimelineActor", "TimelineEntry", "TimelineKind", "make_evidence", "timeline_of"]
+__all__ = [
+    "Evidence",
+    "TimelineActor",
+    "TimelineEntry",
+    "TimelineKind",
+    "make_evidence",
+    "make_unit_evidence",
+    "timeline_of",
+]

@@ -189,11 +189,13 @@ async def create_buyer_client(
     """Makes credentials of a machine that acts for one of the tenant's buyers; the secret is shown once.
 
     A buyer who looks after the account themselves, having a password, agrees first (identity.approve_client): the merchant
-    does not spend their money behind their back. An account that the merchant opened for them has nobody to ask.
-    Raises NotFound, CustomerBlocked, UnknownScope, LimitReached, BadNetwork, BadMoment.
+    does not spend their money behind their back. An account that the merchant opened for them has nobody to ask. A guest has
+    no account for a machine to act for: what they bought is between them and their order's token. Raises NotFound, CustomerBlocked, UnknownScope, LimitReached, BadNetwork, BadMoment.
     """
     ctx.require("clients.edit")
     await require_welcome(tx, customer_id)
+    if await is_guest(tx, customer_id):
+        raise NotFound("customer")
     own = await tx.fetchval(store.PASSWORD, customer_id) is not None
     return await identity.create_api_client(
         tx, ctx, name=name, scopes=scopes, customer_id=customer_id, awaits_consent=own, networks=networks,

@@ -11,6 +11,7 @@ Stands on orders, codes, customers, storefront and catalog; mails go by fondaco_
 
 from fondaco_tenants.delivery.errands import open_ways, send_delivery, ways_out
 from fondaco_tenants.delivery.errors import (
+    CodesOfOthers,
     KeyRefused,
     LinkClosed,
     LinkExpired,
@@ -79,6 +80,7 @@ __all__ = [
     "Attempt",
     "Channel",
     "ClientKey",
+    "CodesOfOthers",
     "Delivery",
     "DeliveryDue",
     "DeliverySettings",

@@ -12,6 +12,7 @@ Refusal
     ├── TooManyLinks    the order has as many open links as it may have
     ├── TooManyResends  the order was sent again as often as it may be within an hour
     ├── PlainRefused    a machine with a key is shown nothing in the open
+    ├── CodesOfOthers   another merchant's codes go to their buyer, and nowhere that the store's people say
     └── NotResendable   there is nothing to send again, or no way to send it
 ├── Invalid
 │   ├── TemplateInvalid where a template is wrong, and why
@@ -144,6 +145,19 @@ class PlainRefused(Conflict):
         super().__init__(
             "This API client has a public key: its codes leave encrypted to that key (revealCode), and in no other way.",
             zh="该 API 客户端已登记公钥：其卡密仅以该公钥加密后提供（revealCode），不以其他方式提供。",
+        )
+
+
+class CodesOfOthers(Conflict):
+    """Another merchant's codes go to their buyer, and nowhere that the store's people say."""
+
+    code = "CODES_OF_OTHERS"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "These codes are a supplier's: they go to their buyer alone, who can make a link to hand them on. You can send the "
+            "order again to the contact that it was bought with, replace a unit, or refund it.",
+            zh="此订单的卡密来自供应商，仅可交付买家本人；如需转交，由买家自行创建链接。您可以向下单时的联系方式重新发送、更换卡密或退款。",
         )
 
 

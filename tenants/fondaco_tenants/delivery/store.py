@@ -52,6 +52,15 @@ WHERE a.order_id = $1
 ORDER BY a.id FOR NO KEY UPDATE OF a
 """
 
+# Whether an order, or the one unit, has codes of other merchants.
+HAS_OTHERS = """
+SELECT EXISTS (
+  SELECT 1 FROM allocation
+  WHERE order_id = $1 AND leaf_tenant_id <> tenant_id
+    AND ($2::uuid IS NULL OR (line_id, unit) = (SELECT line_id, unit FROM allocation WHERE id = $2))
+)
+"""
+
 # How often each code was shown, and when first.
 COUNT_REVEALS = """
 SELECT code_id, count(*)::int AS times, min(revealed_at) AS first_at FROM code_reveal WHERE code_id = ANY($1) GROUP BY code_id

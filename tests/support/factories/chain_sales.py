@@ -6,6 +6,7 @@ from fondaco_core.db import trading, transaction
 from fondaco_core.ids import CodeId
 from fondaco_core.secret import Secret
 from fondaco_tenants import catalog, codes, orders, storefront
+from fondaco_tenants.catalog import FulfilmentKind
 from fondaco_tenants.orders import OrderRequest, PayBy
 from tests.support.factories.chains import Chain, make_chain
 from tests.support.factories.codes import MadePool, make_codes
@@ -28,23 +29,21 @@ async def make_chain_sale(
     spare: int = 0,
     paid: bool = True,
     texts: tuple[str, ...] | None = None,
-    contact: str | None = None,
+    kind: FulfilmentKind = FulfilmentKind.CODE,
 ) -> ChainSale:
     """An order of `units` codes of A's in C's shop; A has `spare` more of them."""
-    chain = await make_chain(codes=0)
+    chain = await make_chain(codes=0, kind=kind)
     async with transaction(chain.a.owner) as tx:
         (pool,) = await codes.list_pools(tx, chain.a.owner)
     made = MadePool(pool.id, chain.a.tenant_id, chain.entitlement_id, chain.a.owner)
     plain = await make_codes(made, units + spare, texts=texts)
-    return await sell_over(chain, made, plain[:units], paid=paid, contact=contact)
+    return await sell_over(chain, made, plain[:units], paid=paid)
 
 
-async def sell_over(
-    chain: Chain, pool: MadePool, plain: list[str], *, paid: bool = True, contact: str | None = None
-) -> ChainSale:
+async def sell_over(chain: Chain, pool: MadePool, plain: list[str], *, paid: bool = True) -> ChainSale:
     """An order in C's shop that gets the next codes of A's, which are `plain`."""
     shop = chain.shop
-    buyer = await make_customer_ctx(shop.tenant_id, **({} if contact is None else {"contact": contact}))
+    buyer = await make_customer_ctx(shop.tenant_id)
     assert buyer.customer_id is not None
     await fund(shop.tenant_id, buyer.customer_id)
     request = OrderRequest(

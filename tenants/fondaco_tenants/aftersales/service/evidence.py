@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ from fondaco_core import audit, notary, tenancy
 from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import NotFound
-from fondaco_core.ids import CodeId, OrderId
+from fondaco_core.ids import AllocationId, CodeId, OrderId
 from fondaco_core.notary import Checkpoint, Sealed, canonical
 from fondaco_tenants import codes, delivery, orders
 
@@ -34,9 +34,12 @@ class Evidence:
     entries: int
 
 
-async def make_evidence(tx: Tx, ctx: Ctx, *, code_id: CodeId, reason: str) -> Evidence:
+async def make_evidence(
+    tx: Tx, ctx: Ctx, *, code_id: CodeId, reason: str, resale: orders.Resale | None = None
+) -> Evidence:
     """The whole path of one own code, from its import to the last look at it, each step proven; for a dispute.
 
+    Of one that went to another merchant (`resale`) it is the part that is the owner's to know: not who bought it there.
     Raises NotFound, NotSealedYet when something of it happened a moment ago.
     """
     ctx.require("audit.read")
@@ -51,19 +54,53 @@ async def make_evidence(tx: Tx, ctx: Ctx, *, code_id: CodeId, reason: str) -> Ev
     links = await delivery.list_links(tx, ctx, list(sold))
     subjects: list[UUID] = [code_id, code.batch_id, *sold, *(unit.id for unit in units)]
     subjects += [link.id for listed in links.values() for link in listed]
-    checkpoint, entries = await notary.prove(tx, ctx, subject_ids=subjects)
-    document = _document(
-        code={
-            "id": str(code.id), "masked": code.masked, "state": code.state.value, "batch_id": str(code.batch_id),
-            "pool_id": str(code.pool_id), "expires_at": code.expires_at, "fingerprint": code.fingerprint.hex(),
-        },
-        checkpoint=checkpoint,
-        public_key=(await notary.public_keys(tx, ctx))[checkpoint.key_id],
-        entries=entries,
-    )  # fmt: skip
+    told: dict[str, Any] = {
+        "id": str(code.id), "masked": code.masked, "state": code.state.value, "batch_id": str(code.batch_id),
+        "pool_id": str(code.pool_id), "expires_at": code.expires_at, "fingerprint": code.fingerprint.hex(),
+    }  # fmt: skip
+    if resale is not None:
+        told["resale"] = {"reseller_id": str(resale.reseller_id), "sold_at": resale.sold_at}
+    return await _file(tx, ctx, subjects, told=told, subject_kind="code", subject_id=code_id, reason=why)
+
+
+async def make_unit_evidence(tx: Tx, ctx: Ctx, *, allocation_id: AllocationId, reason: str) -> Evidence:
+    """What one's own side did with a unit that was sold, from its order to the last look at its code, each step proven.
+
+    Also where the code is another merchant's, whose part of its path is theirs. Raises NotFound, NotSealedYet.
+    """
+    ctx.require("audit.read")
+    ctx.require("orders.read")
+    why = tenancy.checked_reason(reason)
+    unit = (await orders.find_allocations(tx, ctx, [allocation_id])).get(allocation_id)
+    if unit is None:
+        raise NotFound("allocation")
+    links = (await delivery.list_links(tx, ctx, [unit.order_id])).get(unit.order_id, [])
+    subjects: list[UUID] = [unit.id, unit.order_id, *(link.id for link in links)]
+    if unit.code_id is not None:
+        subjects.append(unit.code_id)
+    told: dict[str, Any] = {
+        "allocation_id": str(unit.id), "order_id": str(unit.order_id), "unit": unit.unit, "attempt": unit.attempt,
+        "state": unit.state.value, "masked": unit.masked, "revealed_at": unit.revealed_at,
+    }  # fmt: skip
+    return await _file(tx, ctx, subjects, told=told, subject_kind="allocation", subject_id=unit.id, reason=why)
+
+
+async def _file(
+    tx: Tx,
+    ctx: Ctx,
+    subjects: Sequence[UUID],
+    *,
+    told: Mapping[str, Any],
+    subject_kind: str,
+    subject_id: UUID,
+    reason: str,
+) -> Evidence:
+    checkpoint, entries = await notary.prove(tx, ctx, subject_ids=list(subjects))
+    key = (await notary.public_keys(tx, ctx))[checkpoint.key_id]
+    document = _document(code=told, checkpoint=checkpoint, public_key=key, entries=entries)
     digest = hashlib.sha256(document).hexdigest()
     await audit.record(
-        tx, ctx, "evidence.made", subject_kind="code", subject_id=code_id, reason=why,
+        tx, ctx, "evidence.made", subject_kind=subject_kind, subject_id=subject_id, reason=reason,
         detail={"sha256": digest, "entries": len(entries)},
     )  # fmt: skip
     return Evidence(document, digest, len(entries))

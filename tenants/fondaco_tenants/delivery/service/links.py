@@ -17,7 +17,7 @@ from fondaco_core.keyring import derived_text
 from fondaco_core.secret import Secret
 from fondaco_tenants import codes, orders, storefront
 from fondaco_tenants.delivery import store
-from fondaco_tenants.delivery.errors import LinkUnknown, NotDelivered, TooManyLinks
+from fondaco_tenants.delivery.errors import CodesOfOthers, LinkUnknown, NotDelivered, TooManyLinks
 from fondaco_tenants.delivery.events import LinkCreated, LinkOpened, LinkRevoked
 from fondaco_tenants.delivery.rules import Link, check_link_terms, masked_ip, pending, why_closed
 from fondaco_tenants.delivery.service.keys import refuse_plain, seal_units
@@ -117,7 +117,7 @@ async def create_link(
     """Makes a link that opens an order's codes, or one unit's, a limited number of times.
 
     The buyer makes one to hand on. Whoever of the merchant's people makes one could open it as well, so that only they may
-    who may see codes at all, and for a reason. `secret_of` gives what completes the link's address; only its hash is stored.
+    who may see codes at all, and for a reason; of another merchant's codes, none of them may (CodesOfOthers). `secret_of` gives what completes the link's address; only its hash is stored.
     """
     _require_making(ctx)
     why = None if reason is None else tenancy.checked_reason(reason)
@@ -130,6 +130,8 @@ async def create_link(
             raise NotFound("allocation", path=("allocation_id",))
     if order.state in _UNDELIVERED:
         raise NotDelivered(pending=False)
+    if not _is_buyer(ctx):
+        await refuse_others(tx, order.id, allocation_id)
     now = clock.now()
     if await tx.fetchval(store.COUNT_OPEN_LINKS, order_id, now) >= limits.LINKS_PER_ORDER_MAX:
         raise TooManyLinks(order_id)
@@ -161,6 +163,12 @@ def _require_making(ctx: Ctx) -> None:
     else:
         ctx.require("delivery.edit")
         ctx.require("codes.reveal")
+
+
+async def refuse_others(tx: Tx, order_id: OrderId, allocation_id: AllocationId | None = None) -> None:
+    """Raises CodesOfOthers for what has codes of other merchants: the store's people say nothing of where these go."""
+    if await tx.fetchval(store.HAS_OTHERS, order_id, allocation_id):
+        raise CodesOfOthers
 
 
 def secret_of(link_id: LinkId) -> Secret[str]:

@@ -25,6 +25,7 @@ from fondaco_tenants.delivery.errors import NotResendable, TooManyResends
 from fondaco_tenants.delivery.events import DeliveryDue, DeliveryFailed, DeliveryRequested, DeliverySent
 from fondaco_tenants.delivery.rules import Channel, DeliveryState, Form, Outcome, after_attempt, channel_of
 from fondaco_tenants.delivery.service.letters import Letter, write_letter
+from fondaco_tenants.delivery.service.links import refuse_others
 
 # An order in one of these states has something that was delivered.
 HAS_CODES = frozenset({orders.OrderState.FULFILLED, orders.OrderState.PARTIALLY_REFUNDED})
@@ -250,7 +251,8 @@ async def resend_delivery(
     """Sends an order once more: to the same contact, or to a corrected one, for a reason that is kept.
 
     Whoever corrects a contact could name an own one, so that only they may who may see codes; what went to the wrong one
-    opens no more. Raises NotFound, TooManyResends, NotResendable, Invalid.
+    opens no more. Another merchant's codes go to no other contact. Raises NotFound, TooManyResends, NotResendable, Invalid,
+    CodesOfOthers.
     """
     _require_resending(ctx, corrected=contact is not None)
     first = (await find_deliveries(tx, ctx, [delivery_id])).get(delivery_id)
@@ -262,6 +264,8 @@ async def resend_delivery(
         raise NotResendable
     if contact is None and await is_over(tx, order.id, first.addressee, first.created_at):
         raise NotResendable
+    if contact is not None:
+        await refuse_others(tx, order.id)
     now = clock.now()
     if await tx.fetchval(store.COUNT_RESENDS, first.order_id, now - timedelta(hours=1)) >= limits.RESENDS_PER_HOUR_MAX:
         raise TooManyResends

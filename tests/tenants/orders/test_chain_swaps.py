@@ -1,0 +1,144 @@
+"""A bad code of another merchant's is replaced out of the same merchant's stock, or paid back; its words stay its own."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from fondaco_core import limits
+from fondaco_core.context import Ctx, system_ctx
+from fondaco_core.db import governing, trading, transaction
+from fondaco_core.ids import CodeId, TenantId
+from fondaco_tenants import codes, delivery, orders
+from fondaco_tenants.codes import Code, CodeState
+from fondaco_tenants.orders import AllocationState, AllocationView, OrderState
+from fondaco_workers.actors import orders as actors
+from tests.support.clock import later
+from tests.support.factories.chain_sales import ChainSale, make_chain_sale
+from tests.support.factories.identity import admin_ctx
+from tests.support.invariants import assert_invariants
+from tests.tenants.orders.test_chains import money
+from tests.tenants.orders.test_swap import units_of
+
+pytestmark = pytest.mark.usefixtures("database")
+# What A says to itself of its batch, and C of its customer.
+OF_OWNER = "Our importer in Shenzhen was robbed."
+OF_STORE = "Mrs Zhang of Suzhou phoned us."
+SYSTEM = system_ctx("test", permissions=frozenset({"system.run"}))
+
+
+@pytest.fixture(autouse=True)
+async def _all_invariants_hold_afterwards() -> AsyncIterator[None]:
+    yield
+    await assert_invariants()
+
+
+async def withdraw(made: ChainSale) -> None:
+    """A takes what it sold out of its vault, and the actor hears of it twice."""
+    owner = made.chain.a.owner
+    async with transaction(owner) as tx:
+        await codes.quarantine_codes(tx, owner, code_ids=made.code_ids, reason=OF_OWNER)
+    for _ in range(2):
+        ctx = system_ctx("test", tenant_id=owner.tenant, permissions=frozenset({"system.run"}))
+        await actors.swap_withdrawn(ctx, code_ids=list(made.code_ids))
+
+
+async def everything_of(tenant_id: TenantId) -> str:
+    """All that a merchant's rows of orders and its logs say, as text."""
+    parts: list[str] = []
+    async with governing(admin_ctx()) as tx:
+        for table in ("audit_entry", "outbox_event", "allocation", '"order"', "refund"):
+            rows = await tx.fetch(f"SELECT to_jsonb(t)::text AS text FROM {table} t WHERE tenant_id = $1", tenant_id)  # noqa: S608 - our own names
+            parts += [row["text"] for row in rows]
+    return "\n".join(parts)
+
+
+async def code_of(ctx: Ctx, code_id: CodeId) -> Code:
+    async with transaction(ctx) as tx:
+        return (await codes.codes_by_ids(tx, ctx, code_ids=[code_id]))[code_id]
+
+
+async def last_of(made: ChainSale) -> list[AllocationView]:
+    return await units_of(made.sale.owner, made.sale.order_id)
+
+
+async def test_what_its_owner_withdraws_is_replaced_from_there_and_the_reason_stays_there() -> None:
+    made = await make_chain_sale(spare=1)
+
+    await withdraw(made)
+
+    failed, new = await last_of(made)
+    assert (failed.state, new.state, new.attempt) == (AllocationState.FAILED, AllocationState.FULFILLED, 2)
+    assert new.leaf_tenant_id == made.chain.a.tenant_id
+    assert new.masked not in {None, failed.masked}
+    assert (await code_of(made.chain.a.owner, made.code_ids[0])).reason == OF_OWNER
+    for merchant in (made.chain.b, made.chain.c):
+        assert OF_OWNER not in await everything_of(merchant.tenant_id)
+    assert (await money(made.chain.a.tenant_id))[1] == 700
+
+
+async def test_without_another_code_the_unit_waits_and_is_paid_back_over_every_hop() -> None:
+    made = await make_chain_sale()
+    before = [await money(each.tenant_id) for each in (made.chain.b, made.chain.c)]
+
+    await withdraw(made)
+    waiting = (await last_of(made))[-1]
+    with later(seconds=limits.UNIT_WAIT_S + 1):
+        await orders.mend_waiting(SYSTEM)
+
+    assert waiting.state is AllocationState.WAITING
+    assert (await last_of(made))[-1].state is AllocationState.RELEASED
+    async with transaction(made.sale.buyer) as tx:
+        order = await orders.get_order(tx, made.sale.buyer, made.sale.order_id)
+    assert (order.state, order.refunded) == (OrderState.REFUNDED, order.total)
+    assert before == [(100_000 - 700, 800, 0), (100_000 - 800, 1_000, 0)]
+    assert [await money(each.tenant_id) for each in (made.chain.b, made.chain.c)] == [(100_000, 0, 0)] * 2
+    assert await money(made.chain.a.tenant_id) == (0, 0, 0)
+    assert OF_OWNER not in await everything_of(made.chain.c.tenant_id)
+
+
+async def test_an_unpaid_order_is_cancelled_without_saying_why_its_supplier_had_no_code() -> None:
+    made = await make_chain_sale(paid=False)
+
+    await withdraw(made)
+
+    async with transaction(made.sale.buyer) as tx:
+        order = await orders.get_order(tx, made.sale.buyer, made.sale.order_id)
+    assert order.state is OrderState.CANCELLED
+    assert OF_OWNER not in await everything_of(made.chain.c.tenant_id)
+    assert await money(made.chain.b.tenant_id) == (100_000, 0, 0)
+
+
+async def test_what_a_store_says_of_its_customer_never_reaches_the_owner_of_the_code() -> None:
+    made = await make_chain_sale(spare=1)
+    owner = made.sale.owner
+
+    async with trading(owner) as tx:
+        await orders.replace_unit(tx, owner, allocation_id=made.sale.allocations[0], reason=OF_STORE)
+
+    bad = await code_of(made.chain.a.owner, made.code_ids[0])
+    assert bad.state is CodeState.QUARANTINED
+    assert bad.reason is not None
+    assert "Zhang" not in bad.reason
+    assert OF_STORE in await everything_of(made.chain.c.tenant_id)
+    for merchant in (made.chain.a, made.chain.b):
+        assert OF_STORE not in await everything_of(merchant.tenant_id)
+    async with governing(admin_ctx()) as tx:
+        (entry,) = await tx.fetch(
+            "SELECT * FROM audit_entry WHERE tenant_id = $1 AND action = 'code.quarantined'", made.chain.a.tenant_id
+        )
+    assert (entry["subject_id"], entry["actor_kind"], entry["actor_id"]) == (made.code_ids[0], "SYSTEM", None)
+
+
+async def test_a_code_that_was_seen_is_doubted_and_the_store_is_told_no_reason() -> None:
+    made = await make_chain_sale(spare=1)
+    async with transaction(made.sale.buyer) as tx:
+        await delivery.reveal_code(tx, made.sale.buyer, allocation_id=made.sale.allocations[0])
+
+    await withdraw(made)
+
+    (unit,) = await last_of(made)
+    assert unit.state is AllocationState.FULFILLED
+    assert OF_OWNER not in await everything_of(made.chain.c.tenant_id)
+    async with governing(admin_ctx()) as tx:
+        told = await tx.fetchval("SELECT failure FROM allocation WHERE id = $1", unit.id)
+    assert told == "The code was withdrawn from the vault."
