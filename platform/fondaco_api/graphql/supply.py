@@ -156,10 +156,10 @@ class Tier(Node):
     def version(self) -> int:
         return self.row.version
 
-    @strawberry.field(description="What it grants now.")
-    async def terms(self, info: Info) -> TierTerms:
+    @strawberry.field(description="What it grants now; null when you are in it no more.")
+    async def terms(self, info: Info) -> TierTerms | None:
         rows = await info.context.loaders.load(load_terms, self.row.id)
-        return TierTerms.of(rows[0])
+        return TierTerms.of(rows[0]) if rows else None
 
     @strawberry.field(description="What it is going to grant, as far as that is set; earliest first.")
     async def coming_terms(self, info: Info) -> list[TierTerms]:

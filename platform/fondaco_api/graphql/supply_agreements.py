@@ -139,21 +139,24 @@ class Agreement(Node):
         )
 
     @strawberry.field(
-        description="How much the reseller may owe now, by its tier or in the place of that; null: nothing was ever granted."
+        description="How much the reseller may owe now, by its tier or in the place of that; null: nothing was ever granted, "
+        "or it has left."
     )
     async def credit(self, info: Info) -> Money | None:
         granted = await self._granted(info)
-        return None if granted.credit is None else Money.of(granted.credit)
+        return None if granted is None or granted.credit is None else Money.of(granted.credit)
 
     @strawberry.field(
-        description="How many units it may buy in a day (UTC) now, by its tier or in the place of that; null: no bound."
+        description="How many units it may buy in a day (UTC) now, by its tier or in the place of that; null: no bound, "
+        "or it has left."
     )
     async def day_units_max(self, info: Info) -> int | None:
-        return (await self._granted(info)).day_units_max
+        granted = await self._granted(info)
+        return None if granted is None else granted.day_units_max
 
-    async def _granted(self, info: Info) -> supply.Terms:
+    async def _granted(self, info: Info) -> supply.Terms | None:
         rows = await info.context.loaders.load(load_terms, self.row.tier_id)
-        return supply.granted(rows[0].terms, self.row.overrides)
+        return supply.granted(rows[0].terms, self.row.overrides) if rows else None
 
     @strawberry.field(description="What was used of it; null until it was first in force.")
     def use(self) -> AgreementUse | None:

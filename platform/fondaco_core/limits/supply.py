@@ -9,7 +9,7 @@ TERMS_AHEAD_DAYS_MAX = 365
 SETTLE_DAYS_MAX = 90
 # More units than this in a day or a month, or held at once, is no bound: the table's numbers have 32 bits.
 SUPPLY_UNITS_MAX = 1_000_000_000
-# The most requests of one reseller that wait for an answer: every one of them is somebody's work.
+# The most requests of one reseller that wait for an answer or came to nothing within a day: each is somebody's work.
 AGREEMENT_REQUESTS_MAX = 50
 # How many days after a refused request the same supplier may be asked again.
 AGREEMENT_ASK_AGAIN_DAYS = 7

@@ -171,14 +171,15 @@ class AskedTooSoon(Conflict):
 
 
 class TooManyRequests(Conflict):
-    """As many of your requests wait for an answer as may."""
+    """As many of your requests wait for an answer as may, with those of the last day that came to nothing."""
 
     code = "TOO_MANY_REQUESTS"
 
     def __init__(self) -> None:
         super().__init__(
-            f"At most {limits.AGREEMENT_REQUESTS_MAX} requests may wait for an answer; withdraw one, or wait.",
-            zh=f"最多可同时有 {limits.AGREEMENT_REQUESTS_MAX} 个待处理的申请；请撤回或等待。",
+            f"At most {limits.AGREEMENT_REQUESTS_MAX} requests may wait for an answer, with those that came to nothing within "
+            "the last day; wait a while.",
+            zh=f"待处理的申请与近一天内未成的申请合计最多 {limits.AGREEMENT_REQUESTS_MAX} 个，请稍后再试。",
         )
 
 

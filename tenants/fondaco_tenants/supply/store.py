@@ -103,7 +103,12 @@ ORDER BY changed_at DESC LIMIT 1
 """
 # Two requests of one reseller at once: the second waits, and counts the first one.
 LOCK_RESELLER = "SELECT pg_advisory_xact_lock(hashtextextended('agreement ' || $1::uuid::text, 0))"
-COUNT_REQUESTS = "SELECT count(*) FROM agreement WHERE reseller_tenant_id = $1 AND state = 'REQUESTED'"
+# Those that wait, and those of lately that came to nothing: to ask and take back is as much to read as to ask.
+COUNT_REQUESTS = """
+SELECT count(*) FROM agreement a WHERE a.reseller_tenant_id = $1 AND (
+  a.state = 'REQUESTED'
+  OR a.created_at > $2 AND a.state IN ('ENDED', 'DECLINED') AND NOT EXISTS (SELECT FROM agreement_use u WHERE u.agreement_id = a.id))
+"""
 ADD_AGREEMENT = """
 INSERT INTO agreement (id, supplier_tenant_id, reseller_tenant_id, tier_id, state, note, created_at, changed_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $7)

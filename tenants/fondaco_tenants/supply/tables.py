@@ -13,6 +13,9 @@ from fondaco_core.db.isolation import CURRENT_TENANT, SHOWN_TOKEN
 _TIER_IS_MINE = (
     "EXISTS (SELECT FROM agreement a WHERE a.tier_id = {tier} AND a.reseller_tenant_id = " + CURRENT_TENANT + ")"
 )
+# What a tier grants now and is going to is nobody's any more who has left it.
+_BEGINS = "EXISTS (SELECT FROM tier t WHERE t.id = tier_terms.tier_id AND t.entry AND t.archived_at IS NULL)"
+_IS_IN = f"a.tier_id = tier_terms.tier_id AND a.state IN ('REQUESTED', 'ACTIVE', 'SUSPENDED') AND a.reseller_tenant_id = {CURRENT_TENANT}"
 # The market is for merchants alone, and who is no reseller any more is offered nothing; what is drafted is nobody else's.
 _RESELLS = f"a.reseller_tenant_id = {CURRENT_TENANT} AND a.state IN ('ACTIVE', 'SUSPENDED')"
 # A merchant is known to the market that it offers in, and to those that it has agreements with.
@@ -66,7 +69,9 @@ class Tier(TenantOwned):
         Index("uq_tier_entry", "tenant_id", unique=True, postgresql_where=text("entry AND archived_at IS NULL")),
         {
             "info": guarded(
-                also="entry AND archived_at IS NULL OR " + _TIER_IS_MINE.format(tier="tier.id"), trade_grant="SELECT"
+                also=f"entry AND archived_at IS NULL AND {CURRENT_TENANT} IS NOT NULL OR "
+                + _TIER_IS_MINE.format(tier="tier.id"),
+                trade_grant="SELECT",
             )
         },
     )
@@ -92,10 +97,10 @@ class TierTerms(TenantOwned):
         {
             "info": guarded(
                 tenant="SELECT, INSERT",
-                also="EXISTS (SELECT FROM tier t WHERE t.id = tier_terms.tier_id)",
+                also=f"{_BEGINS} OR EXISTS (SELECT FROM agreement a WHERE {_IS_IN})",
                 trade=True,
                 trade_grant="SELECT",
-                reason="whoever sees a tier sees what it grants; trading reads the terms of every hop",
+                reason="a tier's resellers see what it grants, and newcomers what they begin with; trading reads that of every hop",
             )
         },
     )

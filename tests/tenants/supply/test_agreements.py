@@ -142,7 +142,10 @@ async def test_requests_that_wait_are_bounded(supplier: Ctx, reseller: Ctx, monk
         await ask(reseller, other)
 
     await do(reseller, "end", first)
-    assert (await ask(reseller, other)).state is AgreementState.REQUESTED
+    with pytest.raises(supply.TooManyRequests):
+        await ask(reseller, other)
+    with later(days=1, seconds=1):
+        assert (await ask(reseller, other)).state is AgreementState.REQUESTED
 
 
 async def test_who_was_declined_reads_why_and_asks_again_later(supplier: Ctx, reseller: Ctx) -> None:
@@ -318,6 +321,23 @@ async def test_to_end_and_begin_again_frees_no_quota_and_no_debt(supplier: Ctx, 
     for each in (agreement, again):
         await use(each, "day_units = 0, month_units = 0")
     await assert_invariants()
+
+
+async def test_who_has_left_sees_no_more_what_a_tier_grants(supplier: Ctx, reseller: Ctx) -> None:
+    tier = await make_tier(supplier, terms=make_terms(credit=Money(500, "CNY")))
+    agreement = await make_agreement(supplier, reseller, tier=tier)
+    given = await do(supplier, "change", agreement, overrides=Overrides(credit=Money(900, "CNY"), day_units_max=5))
+    async with reading(reseller) as tx:
+        before = await supply.terms_of_tiers(tx, reseller, [tier.id])
+    await do(supplier, "end", given)
+
+    async with reading(reseller) as tx:
+        after = await supply.terms_of_tiers(tx, reseller, [tier.id])
+
+    (seen,) = await seen_by(reseller)
+    assert (len(before[tier.id]), after[tier.id]) == (1, [])
+    assert (seen.state, seen.overrides) == (AgreementState.ENDED, Overrides(credit=None, day_units_max=5))
+    assert (await seen_by(supplier))[0].overrides.credit == Money(900, "CNY")
 
 
 async def test_nobody_but_trading_writes_what_was_used(supplier: Ctx, reseller: Ctx) -> None:

@@ -271,7 +271,7 @@ GUARDED: tuple[str, ...] = (
     'CREATE POLICY platform ON "tier" TO fondaco_platform USING (true) WITH CHECK (true)',
     'CREATE POLICY owner ON "tier" TO fondaco_owner USING (true) WITH CHECK (true)',
     """
-    CREATE POLICY also ON "tier" FOR SELECT TO fondaco_tenant, fondaco_trade USING (entry AND archived_at IS NULL OR EXISTS (SELECT FROM agreement a WHERE a.tier_id = tier.id AND a.reseller_tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid))
+    CREATE POLICY also ON "tier" FOR SELECT TO fondaco_tenant, fondaco_trade USING (entry AND archived_at IS NULL AND nullif(current_setting('app.tenant_id', true), '')::uuid IS NOT NULL OR EXISTS (SELECT FROM agreement a WHERE a.tier_id = tier.id AND a.reseller_tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid))
     """,
     'GRANT SELECT, INSERT, UPDATE ON "tier" TO fondaco_tenant',
     'GRANT SELECT ON "tier" TO fondaco_trade',
@@ -324,7 +324,7 @@ GUARDED: tuple[str, ...] = (
     'CREATE POLICY platform ON "tier_terms" TO fondaco_platform USING (true) WITH CHECK (true)',
     'CREATE POLICY owner ON "tier_terms" TO fondaco_owner USING (true) WITH CHECK (true)',
     """
-    CREATE POLICY also ON "tier_terms" FOR SELECT TO fondaco_tenant, fondaco_trade USING (EXISTS (SELECT FROM tier t WHERE t.id = tier_terms.tier_id))
+    CREATE POLICY also ON "tier_terms" FOR SELECT TO fondaco_tenant, fondaco_trade USING (EXISTS (SELECT FROM tier t WHERE t.id = tier_terms.tier_id AND t.entry AND t.archived_at IS NULL) OR EXISTS (SELECT FROM agreement a WHERE a.tier_id = tier_terms.tier_id AND a.state IN ('REQUESTED', 'ACTIVE', 'SUSPENDED') AND a.reseller_tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid))
     """,
     'CREATE POLICY trade ON "tier_terms" TO fondaco_trade USING (true) WITH CHECK (true)',
     'GRANT SELECT, INSERT ON "tier_terms" TO fondaco_tenant',

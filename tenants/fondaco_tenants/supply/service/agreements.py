@@ -57,7 +57,9 @@ class Agreement:
 
 def to_agreement(row: Any) -> Agreement:
     """An agreement as the database has it."""
-    credit = None if row["credit_minor"] is None else Money(row["credit_minor"], row["currency"])
+    # Who has left a tier does not see any more in which currency it grants credit.
+    known = row["credit_minor"] is not None and row["currency"] is not None
+    credit = Money(row["credit_minor"], row["currency"]) if known else None
     return Agreement(
         id=AgreementId(row["id"]), supplier_tenant_id=TenantId(row["supplier_tenant_id"]),
         reseller_tenant_id=TenantId(row["reseller_tenant_id"]), tier_id=TierId(row["tier_id"]),
@@ -153,7 +155,7 @@ async def request_agreement(tx: Tx, ctx: Ctx, *, supplier_id: TenantId, note: st
         again_at = last["changed_at"] + timedelta(days=limits.AGREEMENT_ASK_AGAIN_DAYS)
         if now < again_at:
             raise AskedTooSoon(again_at)
-    if await tx.fetchval(store.COUNT_REQUESTS, ctx.tenant) >= limits.AGREEMENT_REQUESTS_MAX:
+    if await tx.fetchval(store.COUNT_REQUESTS, ctx.tenant, now - timedelta(days=1)) >= limits.AGREEMENT_REQUESTS_MAX:
         raise TooManyRequests
     id_ = AgreementId(new_id())
     state = AgreementState.REQUESTED

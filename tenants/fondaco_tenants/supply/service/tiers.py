@@ -168,7 +168,7 @@ async def tiers_by_ids(tx: Tx, ctx: Ctx, ids: Sequence[TierId]) -> dict[TierId, 
 
 
 async def terms_of_tiers(tx: Tx, ctx: Ctx, ids: Sequence[TierId]) -> Mapping[TierId, list[SetTerms]]:
-    """What each tier grants now, first, and what it is going to grant, earliest first."""
+    """What each tier grants now, first, and what it is going to grant, earliest first; nothing to who has left it."""
     if not ctx.has("supply.edit"):
         ctx.require("supply.read")
     found: dict[TierId, list[SetTerms]] = {id_: [] for id_ in ids}
