@@ -179,8 +179,8 @@ WHERE a.code_id = $1 AND a.state IN ('HELD', 'FULFILLED', 'UNKNOWN')
 """
 
 HOPS = """
-SELECT id, line_id, source_id, route, depth, seller_tenant_id, buyer_tenant_id, agreement_id, quantity, unit_price_minor, fee_minor,
-  credit_minor
+SELECT id, line_id, source_id, route, depth, seller_tenant_id, buyer_tenant_id, offer_id, agreement_id, entitlement_id, quantity,
+  unit_price_minor, fee_minor, credit_minor
 FROM hop WHERE order_id = $1 ORDER BY line_id, route, depth
 """
 
@@ -209,18 +209,23 @@ PAID_LATE = f"""{_SETTLES}
 UPDATE "order" SET state = 'FULFILLED', paid_at = $2, fulfilled_at = $2, closed_at = NULL, reason = NULL, version = version + 1
 WHERE id = $1 AND state = 'EXPIRED'
 """
-# Each line's units by their last attempt, and the pools that its listing is filled from now; none while it is not on sale.
+# Each line's units by their last attempt, route by route, and the pools that they can come from now; none while the listing is not on
+# sale. What came over other merchants comes from the same leaf again.
 LINES_TO_HOLD_AGAIN = """
-SELECT l.id, array_agg(u.id ORDER BY u.unit) AS units, (
+SELECT l.id, array_agg(u.id ORDER BY u.unit) AS units, CASE WHEN EXISTS (
+  SELECT FROM hop h WHERE h.line_id = l.id AND h.route = u.route AND h.depth > 0
+) THEN (
+  SELECT array_agg(DISTINCT c.pool_id) FROM allocation a JOIN code c ON c.id = a.code_id
+  JOIN listing g ON g.id = l.listing_id AND g.state = 'ACTIVE' WHERE a.line_id = l.id AND a.route = u.route
+) ELSE (
   SELECT array_agg(x.pool_id ORDER BY x.priority, x.id) FROM source x
   JOIN listing g ON g.id = x.listing_id AND g.state = 'ACTIVE'
   WHERE x.listing_id = l.listing_id AND x.enabled AND x.kind = 'POOL'
-    AND NOT EXISTS (SELECT FROM hop h WHERE h.line_id = l.id AND h.depth > 0)
-) AS pools
+) END AS pools
 FROM order_line l JOIN LATERAL (
-  SELECT DISTINCT ON (a.unit) a.id, a.unit FROM allocation a WHERE a.line_id = l.id ORDER BY a.unit, a.attempt DESC
+  SELECT DISTINCT ON (a.unit) a.id, a.unit, a.route FROM allocation a WHERE a.line_id = l.id ORDER BY a.unit, a.attempt DESC
 ) u ON true
-WHERE l.order_id = $1 GROUP BY l.id, l.number, l.listing_id ORDER BY l.number
+WHERE l.order_id = $1 GROUP BY l.id, l.number, l.listing_id, u.route ORDER BY l.number, u.route
 """
 # Which listings of an order are limited per customer, and whether the customer has bought so much since that it would be too much.
 LIMITED_LISTINGS = """
@@ -239,9 +244,11 @@ SELECT EXISTS (
 )
 """
 ALLOCATE_AGAIN = """
-INSERT INTO allocation (id, tenant_id, leaf_tenant_id, order_id, line_id, unit, attempt, source_id, route, code_id, state, changed_at)
-SELECT w.id, a.tenant_id, w.owner_id, a.order_id, a.line_id, a.unit, a.attempt + 1, a.source_id, a.route, w.code_id, 'FULFILLED', $5
-FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[]) AS w(id, before_id, owner_id, code_id)
+INSERT INTO allocation (id, tenant_id, leaf_tenant_id, order_id, line_id, unit, attempt, source_id, route, code_id, state, changed_at,
+  masked)
+SELECT w.id, a.tenant_id, w.owner_id, a.order_id, a.line_id, a.unit, a.attempt + 1, a.source_id, a.route, w.code_id, 'FULFILLED', $5,
+  CASE WHEN w.owner_id <> a.tenant_id THEN w.masked END
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $6::text[]) AS w(id, before_id, owner_id, code_id, masked)
 JOIN allocation a ON a.id = w.before_id
 """
 RAISE_LINES = "UPDATE order_line SET live_quantity = quantity WHERE order_id = $1"

@@ -65,7 +65,7 @@ ORDER BY r.listing_id, r.priority, r.source_id, r.place, r.source_ids
 # Locked in the order of their keys by whoever locks several, after codes and before wallets.
 LOCK_USES = f"""
 SELECT a.id, {_LEFT.format(today="$3::date", currency="$4")}
-FROM agreement_use u JOIN agreement a ON a.id = u.agreement_id
+FROM agreement_use u JOIN agreement a ON a.id = u.agreement_id AND a.state = 'ACTIVE'
 {_TERMS % "$2"}
 WHERE u.agreement_id = ANY($1::uuid[]) ORDER BY u.agreement_id FOR NO KEY UPDATE OF u
 """
@@ -121,6 +121,12 @@ FROM (
   FROM hop h JOIN "order" o ON o.id = h.order_id JOIN agreement_use v ON v.agreement_id = h.agreement_id
   WHERE h.order_id = ANY($1::uuid[]) AND h.depth > 0 GROUP BY h.agreement_id
 ) w WHERE u.agreement_id = w.agreement_id
+"""
+
+# What of hops is owed when they are paid for later than they were held.
+OWE = """
+UPDATE hop h SET credit_minor = w.credit_minor FROM unnest($1::uuid[], $2::bigint[]) AS w(id, credit_minor)
+WHERE h.id = w.id AND h.credit_minor <> w.credit_minor
 """
 
 # What refunds take off what is owed: never more than is.

@@ -18,11 +18,12 @@ from fondaco_core.identity import GUEST_PERMISSIONS
 from fondaco_core.ids import OrderId, PaymentId, new_id
 from fondaco_core.money import Money
 from fondaco_core.postings import AccountKind
-from fondaco_tenants import catalog, customers, orders, payments
+from fondaco_tenants import catalog, customers, orders, payments, supply
 from fondaco_tenants.orders import OrderRequest, OrderState, PayBy
 from fondaco_tenants.payments import BackTo, Outcome, PaymentNotOpened, PaymentState, RefundState, Verdict
 from fondaco_workers.actors import payments as actors
 from tests.support.factories.catalog import make_listing
+from tests.support.factories.chains import make_chain
 from tests.support.factories.orders import PRICE, Shop, balance, make_buyer, make_shop, place
 from tests.support.factories.payments import (
     BOOKS,
@@ -657,3 +658,51 @@ async def test_a_gateway_that_is_away_is_an_outage_and_changes_nothing(gateway: 
         await payments.look_at_payment(RUN, payment_id)
 
     assert (await payment_of(payment_id)).state is PaymentState.PENDING
+
+
+async def test_a_gateway_pays_an_order_over_other_merchants_and_each_of_them_is_paid(gateway: FakeGateway) -> None:
+    chain = await make_chain()
+    buyer = await make_buyer(chain.shop, funds_minor=0)
+    placed = await place(chain.shop, buyer, 2, pay_by=PayBy.LATER)
+    payment_id = await start_payment(gateway, buyer, placed.order_id)
+    gateway.pay(payment_id)
+
+    await look_and_settle(payment_id)
+
+    assert await state_of(chain.shop, placed.order_id) is OrderState.FULFILLED
+    assert await balance(chain.a.tenant_id, None, AccountKind.RECEIVABLE) == 1_400
+    assert await balance(chain.b.tenant_id, None, AccountKind.WALLET) == 100_000 - 1_400
+    await assert_invariants()
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_late_money_for_an_order_over_other_merchants_holds_again_or_goes_back(
+    gateway: FakeGateway,
+    ended: bool,  # noqa: FBT001 - drawn
+) -> None:
+    chain = await make_chain(funds_of_b=1_000, credit_of_a=1_000)
+    buyer = await make_buyer(chain.shop, funds_minor=0)
+    placed = await place(chain.shop, buyer, 2, pay_by=PayBy.LATER)
+    payment_id = await start_payment(gateway, buyer, placed.order_id)
+    async with later(timedelta(hours=1)):
+        await expire()
+        if ended:
+            async with transaction(chain.a.owner) as tx:
+                (agreement,) = await supply.list_agreements(tx, chain.a.owner)
+                await supply.end_agreement(
+                    tx, chain.a.owner, agreement_id=agreement.id, version=agreement.version, reason="It is over."
+                )
+        gateway.pay(payment_id)
+
+        await look_and_settle(payment_id)
+
+    wallet_of_b = await balance(chain.b.tenant_id, None, AccountKind.WALLET)
+    owed = -await balance(chain.b.tenant_id, None, AccountKind.CREDIT_USED)
+    if ended:
+        assert (await payment_of(payment_id)).outcome is Outcome.TOO_LATE
+        assert (wallet_of_b, owed) == (1_000, 0)
+    else:
+        assert (await payment_of(payment_id)).outcome is Outcome.ORDER_PAID_LATE
+        assert (wallet_of_b, owed) == (0, 400)
+        assert await balance(chain.a.tenant_id, None, AccountKind.RECEIVABLE) == 1_400
+    await assert_invariants()

@@ -64,14 +64,16 @@ def bear_chain(
 ) -> list[HopPlan] | None:
     """The hops with what of each is owed instead of paid, wallets and allowances counted down; None when one of the buyers cannot bear it.
 
-    What a wallet has is taken before credit is. The caller gives copies, which are of no use any more when it is None.
+    What a wallet has is taken before credit is. An agreement that is not in force any more allows nothing. The caller gives copies, which are of no use any more when it is None.
     """
     borne: list[HopPlan] = []
     for hop in hops:
         if hop.buyer_id is None or hop.agreement_id is None:
             borne.append(hop)
             continue
-        line, wallet = allowed[hop.agreement_id], Owner(hop.buyer_id, None, AccountKind.WALLET, currency)
+        line, wallet = allowed.get(hop.agreement_id), Owner(hop.buyer_id, None, AccountKind.WALLET, currency)
+        if line is None:
+            return None
         paid = min(hop.amount_minor, max(0, wallets[wallet]))
         credit = hop.amount_minor - paid
         if credit > line.credit_left_minor or not _within(line.units_left, hop.quantity):

@@ -14,10 +14,11 @@ from uuid import UUID
 from fondaco_core import clock, ledger, limits
 from fondaco_core.db import Tx
 from fondaco_core.ids import AgreementId, OrderId, TransferId
-from fondaco_core.postings import AccountKind, Owner
+from fondaco_core.postings import AccountKind, NewTransfer, Owner
 from fondaco_tenants.orders import rules, store_chain
 from fondaco_tenants.orders.rules import Allowance, HopBack, HopPlan
 from fondaco_tenants.orders.service.draft import Draft
+from fondaco_tenants.orders.service.read import OrderView
 
 
 @dataclass(slots=True)
@@ -84,18 +85,53 @@ def wallets_of(drafts: Iterable[Draft]) -> list[Owner]:
 
 
 async def write_uses(tx: Tx, drafts: Sequence[Draft], now: datetime) -> None:
-    """Writes down what orders use of agreements; their rows are locked."""
+    """Writes down what orders use of agreements."""
+    hops = [(hop, not draft.fulfilled) for draft in drafts for hop in draft.hops]
+    await _write_uses(tx, hops, drafts[0].priced.total.currency, now)
+
+
+async def _write_uses(tx: Tx, hops: Iterable[tuple[HopPlan, bool]], currency: str, now: datetime) -> None:
     used: dict[AgreementId, list[int]] = defaultdict(lambda: [0, 0, 0])
-    for draft in drafts:
-        for hop in draft.hops:
-            if hop.agreement_id is not None:
-                of = used[hop.agreement_id]
-                of[0] += hop.credit_minor
-                of[1] += hop.quantity
-                of[2] += 0 if draft.fulfilled else hop.quantity
+    for hop, waits in hops:
+        if hop.agreement_id is not None:
+            of = used[hop.agreement_id]
+            of[0] += hop.credit_minor
+            of[1] += hop.quantity
+            of[2] += hop.quantity if waits else 0
     if used:
-        columns, currency = [list(c) for c in zip(*used.values(), strict=True)], drafts[0].priced.total.currency
+        columns = [list(column) for column in zip(*used.values(), strict=True)]
         await tx.later(store_chain.USE, list(used), *columns, now.date(), currency, now, rows=len(used))
+
+
+async def pay_again(tx: Tx, order: OrderView, rows: Sequence[Any], now: datetime) -> list[NewTransfer] | None:
+    """What merchants pay each other for an order whose hold has ended, at the old prices; None when somebody cannot bear it now.
+
+    Locks what decides it, and writes down what is used and owed; the transfers are the caller's to post.
+    """
+    currency = order.total.currency
+    hops = [(row["id"], _bought(row)) for row in rows if row["depth"] > 0]
+    plans = [hop for _, hop in hops]
+    agreements = {hop.agreement_id for hop in plans if hop.agreement_id is not None}
+    if not agreements:
+        return []
+    allowed = await _lock_allowances(tx, agreements, currency, now)
+    owners = {Owner(hop.buyer_id, None, AccountKind.WALLET, currency) for hop in plans if hop.buyer_id is not None}
+    wallets = await ledger.lock_wallets(tx, sorted(owners, key=str))
+    borne_now = rules.bear_chain(plans, wallets=wallets, allowed=allowed, currency=currency, waits=False)
+    if borne_now is None:
+        return None
+    await tx.execute(store_chain.OWE, [id_ for id_, _ in hops], [hop.credit_minor for hop in borne_now])
+    await _write_uses(tx, [(hop, False) for hop in borne_now], currency, now)
+    return rules.payments_of_hops(borne_now, customer_id=order.customer_id, currency=currency, order_id=order.id)
+
+
+def _bought(row: Any) -> HopPlan:
+    return HopPlan(
+        line=0, route=row["route"], source_id=row["source_id"], depth=row["depth"], seller_id=row["seller_tenant_id"],
+        buyer_id=row["buyer_tenant_id"], offer_id=row["offer_id"], agreement_id=row["agreement_id"],
+        entitlement_id=row["entitlement_id"], quantity=row["quantity"], unit_price_minor=row["unit_price_minor"],
+        fee_minor=row["fee_minor"],
+    )  # fmt: skip
 
 
 async def post_held(tx: Tx, order_id: OrderId) -> None:

@@ -12,6 +12,7 @@ from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import Invalid, Refusal
 from fondaco_core.ids import AllocationId, ListingId, OrderId, PaymentId, PoolId, new_id
+from fondaco_core.postings import NewTransfer
 from fondaco_tenants import codes, customers, payments
 from fondaco_tenants.codes import Picked
 from fondaco_tenants.orders import rules, store
@@ -73,22 +74,33 @@ async def settle_payment(tx: Tx, ctx: Ctx, *, payment_id: PaymentId) -> Outcome 
     row = await tx.fetchrow(store.LOCK, payment.order_id)
     assert row is not None
     order = order_view(row)
+    # Whoever had the order's row before may have settled it.
+    payment = await payments.get_for_system(tx, ctx, payment_id)
+    if payment is None or payment.captured is None or payment.settled_at is not None:
+        return None
     outcome = payments.outcome_of(
         total=order.total, captured=payment.captured, standing=await _standing(tx, ctx, order)
     )
     again: list[_Unit] | None = None
+    between: list[NewTransfer] = []
     if outcome is Outcome.ORDER_PAID_LATE:
         again = await _pick_again(tx, order)
-        if again is None:
+        paid = (
+            None
+            if again is None
+            else await chain.pay_again(tx, order, await tx.fetch(store.HOPS, order.id), clock.now())
+        )
+        if again is None or paid is None:
             outcome = Outcome.TOO_LATE
+        else:
+            between = paid
     transfers = await payments.settled(tx, ctx, payment=payment, outcome=outcome, total=order.total)
-    if not transfers:
-        return None
+    assert transfers, "nobody else settles a payment of an order whose row is locked"
     if outcome in payments.PAYING:
         sale, chained = await sale_of(tx, order)
-        transfers += sale
+        transfers += sale + between
         await _fulfil(tx, ctx, order, payment, again)
-        if chained:
+        if chained and again is None:
             await chain.lock_chain(tx, [order.id])
             await chain.post_held(tx, order.id)
     await ledger.post(tx, transfers)
@@ -123,6 +135,7 @@ async def _fulfil(tx: Tx, ctx: Ctx, order: OrderView, payment: PaymentView, agai
         await tx.execute(
             store.ALLOCATE_AGAIN, [unit.id for unit in again], [unit.before for unit in again],
             [unit.picked.owner_id for unit in again], [unit.picked.code_id for unit in again], now,
+            [unit.picked.masked for unit in again],
         )  # fmt: skip
         await tx.execute(store.RAISE_LINES, order.id)
         await tx.execute(store.PAID_LATE, order.id, now, limits.SALE_SETTLE_DAYS)
