@@ -1,6 +1,7 @@
 """What buyers and merchants see of stock that other merchants have, through the real front door."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -10,11 +11,14 @@ from fondaco_core.config import Settings
 from fondaco_core.context import Ctx
 from fondaco_core.db import Database, transaction
 from fondaco_core.ids import StoreId
-from fondaco_tenants import routing, storefront
+from fondaco_tenants import routing, storefront, supply
+from fondaco_tenants.supply import StockView
 from tests.support.door import Door, open_door
-from tests.support.factories.catalog import make_listing
-from tests.support.factories.chains import make_chain
+from tests.support.factories.catalog import make_entitlement, make_listing
+from tests.support.factories.chains import make_chain, make_merchant, make_offer
+from tests.support.factories.supply import make_terms, make_tier
 from tests.support.statements import counted
+from tests.support.world import node_id
 
 PAGE = """query Page($slug: String!) { store(slug: $slug) { listings(first: 50) { nodes { id stockClass stock } } } }"""
 ONE = "query One($id: ID!) { listing(id: $id) { stockClass stock } }"
@@ -82,3 +86,59 @@ async def test_what_was_seen_of_stock_over_others_is_told_again_for_a_moment(doo
 
     assert first == again
     assert statements == []
+
+
+OFFERED = "{ merchant { supplyOffers { nodes { title stock { view available units stockClass } } } } }"
+OFFERS = "{ merchant { offers { nodes { title stock } } } }"
+MARKET = "query M($e: ID!) { supplyMarket(entitlementId: $e) { nodes { stock { view available units stockClass } } } }"
+
+
+@pytest.mark.parametrize(
+    ("view", "units", "band"),
+    [(StockView.EXACT, 5, "LOW"), (StockView.BANDED, None, "LOW"), (StockView.HIDDEN, None, None)],
+)
+async def test_a_reseller_sees_of_its_suppliers_stock_what_its_tier_says(
+    door: Door, view: StockView, units: int | None, band: str | None
+) -> None:
+    chain = await make_chain(codes=5)
+    async with transaction(chain.b.owner) as tx:
+        await supply.change_terms(tx, chain.b.owner, tier_id=chain.b.tier.id, terms=make_terms(stock_view=view))
+
+    with counted() as statements:
+        offered = (await door.ask(OFFERED, ctx=chain.c.owner))["merchant"]["supplyOffers"]["nodes"]
+    own = (await door.ask(OFFERS, ctx=chain.b.owner))["merchant"]["offers"]["nodes"]
+
+    assert offered == [
+        {
+            "title": "Wholesale",
+            "stock": {"view": view.value, "available": True, "units": units, "stockClass": band},
+        }
+    ]
+    assert sum("unnest($1::uuid[], $4::uuid[], $5::bigint[])" in each for each in statements) == 1
+    assert own == [{"title": "Wholesale", "stock": 5}]
+
+
+async def test_the_market_shows_stock_as_newcomers_are_told_of_it(door: Door) -> None:
+    supplier, anybody = await make_merchant(), await make_merchant()
+    entitlement = await make_entitlement()
+    entry = await make_tier(supplier.owner, entry=True, terms=make_terms(stock_view=StockView.BANDED))
+    priced = await make_offer(replace(supplier, tier=entry), entitlement.id, price_minor=700, codes=12, in_market=True)
+    await make_offer(supplier, entitlement.id, price_minor=700, codes=3, in_market=True)
+
+    found = await door.ask(MARKET, {"e": node_id("Entitlement", entitlement.id)}, ctx=anybody.owner)
+
+    assert priced
+    assert [node["stock"] for node in found["supplyMarket"]["nodes"]] == [
+        None,
+        {"view": "BANDED", "available": True, "units": None, "stockClass": "IN_STOCK"},
+    ]
+
+
+async def test_what_a_supplier_cannot_buy_itself_it_has_not(door: Door) -> None:
+    chain = await make_chain(codes=5, funds_of_b=0)
+
+    offered = (await door.ask(OFFERED, ctx=chain.c.owner))["merchant"]["supplyOffers"]["nodes"]
+
+    assert [node["stock"] for node in offered] == [
+        {"view": "EXACT", "available": False, "units": 0, "stockClass": "OUT"}
+    ]

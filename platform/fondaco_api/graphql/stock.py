@@ -6,7 +6,7 @@ from fondaco_api.graphql.context import Context
 from fondaco_core import limits
 from fondaco_core.context import Ctx
 from fondaco_core.db import trading
-from fondaco_core.ids import ListingId
+from fondaco_core.ids import ListingId, OfferId
 from fondaco_tenants import orders
 from fondaco_tenants.storefront import ShownListing
 
@@ -25,4 +25,18 @@ async def load_stock_over_others(context: Context, ids: list[ListingId]) -> list
     """How many units the asker's own listings can sell that other merchants fill."""
     async with trading(context.ctx, read_only=True) as tx:
         found = await orders.stock_over_others(tx, ids, up_to=limits.STOCK_EXACT_MAX)
+    return [found.get(id_, 0) for id_ in ids]
+
+
+async def load_seen_stock(context: Context, offers: list[orders.SeenOffer]) -> list[orders.SeenStock | None]:
+    """What is told of the stock behind offers that the asker sees."""
+    async with trading(context.ctx, read_only=True) as tx:
+        found = await orders.stock_seen_of_offers(tx, context.ctx, offers)
+    return [found.get(each.offer_id) for each in offers]
+
+
+async def load_stock_of_own_offers(context: Context, ids: list[OfferId]) -> list[int]:
+    """How many units the asker's own offers have behind them."""
+    async with trading(context.ctx, read_only=True) as tx:
+        found = await orders.stock_of_own_offers(tx, context.ctx, ids)
     return [found.get(id_, 0) for id_ in ids]

@@ -12,11 +12,14 @@ from fondaco_api.graphql.context import Context, Info
 from fondaco_api.graphql.node import Node, key_of
 from fondaco_api.graphql.paging import After, Connection, First, connect, read_page
 from fondaco_api.graphql.scalars import CurrencyCode, Money, MoneyInput
+from fondaco_api.graphql.stock import load_seen_stock
 from fondaco_api.graphql.supply import Partner, load_partners
 from fondaco_api.graphql.supply_agreements import Agreement, load_agreements
 from fondaco_api.graphql.supply_offers import PriceList
 from fondaco_core.ids import EntitlementId, OfferId, TenantId
-from fondaco_tenants import supply
+from fondaco_tenants import orders, supply
+from fondaco_tenants.storefront import StockClass
+from fondaco_tenants.supply import OfferState, StockView
 
 
 async def load_seen_offers(context: Context, ids: list[OfferId]) -> "list[SupplyOffer | None]":
@@ -26,6 +29,23 @@ async def load_seen_offers(context: Context, ids: list[OfferId]) -> "list[Supply
     async with context.reading() as tx:
         found = await supply.offers_by_ids(tx, context.ctx, ids)
     return [SupplyOffer.of(found[id_]) if id_ in found else None for id_ in ids]
+
+
+@strawberry.type(
+    description="What is told of the stock behind an offer, as the supplier's tier says by which you see it: what its supplier can "
+    "deliver now, whatever you can pay for."
+)
+class OfferStock:
+    """The stock behind an offer, as much as is told of it."""
+
+    view: StockView = strawberry.field(description="How much is told.")
+    available: bool = strawberry.field(description="Whether there is any.")
+    units: int | None = strawberry.field(
+        description="How many units there are, exact up to 100,000; null unless the view is EXACT."
+    )
+    stock_class: StockClass | None = strawberry.field(
+        description="Whether there is much, little or nothing; null when the view is HIDDEN."
+    )
 
 
 @strawberry.type(
@@ -97,6 +117,19 @@ class SupplyOffer(Node):
             return None
         price = supply.unit_price(self.row.prices, quantity)
         return None if price is None else Money.of(price)
+
+    @strawberry.field(
+        description="What is told of the stock behind it; null when it has no price for you, or is not published."
+    )
+    async def stock(self, info: Info) -> OfferStock | None:
+        prices = self.row.prices
+        if prices is None or self.row.offer.state is not OfferState.PUBLISHED:
+            return None
+        asked = orders.SeenOffer(self.row.offer.id, prices.tier_id, prices.breaks[0].unit_price.amount_minor)
+        found = await info.context.loaders.load(load_seen_stock, asked)
+        if found is None:
+            return None
+        return OfferStock(view=found.view, available=found.available, units=found.units, stock_class=found.stock_class)
 
     @strawberry.field(description="When it was last published; null for an own one that never was.")
     def published_at(self) -> datetime | None:

@@ -13,6 +13,7 @@ from fondaco_api.graphql.enums import described
 from fondaco_api.graphql.node import Node, key_of
 from fondaco_api.graphql.paging import After, Connection, First, connect, read_page
 from fondaco_api.graphql.scalars import CurrencyCode, Money
+from fondaco_api.graphql.stock import load_stock_of_own_offers
 from fondaco_api.graphql.supply import Tier, load_tiers
 from fondaco_core import clock
 from fondaco_core.ids import EntitlementId, OfferId, TierId
@@ -179,6 +180,12 @@ class Offer(Node):
         return connect(
             page, rows, key=lambda row: (row.starts_at, row.tier_id), make=lambda row: TierPriceList(row=row)
         )
+
+    @strawberry.field(
+        description="How many units you can deliver of it now to the tier that pays most, from all of its sources, exact up to 100,000."
+    )
+    async def stock(self, info: Info) -> int:
+        return await info.context.loaders.load(load_stock_of_own_offers, self.row.id)
 
     @strawberry.field(description="When it was drafted.")
     def created_at(self) -> datetime:

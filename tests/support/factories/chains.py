@@ -62,12 +62,15 @@ async def make_offer(
     price_minor: int,
     codes: int | None = None,
     breaks: tuple[tuple[int, int], ...] = (),
+    in_market: bool = False,
+    min_resale_minor: int | None = None,
 ) -> OfferId:
     """A published offer to the supplier's tier; filled from a pool of so many codes unless it shall be filled otherwise."""
     async with transaction(supplier.owner) as tx:
         offer = await supply.create_offer(
-            tx, supplier.owner, entitlement_id=entitlement_id, title="Wholesale", currency="CNY", in_market=False
-        )
+            tx, supplier.owner, entitlement_id=entitlement_id, title="Wholesale", currency="CNY", in_market=in_market,
+            min_resale=None if min_resale_minor is None else Money(min_resale_minor, "CNY"),
+        )  # fmt: skip
     await price(supplier, offer.id, price_minor, breaks=breaks)
     async with transaction(supplier.owner) as tx:
         await supply.publish_offer(tx, supplier.owner, offer_id=offer.id, version=offer.version)
