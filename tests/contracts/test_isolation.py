@@ -18,7 +18,7 @@ from fondaco_core.identity import MERCHANT_PERMISSIONS, MemberRole
 from tests.support.documents import Documents
 from tests.support.door import Door, open_door
 from tests.support.factories.identity import admin_ctx
-from tests.support.rows import as_owner
+from tests.support.rows import as_owner, texts_in
 from tests.support.strangers import NODES, PUBLIC_NODES, STRANGERS, TABLES, Known, everything, leaked, meet
 
 # The permission that one of the merchant's people needs to see a node; a session is its bearer's alone.
@@ -94,6 +94,8 @@ LIST_PERMISSIONS = {
     "webhookEndpoints": "webhooks.read",
     "webhookMessages": "webhooks.read",
 }
+# The rows of a merchant that its suppliers and resellers see: what they agreed on, and what is offered to them.
+SHOWN_TO_PARTNERS = {"agreement", "agreement_use", "offer", "offer_price", "partner", "tier", "tier_terms"}
 # What a world may have none of: not every machine has a key.
 MAY_BE_EMPTY = {"clientKey"}
 
@@ -173,6 +175,22 @@ async def test_a_stranger_finds_no_node(door: Door, known: tuple[Known, Known], 
         seen[kind] = [node["id"] for node in answer["nodes"] if node is not None]
 
     assert {kind: found for kind, found in seen.items() if found and not set(found) <= a.nodes_of(stranger)} == {}
+
+
+async def test_a_partner_is_told_a_name_what_is_agreed_and_what_is_offered_to_it(
+    door: Door, known: tuple[Known, Known]
+) -> None:
+    a, _ = known
+    shown = [row for table, row in a.rows if table in SHOWN_TO_PARTNERS and row.get("state") != "DRAFT"]
+    seen = set(texts_in(shown))
+    forbidden = (a.marks & a.texts()) - seen - {str(a.world.partner.tenant_id)}
+
+    answers = await everything(door, a, a.world.partner)
+    nodes = await door.ask(NODES, {"ids": a.ids("Agreement") + a.ids("Partner")}, ctx=a.world.partner)
+
+    assert {name: leaks for name, answer in answers.items() if (leaks := leaked(answer, forbidden))} == {}
+    assert len(forbidden) > 100
+    assert all(nodes["nodes"])
 
 
 @pytest.mark.parametrize("kind", sorted(NODE_PERMISSIONS))

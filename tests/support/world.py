@@ -58,6 +58,8 @@ class World:
     buyer_machine: Ctx
     other_buyer: Ctx
     guest: Ctx
+    # The owner of another merchant, who supplies this one and buys from it.
+    partner: Ctx
     contact: str
     order_id: OrderId
     order_code: str
@@ -123,7 +125,7 @@ async def _make_world(door: Door) -> World:
     )
     return World(
         tag=tag, tenant_id=tenant_id, tenant_slug=tenant_slug, store_slug=shop.store_slug, owner=owner, members=members,
-        machine=machine, buyer=buyer, buyer_machine=buyer_machine, other_buyer=other, guest=guest, contact=contact,
+        machine=machine, buyer=buyer, buyer_machine=buyer_machine, other_buyer=other, guest=guest, partner=shop.partner, contact=contact,
         order_id=sold.order_id, order_code=sold.order_code, other_order_code=shop.other_order_code,
         guest_order_code=shop.guest_order_code, link_id=sold.link_id, link_secret=sold.link_secret, upload_id=upload_id,
         pool=shop.pool,
@@ -151,6 +153,7 @@ class _Shop:
     entitlement_id: UUID
     listing: str
     pool: MadePool
+    partner: Ctx
     other_order_code: str
     guest_order_code: str
 
@@ -395,7 +398,7 @@ class _Shop:
 
     async def deal(self) -> None:
         """Agreements with another merchant, who has to do with nobody else, in both directions; offers, terms to come, an invitation."""
-        partner = await make_member_ctx(await make_tenant(name=f"Partner {self.tag}"))
+        partner = self.partner = await make_member_ctx(await make_tenant(name=f"Partner {self.tag}"))
         tier = await make_tier(
             self.owner, name=f"Tier {self.tag}", terms=make_terms(credit=Money(50_000, "CNY"), settle_days=3)
         )

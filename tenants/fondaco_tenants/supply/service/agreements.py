@@ -183,8 +183,7 @@ async def join_supplier(tx: Tx, ctx: Ctx, *, token: Secret[str]) -> Agreement:
         raise InvitationNotGood
     await begin_use(tx, ctx, await get_agreement(tx, ctx, id_))
     await tx.execute(store.USE_INVITATION, invitation.id)
-    detail = {"tier_id": invitation.tier_id, "invitation_id": invitation.id}
-    return await noted(tx, ctx, id_, "agreement.joined", change="JOINED", detail=detail)
+    return await noted(tx, ctx, id_, "agreement.joined", change="JOINED", detail={"tier_id": invitation.tier_id})
 
 
 async def _taken_up(tx: Tx, ctx: Ctx, invitation: Invitation) -> AgreementId:
