@@ -11,7 +11,6 @@ _SOURCE = """id, listing_id, offer_id, kind, pool_id, supplier_offer_id, priorit
 # The row of what is filled is the lock of its sources: they are ordered among each other.
 LOCK_LISTING = "SELECT entitlement_id, currency, state FROM listing WHERE id = $1 FOR UPDATE"
 LOCK_OFFER = "SELECT entitlement_id, currency, state FROM offer WHERE id = $1 AND tenant_id = $2 FOR UPDATE"
-SUPPLIER_OFFER = "SELECT tenant_id, entitlement_id, currency, state FROM offer WHERE id = $1 AND tenant_id <> $2"
 # Those who join merchants go one after the other: each sees what the one before has joined.
 LOCK_GRAPH = "SELECT pg_advisory_xact_lock(4207303184)"
 LEADS_TO_ME = "SELECT supply_leads_to_me($1)"

@@ -8,6 +8,7 @@ import pytest
 
 from fondaco_core.context import system_ctx
 from fondaco_core.db import Overtaken, governing, trading, transaction
+from fondaco_core.errors import NotFound
 from fondaco_core.ids import TenantId
 from fondaco_core.postings import AccountKind
 from fondaco_tenants import orders, supply
@@ -249,3 +250,13 @@ async def test_a_merchant_stands_in_a_chain_once() -> None:
 
     with pytest.raises(Exception, match="fill itself"):
         await fill(chain.a, chain.offer_of_a, supplier_offer_id=offer_of_c)
+
+
+async def test_nothing_is_filled_from_a_merchant_without_an_agreement() -> None:
+    chain = await make_chain()
+    stranger = await make_merchant()
+
+    with pytest.raises(NotFound):
+        await make_front(stranger, chain.entitlement_id, chain.offer_of_a)
+    with pytest.raises(NotFound):
+        await make_front(chain.a, chain.entitlement_id, chain.offer_of_a)

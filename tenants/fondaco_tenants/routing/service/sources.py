@@ -7,11 +7,12 @@ from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import Conflict, NotFound
 from fondaco_core.ids import ListingId, OfferId, PoolId, SourceId, new_id
-from fondaco_tenants import catalog, codes
+from fondaco_tenants import catalog, codes, supply
 from fondaco_tenants.routing import store
 from fondaco_tenants.routing.errors import NoSource, OfferDoesNotFit, PoolDoesNotFit, SourceExists, SupplyCircle
 from fondaco_tenants.routing.events import OfferSourcesChanged, SourcesChanged
 from fondaco_tenants.routing.rules import Source, SourceKind, check_max_cost, check_one_of_two, checked_priority
+from fondaco_tenants.supply import AgreementState
 
 
 async def publish_listing(tx: Tx, ctx: Ctx, *, listing_id: ListingId, version: int) -> catalog.Listing:
@@ -164,11 +165,17 @@ async def _check_pool(tx: Tx, ctx: Ctx, pool_id: PoolId, filled: Mapping[str, ob
 
 async def _check_supplier(tx: Tx, ctx: Ctx, offer_id: OfferId, filled: Mapping[str, object]) -> None:
     await tx.execute(store.LOCK_GRAPH)
-    offer = await tx.fetchrow(store.SUPPLIER_OFFER, offer_id, ctx.tenant)
-    if offer is None or offer["state"] == "DRAFT":
+    found = (await supply.offers_by_ids(tx, ctx, [offer_id])).get(offer_id)
+    if found is None or found.offer.tenant_id == ctx.tenant:
         raise NotFound("offer", path=("supplier_offer_id",))
-    if (offer["entitlement_id"], offer["currency"]) != (filled["entitlement_id"], filled["currency"]):
+    if (found.offer.entitlement_id, found.offer.currency) != (filled["entitlement_id"], filled["currency"]):
         raise OfferDoesNotFit
+    if found.agreement_state not in {AgreementState.ACTIVE, AgreementState.SUSPENDED}:
+        raise Conflict(
+            "There is no agreement with this supplier; ask for one first (requestAgreement, joinSupplier).",
+            zh="与该供应商尚无协议，请先申请或凭邀请码加入（requestAgreement、joinSupplier）。",
+            path=("supplier_offer_id",),
+        )
     if await tx.fetchval(store.LEADS_TO_ME, offer_id):
         raise SupplyCircle
 
