@@ -91,9 +91,8 @@ async def test_own_pools_count_beside_those_of_others_and_what_is_switched_off_d
 
 @pytest.mark.parametrize("what", ["dearer", "wallet", "quota", "agreement", "offer"])
 async def test_a_step_that_is_not_open_has_nothing(what: str) -> None:
-    chain = await make_chain(
-        funds_of_b=1_500 if what == "wallet" else 100_000, **({"day_units_max": 3} if what == "quota" else {})
-    )
+    funds = 1_500 if what == "wallet" else 100_000
+    chain = await (make_chain(funds_of_b=funds, day_units_max=3) if what == "quota" else make_chain(funds_of_b=funds))
 
     match what:
         case "dearer":
