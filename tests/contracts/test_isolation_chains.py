@@ -140,7 +140,9 @@ async def test_no_query_tells_a_merchant_what_lies_beyond_its_neighbour(
     documents, ctx = chain.documents(whose), chain.asker(who)
 
     # What a store shows to every visitor is no secret.
-    answers = {name: await door.post(text, ctx=ctx) for name, text in documents.queries() if name not in PUBLIC_QUERIES}
+    answers: dict[str, Any] = {
+        name: await door.post(text, ctx=ctx) for name, text in documents.queries() if name not in PUBLIC_QUERIES
+    }
     for kind in documents.nodes():
         if kind.name in PUBLIC_NODES:
             continue

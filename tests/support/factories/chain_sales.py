@@ -8,7 +8,8 @@ from fondaco_core.secret import Secret
 from fondaco_tenants import catalog, codes, orders, storefront
 from fondaco_tenants.catalog import FulfilmentKind
 from fondaco_tenants.orders import OrderRequest, PayBy
-from tests.support.factories.chains import Chain, make_chain
+from tests.support.factories.catalog import make_entitlement
+from tests.support.factories.chains import Chain, make_chain_for
 from tests.support.factories.codes import MadePool, make_codes
 from tests.support.factories.customers import make_customer_ctx
 from tests.support.factories.delivery import Sale, fund
@@ -32,7 +33,7 @@ async def make_chain_sale(
     kind: FulfilmentKind = FulfilmentKind.CODE,
 ) -> ChainSale:
     """An order of `units` codes of A's in C's shop; A has `spare` more of them."""
-    chain = await make_chain(codes=0, kind=kind)
+    chain = await make_chain_for(await make_entitlement(kind=kind), codes=0)
     async with transaction(chain.a.owner) as tx:
         (pool,) = await codes.list_pools(tx, chain.a.owner)
     made = MadePool(pool.id, chain.a.tenant_id, chain.entitlement_id, chain.a.owner)

@@ -7,7 +7,7 @@ from fondaco_core.db import transaction
 from fondaco_core.ids import EntitlementId, OfferId, PoolId, TenantId
 from fondaco_core.money import Money
 from fondaco_tenants import routing, supply
-from fondaco_tenants.catalog import FulfilmentKind
+from fondaco_tenants.catalog import Entitlement
 from fondaco_tenants.supply import Agreement, PriceBreak, Tier
 from tests.support.factories.catalog import make_entitlement, make_listing
 from tests.support.factories.codes import make_codes, make_pool
@@ -148,16 +148,20 @@ class Chain:
 
 
 async def make_chain(
-    *,
-    codes: int = 5,
-    funds_of_b: int = 100_000,
-    funds_of_c: int = 100_000,
-    credit_of_a: int = 0,
-    kind: FulfilmentKind = FulfilmentKind.CODE,
-    **of_a: int,
+    *, codes: int = 5, funds_of_b: int = 100_000, funds_of_c: int = 100_000, credit_of_a: int = 0, **of_a: int
 ) -> Chain:
     """A chain of three merchants; `of_a` are further terms of A's tier."""
-    entitlement = await make_entitlement(kind=kind)
+    return await make_chain_for(
+        await make_entitlement(), codes=codes, funds_of_b=funds_of_b, funds_of_c=funds_of_c, credit_of_a=credit_of_a,
+        **of_a,
+    )  # fmt: skip
+
+
+async def make_chain_for(
+    entitlement: Entitlement, *, codes: int, funds_of_b: int = 100_000, funds_of_c: int = 100_000, credit_of_a: int = 0,
+    **of_a: int,
+) -> Chain:  # fmt: skip
+    """A chain that sells one good."""
     a = await make_merchant(credit_minor=credit_of_a, **of_a)
     b, c = await make_merchant(funds_minor=funds_of_b), await make_merchant(funds_minor=funds_of_c)
     await agree(a, b)
