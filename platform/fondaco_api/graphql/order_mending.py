@@ -62,7 +62,10 @@ class MakeUnitEvidenceSuccess:
 class Mutation:
     """What support does about bad codes."""
 
-    @mutation(refusals=[orders.OrderNotOpen, orders.ReplacementLimit, orders.CodeAlreadyRedeemed], opens=trading)
+    @mutation(
+        refusals=[orders.OrderNotOpen, orders.NotOwnCode, orders.ReplacementLimit, orders.CodeAlreadyRedeemed],
+        opens=trading,
+    )
     async def replace_unit(
         self, info: Info, tx: Tx, input: Annotated[ReplaceUnitInput, strawberry.argument(description="Which unit.")]
     ) -> ReplaceUnitSuccess:

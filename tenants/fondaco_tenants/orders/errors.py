@@ -18,6 +18,7 @@ Refusal
     ├── GiftSealed           the codes of a gift are its recipient's to see
     ├── GiftOpened           the recipient has seen the codes: it cannot be taken back
     ├── GiftTakenBack        the buyer took the gift back
+    ├── NotOwnCode           the code is another merchant's, who alone can say that it is bad
     ├── ReplacementLimit     the unit or the order had as many codes replaced as may be
     ├── CodeAlreadyRevealed  somebody has seen the code: it cannot go back to stock
     └── CodeAlreadyRedeemed  the code was redeemed: the unit is neither refunded nor replaced by itself
@@ -256,6 +257,18 @@ class GiftTakenBack(Conflict):
 
     def __init__(self) -> None:
         super().__init__("This gift was taken back by whoever gave it.", zh="该赠礼已被赠送人收回。")
+
+
+class NotOwnCode(Conflict):
+    """The unit's code is another merchant's: only its owner says that it is bad, or others would empty its stock by saying so."""
+
+    code = "NOT_OWN_CODE"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This unit's code is a supplier's, who alone can say that it is bad; a unit that nobody has seen can be refunded.",
+            zh="该卡密来自供应商，只有供应商可以判定其无效；尚未查看的卡密可以退款。",
+        )
 
 
 class ReplacementLimit(Conflict):

@@ -16,7 +16,7 @@ least(
   terms.month_units_max - CASE WHEN u.month = date_trunc('month', {today}) THEN u.month_units ELSE 0 END
 ) AS units_left,
 terms.hold_units_max - u.held_units AS hold_left,
-CASE WHEN terms.currency = {currency} THEN greatest(0, coalesce(a.credit_minor, terms.credit_minor) - u.credit_used_minor) ELSE 0 END
+CASE WHEN terms.currency = {currency} AND (u.credit_used_minor = 0 OR u.currency = {currency}) THEN greatest(0, coalesce(a.credit_minor, terms.credit_minor) - u.credit_used_minor) ELSE 0 END
   AS credit_left
 """
 

@@ -14,12 +14,12 @@ import pyzipper
 from pypdf import PdfReader
 
 from fondaco_core.config import Settings
-from fondaco_core.context import Ctx
+from fondaco_core.context import Ctx, system_ctx
 from fondaco_core.db import governing, reading, trading, transaction
 from fondaco_core.errors import NotFound
 from fondaco_core.ids import LinkId, OrderId
 from fondaco_core.secret import Secret
-from fondaco_tenants import customers, delivery, orders
+from fondaco_tenants import codes, customers, delivery, orders
 from fondaco_tenants.catalog import FulfilmentKind
 from fondaco_tenants.delivery import Channel, DeliverySettings, Form, errands
 from fondaco_workers.actors.delivery import plan, plan_replacement, send
@@ -123,10 +123,17 @@ async def test_a_replaced_unit_is_sent_again_with_the_new_code(post: Post) -> No
     made = await make_chain_sale(spare=1)
     sale = made.sale
     await send_by(sale, Channel.EMAIL)
-    async with trading(sale.owner) as tx:
-        done = await orders.replace_unit(tx, sale.owner, allocation_id=sale.allocations[0], reason="does not redeem")
+    async with transaction(made.chain.a.owner) as tx:
+        await codes.quarantine_codes(tx, made.chain.a.owner, code_ids=made.code_ids, reason="does not redeem")
+    system = system_ctx("test", permissions=frozenset({"system.run"}))
+    async with trading(system) as tx:
+        await orders.swap_withdrawn(tx, system, code_ids=made.code_ids)
+    async with reading(sale.owner) as tx:
+        *_, new = sorted(
+            await orders.list_allocations(tx, sale.owner, order_id=sale.order_id), key=lambda unit: unit.attempt
+        )
 
-    await plan_replacement.perform(sale.tenant_id, {"order_id": str(sale.order_id), "allocation_id": str(done.unit.id)})
+    await plan_replacement.perform(sale.tenant_id, {"order_id": str(sale.order_id), "allocation_id": str(new.id)})
     async with reading(sale.owner) as tx:
         log = (await delivery.list_deliveries(tx, sale.owner, [sale.order_id]))[sale.order_id]
     mail = next(each for each in log if each.channel is Channel.EMAIL and each.allocation_id is not None)

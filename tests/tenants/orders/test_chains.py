@@ -252,6 +252,25 @@ async def test_a_merchant_stands_in_a_chain_once() -> None:
         await fill(chain.a, chain.offer_of_a, supplier_offer_id=offer_of_c)
 
 
+async def test_a_store_does_not_say_of_anothers_code_that_it_is_bad() -> None:
+    chain = await make_chain()
+    buyer = await make_buyer(chain.shop)
+    placed = await place(chain.shop, buyer)
+    owner = await make_member_ctx(chain.c.tenant_id)
+    async with transaction(owner) as tx:
+        (unit,) = await orders.list_allocations(tx, owner, order_id=placed.order_id)
+
+    async with trading(owner) as tx:
+        with pytest.raises(orders.NotOwnCode):
+            await orders.replace_unit(tx, owner, allocation_id=unit.id, reason="It does not work.")
+
+    async with governing(LOOK) as tx:
+        states = await tx.fetch(
+            "SELECT DISTINCT state FROM code WHERE tenant_id = $1 ORDER BY state", chain.a.tenant_id
+        )
+    assert [row["state"] for row in states] == ["AVAILABLE", "DELIVERED"]
+
+
 async def test_nothing_is_filled_from_a_merchant_without_an_agreement() -> None:
     chain = await make_chain()
     stranger = await make_merchant()

@@ -12,14 +12,14 @@ from typing import Any
 from uuid import UUID
 
 from fondaco_core import audit, clock, limits, outbox, tenancy
-from fondaco_core.context import Ctx, system_ctx
+from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import NotFound
 from fondaco_core.ids import AllocationId, CodeId, OrderId, PoolId, TenantId, new_id
 from fondaco_tenants import codes
 from fondaco_tenants.codes import Picked
 from fondaco_tenants.orders import rules, store
-from fondaco_tenants.orders.errors import CodeAlreadyRedeemed, OrderNotOpen, ReplacementLimit
+from fondaco_tenants.orders.errors import CodeAlreadyRedeemed, NotOwnCode, OrderNotOpen, ReplacementLimit
 from fondaco_tenants.orders.events import UnitFailed, UnitReplaced
 from fondaco_tenants.orders.rules import AllocationState, OrderState
 from fondaco_tenants.orders.service.change import close_orders
@@ -27,8 +27,6 @@ from fondaco_tenants.orders.service.read import AllocationView, OrderView, alloc
 
 # What the record says of a unit whose code somebody took out of the vault; of another merchant's, it says no more.
 _WITHDRAWN = "The code was withdrawn from the vault."
-# What the owner of a bad code is told of it who sold it to another merchant: why is between the store and its buyer.
-_REPORTED = "A merchant whom it was sold to says that it does not work."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ class Replaced:
 async def replace_unit(tx: Tx, ctx: Ctx, *, allocation_id: AllocationId, reason: str) -> Replaced:
     """Gives a paid unit another code because the one it had is bad, whether the buyer saw it or not.
 
-    Raises NotFound, OrderNotOpen for a unit that has no code now, ReplacementLimit when there were enough replacements,
+    Raises NotFound, NotOwnCode, OrderNotOpen for a unit that has no code now, ReplacementLimit when there were enough replacements,
     CodeAlreadyRedeemed for a code that was good enough to be redeemed.
     """
     ctx.require("orders.replace")
@@ -52,6 +50,8 @@ async def replace_unit(tx: Tx, ctx: Ctx, *, allocation_id: AllocationId, reason:
     unit = await _locked_unit(tx, allocation_id)
     if order.state not in rules.SETTLED or unit["state"] != AllocationState.FULFILLED.value:
         raise OrderNotOpen(order.id, state=order.state.value, units=True)
+    if unit["leaf_tenant_id"] != order.tenant_id:
+        raise NotOwnCode
     failed = await tx.fetchval(store.COUNT_FAILED, order.id)
     if unit["attempt"] > limits.UNIT_REPLACEMENTS_MAX:
         raise ReplacementLimit(limits.UNIT_REPLACEMENTS_MAX, per_unit=True)
@@ -59,7 +59,7 @@ async def replace_unit(tx: Tx, ctx: Ctx, *, allocation_id: AllocationId, reason:
         raise ReplacementLimit(limits.ORDER_REPLACEMENTS_MAX, per_unit=False)
     if await _is_redeemed(tx, unit):
         raise CodeAlreadyRedeemed([allocation_id])
-    made = await _swap(tx, ctx, order, unit, reason=why)
+    made = await _swap(tx, ctx, order, unit, reason=why, condemned=why)
     assert made is not None, "a paid unit gets a code, or waits for one"
     return Replaced(order_view(await tx.fetchrow(store.LOCK, order.id)), allocation_id, made)
 
@@ -96,7 +96,7 @@ async def swap_withdrawn(tx: Tx, ctx: Ctx, *, code_ids: Sequence[CodeId]) -> int
             # Why its owner withdrew it is nothing for another merchant who sold it, nor for the buyer.
             why = row["reason"] if _is_own(order, unit) else None
             if unit["revealed_at"] is None and not await _is_redeemed(tx, unit):
-                await _swap(tx, ctx, order, unit, reason=why or _WITHDRAWN, told_owner=row["reason"])
+                await _swap(tx, ctx, order, unit, reason=why or _WITHDRAWN, condemned=row["reason"] or _WITHDRAWN)
                 swapped += 1
             elif await tx.execute(store.DOUBT_UNIT, unit["id"], why or _WITHDRAWN):
                 await _tell(tx, ctx, order, unit, became="SEEN", reason=why)
@@ -112,23 +112,14 @@ async def _is_redeemed(tx: Tx, unit: Any) -> bool:
     return bool(await codes.redeemed_among(tx, [AllocationId(unit["id"])], releasing=False))
 
 
-async def _swap(
-    tx: Tx, ctx: Ctx, order: OrderView, unit: Any, *, reason: str, told_owner: str | None = None
-) -> AllocationView | None:
+async def _swap(tx: Tx, ctx: Ctx, order: OrderView, unit: Any, *, reason: str, condemned: str) -> AllocationView | None:
     """Fails a locked unit and makes its next attempt; None when its order was cancelled instead, being unpaid.
 
-    `reason` is the store's to read, `told_owner` the code's owner's: without one, another merchant is told no words of the store's.
+    `reason` is the store's to read, `condemned` is what the code's owner reads with the code.
     """
     now = clock.now()
     await tx.execute(store.FAIL_UNIT, unit["id"], reason, now)
-    condemned = told_owner or (reason if _is_own(order, unit) else _REPORTED)
     await codes.condemn_codes(tx, [AllocationId(unit["id"])], reason=condemned)
-    if not _is_own(order, unit):
-        owner = TenantId(unit["leaf_tenant_id"])
-        await audit.record(
-            tx, system_ctx("orders.sold_through", tenant_id=owner), "code.quarantined", subject_kind="code",
-            subject_id=unit["code_id"], reason=condemned,
-        )  # fmt: skip
     picked = await _spare(tx, unit)
     paid = unit["state"] == AllocationState.FULFILLED.value
     if picked is None and not paid:
