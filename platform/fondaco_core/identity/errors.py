@@ -1,7 +1,7 @@
 """How identity refuses.
 
 Invalid
-├── WeakPassword          too short to keep anybody out
+├── WeakPassword          too short or too common to keep anybody out
 ├── BadEmail              not an e-mail address
 ├── UnknownScope          no permission of that side has the name
 ├── WrongCredentials      name or password are wrong; which of them is not told
@@ -31,10 +31,14 @@ class WeakPassword(Invalid):
 
     code = "WEAK_PASSWORD"
 
-    def __init__(self) -> None:
+    def __init__(self, *, common: bool = False) -> None:
         super().__init__(
-            f"A password has at least {limits.PASSWORD_CHARS_MIN} characters; a sentence is a good one.",
-            zh=f"密码至少需要 {limits.PASSWORD_CHARS_MIN} 个字符，建议使用一句话。",
+            "This password is among the first that anybody tries; a sentence is a good one."
+            if common
+            else f"A password has at least {limits.PASSWORD_CHARS_MIN} characters; a sentence is a good one.",
+            zh="该密码过于常见，容易被猜中，建议使用一句话。"
+            if common
+            else f"密码至少需要 {limits.PASSWORD_CHARS_MIN} 个字符，建议使用一句话。",
             path=("password",),
         )
 
@@ -68,8 +72,12 @@ class WrongCredentials(Invalid):
 
     code = "WRONG_CREDENTIALS"
 
-    def __init__(self) -> None:
-        super().__init__("The name or the password is wrong.", zh="账号或密码错误。")
+    def __init__(self, *, signed_in: bool = False) -> None:
+        # Who is signed in gave no name that could be wrong.
+        super().__init__(
+            "The password is wrong." if signed_in else "The name or the password is wrong.",
+            zh="密码错误。" if signed_in else "账号或密码错误。",
+        )
 
 
 class InvitationInvalid(Invalid):

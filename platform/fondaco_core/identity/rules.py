@@ -11,6 +11,7 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from fondaco_core import limits
+from fondaco_core.identity.common_passwords import is_common
 from fondaco_core.identity.errors import BadEmail, BadNetwork, BadProvider, UnknownScope, WeakPassword
 
 # name → what it lets one do, in words that a merchant who hands out a role understands
@@ -206,9 +207,11 @@ def mailbox_of(contact: str) -> str:
 
 
 def check_password(text: str) -> None:
-    """Refuses with WeakPassword what is too short to keep anybody out."""
+    """Refuses with WeakPassword what is too short, or too common, to keep anybody out."""
     if len(text) < limits.PASSWORD_CHARS_MIN or not text.strip():
         raise WeakPassword
+    if is_common(text):
+        raise WeakPassword(common=True)
 
 
 def checked_issuer(text: str, *, strict: bool) -> str:

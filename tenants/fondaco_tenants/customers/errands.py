@@ -75,7 +75,7 @@ async def change_customer_password(ctx: Ctx, *, current: Secret[str], chosen: Se
     async with reading(ctx) as tx:
         stored = await tx.fetchval(store.PASSWORD, ctx.customer_id)
     if not await verify_password(stored, current):
-        raise WrongCredentials
+        raise WrongCredentials(signed_in=True)
     await attempt.forgive()
     hashed = await hash_password(chosen)
     async with transaction(ctx) as tx:

@@ -144,8 +144,10 @@ async def test_another_persons_code_opens_nothing() -> None:
 async def test_a_stolen_session_binds_no_app_of_its_own() -> None:
     person = await make_person()
 
-    with pytest.raises(WrongCredentials):
+    with pytest.raises(WrongCredentials) as refused:
         await identity.begin_second_factor(await person.ctx(), password=Secret("not the password"))
+    # Nobody asked for a name.
+    assert (refused.value.message, refused.value.message_zh) == ("The password is wrong.", "密码错误。")
     await add_app(person)
     with pytest.raises(SecondFactorExists):
         await identity.begin_second_factor(await person.ctx(), password=PASSWORD)

@@ -131,6 +131,29 @@ def test_a_short_password_is_refused(text: str) -> None:
         check_password(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "password12", "Password123!", "P@ssw0rd2026", "12345678901", "0987654321", "qwertyuiop", "1qaz2wsx3edc", "aaaaaaaaaaaa",
+        "1212121212", "admin123456", "woaini1314", "iloveyou520", "passwordpassword", "abcdefghij", "fondaco2026", "qwerty 123456",
+    ],
+)  # fmt: skip
+def test_a_password_that_everybody_tries_first_is_refused_as_such(text: str) -> None:
+    with pytest.raises(WeakPassword) as refused:
+        check_password(text)
+
+    assert "first that anybody tries" in refused.value.message
+    assert "过于常见" in refused.value.message_zh
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a password of four words", "correct horse battery", "我的密码是一句很长的话", "admin eats plums", "DjpN4PXp-1bO"],
+)
+def test_a_sentence_or_what_a_machine_drew_is_a_password(text: str) -> None:
+    check_password(text)
+
+
 def test_a_persons_session_ends_without_use_and_in_any_case() -> None:
     used = datetime(2030, 1, 1, tzinfo=UTC)
     idle = timedelta(hours=limits.SESSION_IDLE_HOURS)

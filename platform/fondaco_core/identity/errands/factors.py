@@ -187,7 +187,7 @@ async def prove_again(ctx: Ctx, user_id: UserId, password: Secret[str] | None) -
     # Whom only a provider vouches for has none yet, and chooses one by mail first: what the account is bound to opens it
     # everywhere, and a provider is one tenant's.
     if not await verify_password(user["password_hash"], password if password is not None else Secret("")):
-        raise WrongCredentials
+        raise WrongCredentials(signed_in=True)
     await attempt.forgive()
     return user
 

@@ -150,7 +150,7 @@ async def change_password(ctx: Ctx, *, current: Secret[str], chosen: Secret[str]
     async with governing(ctx) as tx:
         user = await tx.fetchrow(store.USER_BY_ID, ctx.actor_id)
     if not await verify_password(None if user is None else user["password_hash"], current):
-        raise WrongCredentials
+        raise WrongCredentials(signed_in=True)
     await attempt.forgive()
     hashed = await hash_password(chosen)
     async with governing(ctx) as tx:
