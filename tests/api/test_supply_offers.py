@@ -19,6 +19,7 @@ from fondaco_workers.actors import webhooks as teller
 from tests.support.actors import run_twice
 from tests.support.door import Door, open_door
 from tests.support.factories.catalog import make_entitlement
+from tests.support.factories.codes import make_pool
 from tests.support.factories.identity import make_member_ctx
 from tests.support.factories.offers import breaks_of, make_offer, make_prices
 from tests.support.factories.supply import make_agreement, make_tier
@@ -71,6 +72,8 @@ async def test_an_offer_is_drafted_priced_published_and_found_in_the_market(door
     prices = {"offerId": made["id"], "tierId": node_id("Tier", tier.id), "breaks": breaks}
     set_ = await change(door, supplier, "setOfferPrices", prices, f"startsAt {OFFER}")
     hidden = await door.ask(MARKET, {"e": given["entitlementId"]}, ctx=other)
+    pool = await make_pool(supplier, entitlement_id=entitlement.id)
+    await door.do("addSource", {"offerId": made["id"], "poolId": node_id("Pool", pool.id)}, ctx=supplier)
     published = await change(door, supplier, "publishOffer", {"id": made["id"], "version": 1})
     found = await door.ask(MARKET, {"e": given["entitlementId"], "s": "steam"}, ctx=other)
 

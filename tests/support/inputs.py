@@ -26,7 +26,9 @@ IDS = {
     ("AcceptAgreementInput", "agreementId"): "Agreement",
     ("AcceptAgreementInput", "tierId"): "Tier",
     ("AddSourceInput", "listingId"): "Listing",
+    ("AddSourceInput", "offerId"): "Offer",
     ("AddSourceInput", "poolId"): "Pool",
+    ("AddSourceInput", "supplierOfferId"): "SupplyOffer",
     ("ApproveApiClientInput", "apiClientId"): "ApiClient",
     ("ApproveTenantInput", "tenantId"): "Tenant",
     ("ArchiveListingInput", "id"): "Listing",
@@ -148,6 +150,11 @@ class Inputs:
         # Codes to import are given in one of several ways.
         if kind.name == "ImportCodesInput" and target != ("uploadId",):
             made["lines"] = [uuid4().hex.upper()]
+        # What is filled, and from where, are each one of two.
+        if kind.name == "AddSourceInput":
+            for one, other in (("listingId", "offerId"), ("poolId", "supplierOfferId")):
+                if other not in made and one not in made:
+                    made[one] = self.choose(IDS[kind.name, one], False)  # noqa: FBT003 - as `Choose` says
         if kind.name == "CreateApiClientInput":
             made["scopes"] = ["buyer.read"] if target else ["orders.read"]
         return made

@@ -1,6 +1,7 @@
-"""Sources in the schema: the places a listing is filled from; for the merchant only."""
+"""Sources in the schema: the places a listing or an offer to resellers is filled from; for the merchant only."""
 
 from collections import defaultdict
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import strawberry
@@ -8,10 +9,16 @@ import strawberry
 from fondaco_api.graphql.codes import Pool
 from fondaco_api.graphql.context import Context, Info
 from fondaco_api.graphql.enums import described
-from fondaco_api.graphql.node import Node
-from fondaco_core.ids import ListingId, SourceId
+from fondaco_api.graphql.node import Node, load_named
+from fondaco_api.graphql.scalars import Money
+from fondaco_core.ids import ListingId, OfferId, SourceId
 from fondaco_tenants import routing
 from fondaco_tenants.routing import SourceKind
+
+if TYPE_CHECKING:
+    from fondaco_api.graphql.listings import Listing
+    from fondaco_api.graphql.supply_market import SupplyOffer
+    from fondaco_api.graphql.supply_offers import Offer
 
 described(
     SourceKind,
@@ -22,9 +29,9 @@ described(
 
 
 async def load_sources(context: Context, ids: list[SourceId]) -> "list[Source | None]":
-    """Sources by their ids, of the asker's own listings."""
+    """Sources by their ids, of the asker's own listings and offers."""
     ctx = context.ctx
-    if ctx.tenant_id is None or not ctx.has("catalog.read"):
+    if ctx.tenant_id is None or not (ctx.has("catalog.read") or ctx.has("supply.read")):
         return [None for _ in ids]
     async with context.reading() as tx:
         found = await routing.sources_by_ids(tx, ctx, ids)
@@ -42,7 +49,18 @@ async def load_sources_of_listings(context: Context, ids: list[ListingId]) -> "l
     return [by_listing[id_] for id_ in ids]
 
 
-@strawberry.type(description="One place that a listing is filled from.")
+async def load_sources_of_offers(context: Context, ids: list[OfferId]) -> "list[list[Source]]":
+    """The sources of the asker's own offers, each offer's in the order in which they are tried."""
+    async with context.reading() as tx:
+        found = await routing.list_offer_sources(tx, context.ctx, offer_ids=ids)
+    by_offer: dict[OfferId, list[Source]] = defaultdict(list)
+    for source in found:
+        assert source.offer_id is not None
+        by_offer[source.offer_id].append(Source.of(source))
+    return [by_offer[id_] for id_ in ids]
+
+
+@strawberry.type(description="One place that a listing, or one of your offers to other merchants, is filled from.")
 class Source(Node):
     """A source."""
 
@@ -57,6 +75,24 @@ class Source(Node):
     async def load_node(cls, context: Context, key: UUID) -> "Source | None":
         """The source, for the merchant whose it is."""
         return await context.loaders.load(load_sources, SourceId(key))
+
+    @strawberry.field(description="The listing that it fills; null when it fills an offer, or when you may not see it.")
+    async def listing(self, info: Info) -> Annotated["Listing", strawberry.lazy("fondaco_api.graphql.listings")] | None:
+        """What it fills, if that is a listing."""
+        key = self.row.listing_id
+        found: Listing | None = None if key is None else await load_named(info.context, "Listing", key)
+        return found
+
+    @strawberry.field(
+        description="The offer of yours that it fills; null when it fills a listing, or when you may not see it."
+    )
+    async def offer(
+        self, info: Info
+    ) -> Annotated["Offer", strawberry.lazy("fondaco_api.graphql.supply_offers")] | None:
+        """What it fills, if that is an offer."""
+        key = self.row.offer_id
+        found: Offer | None = None if key is None else await load_named(info.context, "Offer", key)
+        return found
 
     @strawberry.field(description="What kind of place it is.")
     def kind(self) -> SourceKind:
@@ -80,3 +116,30 @@ class Source(Node):
             return None
         found = await Pool.load_node(info.context, self.row.pool_id)
         return found if isinstance(found, Pool) else None
+
+    @strawberry.field(
+        description="The supplier's offer; null for an own pool, when you may not see it, or when it is not offered to you any more."
+    )
+    async def supplier_offer(
+        self, info: Info
+    ) -> Annotated["SupplyOffer", strawberry.lazy("fondaco_api.graphql.supply_market")] | None:
+        """The supplier's offer."""
+        key = self.row.supplier_offer_id
+        found: SupplyOffer | None = None if key is None else await load_named(info.context, "SupplyOffer", key)
+        return found
+
+    @strawberry.field(
+        description="The most that a unit from a supplier may cost you: it is passed over while it costs more. Null: no bound but "
+        "what you are left with of your own price."
+    )
+    def max_cost(self) -> Money | None:
+        """The bound on cost."""
+        cost = self.row.max_cost_minor
+        return None if cost is None else Money.minor(cost, self.row.currency)
+
+    @strawberry.field(
+        description="Whether a unit from a supplier may cost you more than you are left with of your own price after the platform's fee."
+    )
+    def below_cost(self) -> bool:
+        """Whether it may be sold below its cost."""
+        return self.row.below_cost

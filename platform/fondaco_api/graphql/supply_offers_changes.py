@@ -18,7 +18,7 @@ from fondaco_core import limits, tenancy
 from fondaco_core.db import Tx
 from fondaco_core.errors import StaleVersion
 from fondaco_core.ids import EntitlementId, OfferId, TierId
-from fondaco_tenants import catalog, supply
+from fondaco_tenants import catalog, routing, supply
 from fondaco_tenants.supply import OfferState, PriceBreak
 
 _LEAST = "The least that a reseller's store may ask for a unit, in the offer's currency."
@@ -165,10 +165,17 @@ class Mutation:
         row = await supply.update_offer(tx, info.context.ctx, offer_id=offer_id, version=input.version, **changes)
         return UpdateOfferSuccess(offer=Offer.of(row))
 
-    @mutation(refusals=[StaleVersion, supply.OfferInWrongState, catalog.EntitlementRetired, tenancy.TenantNotActive])
+    @mutation(
+        refusals=[
+            StaleVersion, supply.OfferInWrongState, catalog.EntitlementRetired, routing.NoSource, tenancy.TenantNotActive,
+        ]
+    )  # fmt: skip
     async def publish_offer(self, info: Info, tx: Tx, input: PublishOfferInput) -> PublishOfferSuccess:
-        """Shows an offer to the resellers whose tiers have a price for it, and to all when it is in the market."""
-        row = await supply.publish_offer(
+        """Shows an offer to the resellers whose tiers have a price for it, and to all when it is in the market.
+
+        Something must fill it (`addSource`).
+        """
+        row = await routing.publish_offer(
             tx, info.context.ctx, offer_id=OfferId(key_of(input.id, Offer)), version=input.version
         )
         return PublishOfferSuccess(offer=Offer.of(row))

@@ -45,8 +45,8 @@ class SourceExists(Conflict):
 
     code = "SOURCE_EXISTS"
 
-    def __init__(self) -> None:
-        super().__init__("It is filled from there already.", zh="该货源已存在，无需重复添加。")
+    def __init__(self, *, path: tuple[str, ...]) -> None:
+        super().__init__("It is filled from there already.", zh="该货源已存在，无需重复添加。", path=path)
 
 
 class SupplyCircle(Conflict):

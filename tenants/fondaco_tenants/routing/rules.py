@@ -7,6 +7,7 @@ from enum import StrEnum
 from fondaco_core import limits
 from fondaco_core.errors import Invalid
 from fondaco_core.ids import ListingId, OfferId, PoolId, SourceId
+from fondaco_core.money import Money
 
 # More than any listing has, and far inside what the database can hold.
 PRIORITY_MAX = 1_000_000
@@ -24,7 +25,7 @@ class Source:
     """One place that a listing or an own offer can be filled from.
 
     A lower priority goes first, the older of two equals before the other. `max_cost_minor` is the most that a unit of a supplier
-    may cost, in the currency of what is filled; None leaves it at what the unit is sold for.
+    may cost; None leaves it at what the unit is sold for. `currency` is that of what is filled.
     """
 
     id: SourceId
@@ -37,6 +38,7 @@ class Source:
     enabled: bool
     max_cost_minor: int | None
     below_cost: bool
+    currency: str
     created_at: datetime
 
 
@@ -46,10 +48,19 @@ def check_one_of_two(first: object, second: object, *, path: tuple[str, ...]) ->
         raise Invalid("Give one of the two, not both.", zh="两者须且只须提供其一。", path=path)
 
 
-def check_max_cost(max_cost_minor: int | None) -> None:
-    """Refuses a bound on cost that no real unit could pass or that is below nothing."""
-    if max_cost_minor is not None and not 0 <= max_cost_minor <= limits.AMOUNT_MAX_MINOR:
-        raise Invalid("This cost is beyond any real price.", zh="该成本超出允许范围。", path=("max_cost",))
+def checked_max_cost(max_cost: Money | None, currency: str) -> int | None:
+    """A bound on cost in minor units; Invalid when no real unit could pass it, or when what is filled has another currency."""
+    if max_cost is None:
+        return None
+    if max_cost.currency != currency:
+        raise Invalid(
+            f"The bound is in {currency}, as what is filled is sold.",
+            zh=f"成本上限须以 {currency} 计价，与商品一致。",
+            path=("max_cost", "currency"),
+        )
+    if not 0 <= max_cost.amount_minor <= limits.AMOUNT_MAX_MINOR:
+        raise Invalid("This cost is beyond any real price.", zh="该成本超出允许范围。", path=("max_cost", "amount"))
+    return max_cost.amount_minor
 
 
 def checked_priority(priority: int | None) -> int | None:

@@ -6,7 +6,8 @@ from typing import Any
 from fondaco_tenants.routing.rules import Source, SourceKind
 
 _SOURCE = """id, listing_id, offer_id, kind, pool_id, supplier_offer_id, priority, enabled, max_cost_minor, below_cost,
-  created_at"""
+  created_at, coalesce((SELECT l.currency FROM listing l WHERE l.id = source.listing_id),
+    (SELECT o.currency FROM offer o WHERE o.id = source.offer_id)) AS currency"""
 
 # The row of what is filled is the lock of its sources: they are ordered among each other.
 LOCK_LISTING = "SELECT entitlement_id, currency, state FROM listing WHERE id = $1 FOR UPDATE"

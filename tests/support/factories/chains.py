@@ -128,8 +128,8 @@ async def make_front(
     async with transaction(merchant.owner) as tx:
         for offer_id in offers:
             await routing.add_source(
-                tx, merchant.owner, listing_id=listing.id, supplier_offer_id=offer_id, max_cost_minor=max_cost_minor,
-                below_cost=below_cost,
+                tx, merchant.owner, listing_id=listing.id, supplier_offer_id=offer_id, below_cost=below_cost,
+                max_cost=None if max_cost_minor is None else Money(max_cost_minor, "CNY"),
             )  # fmt: skip
     return Shop(merchant.tenant_id, merchant.owner, store.id, listing.id, ())
 

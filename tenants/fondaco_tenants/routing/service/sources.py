@@ -7,11 +7,12 @@ from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import Conflict, NotFound
 from fondaco_core.ids import ListingId, OfferId, PoolId, SourceId, new_id
+from fondaco_core.money import Money
 from fondaco_tenants import catalog, codes, supply
 from fondaco_tenants.routing import store
 from fondaco_tenants.routing.errors import NoSource, OfferDoesNotFit, PoolDoesNotFit, SourceExists, SupplyCircle
 from fondaco_tenants.routing.events import OfferSourcesChanged, SourcesChanged
-from fondaco_tenants.routing.rules import Source, SourceKind, check_max_cost, check_one_of_two, checked_priority
+from fondaco_tenants.routing.rules import Source, SourceKind, check_one_of_two, checked_max_cost, checked_priority
 from fondaco_tenants.supply import AgreementState
 
 
@@ -28,6 +29,18 @@ async def publish_listing(tx: Tx, ctx: Ctx, *, listing_id: ListingId, version: i
     return published
 
 
+async def publish_offer(tx: Tx, ctx: Ctx, *, offer_id: OfferId, version: int) -> supply.Offer:
+    """Shows an offer to resellers that something fills, whether or not it is in stock just now.
+
+    Raises NoSource, and what supply.publish_offer raises.
+    """
+    ctx.require("supply.edit")
+    published = await supply.publish_offer(tx, ctx, offer_id=offer_id, version=version)
+    if not any(source.enabled for source in await _sources_of(tx, None, offer_id)):
+        raise NoSource
+    return published
+
+
 async def add_source(
     tx: Tx,
     ctx: Ctx,
@@ -38,7 +51,7 @@ async def add_source(
     supplier_offer_id: OfferId | None = None,
     priority: int | None = None,
     enabled: bool = True,
-    max_cost_minor: int | None = None,
+    max_cost: Money | None = None,
     below_cost: bool = False,
 ) -> Source:
     """Lets a listing or an own offer be filled from an own pool, or from a supplier's offer; after all others unless a priority says so.
@@ -48,10 +61,10 @@ async def add_source(
     ctx.require("catalog.edit" if offer_id is None else "supply.edit")
     check_one_of_two(listing_id, offer_id, path=("listing_id",))
     check_one_of_two(pool_id, supplier_offer_id, path=("pool_id",))
-    check_max_cost(max_cost_minor)
-    given = checked_priority(priority)
     await tenancy.require_active(tx, ctx)
     filled = await _lock_head(tx, ctx, listing_id, offer_id)
+    currency = str(filled["currency"])
+    max_cost_minor = checked_max_cost(max_cost, currency)
     if pool_id is not None:
         await _check_pool(tx, ctx, pool_id, filled)
     if supplier_offer_id is not None:
@@ -61,15 +74,15 @@ async def add_source(
     source_id, now = SourceId(new_id()), clock.now()
     kind = SourceKind.POOL if supplier_offer_id is None else SourceKind.OFFER
     got = await tx.fetchval(
-        store.ADD, source_id, ctx.tenant, listing_id, offer_id, kind.value, pool_id, supplier_offer_id, given, enabled,
-        max_cost_minor, below_cost, now,
+        store.ADD, source_id, ctx.tenant, listing_id, offer_id, kind.value, pool_id, supplier_offer_id,
+        checked_priority(priority), enabled, max_cost_minor, below_cost, now,
     )  # fmt: skip
     if got is None:
-        raise SourceExists
+        raise SourceExists(path=("pool_id" if pool_id is not None else "supplier_offer_id",))
     added = Source(
         id=source_id, listing_id=listing_id, offer_id=offer_id, kind=kind, pool_id=pool_id,
         supplier_offer_id=supplier_offer_id, priority=got, enabled=enabled, max_cost_minor=max_cost_minor,
-        below_cost=below_cost, created_at=now,
+        below_cost=below_cost, currency=currency, created_at=now,
     )  # fmt: skip
     detail = {"source_id": source_id, "pool_id": pool_id, "supplier_offer_id": supplier_offer_id}
     await _told(tx, ctx, "source_added", listing_id, offer_id, detail)
@@ -84,16 +97,16 @@ async def update_source(
     priority: int | None = None,
     enabled: bool | None = None,
     below_cost: bool | None = None,
-    max_cost_minor: int | None = None,
+    max_cost: Money | None = None,
     bounds_cost: bool = False,
 ) -> Source:
     """Switches a source on or off, gives it another place in the order, or other bounds; what is None stays.
 
-    `max_cost_minor` counts only with `bounds_cost`: None takes the bound away then.
+    `max_cost` counts only with `bounds_cost`: None takes the bound away then.
     """
     ctx.require("catalog.edit" if ctx.has("catalog.edit") else "supply.edit")
-    listing_id, offer_id = await _locked(tx, ctx, source_id)
-    check_max_cost(max_cost_minor)
+    listing_id, offer_id, currency = await _locked(tx, ctx, source_id)
+    max_cost_minor = checked_max_cost(max_cost, currency)
     row = await tx.fetchrow(
         store.CHANGE, source_id, checked_priority(priority), enabled, below_cost, bounds_cost, max_cost_minor
     )
@@ -111,7 +124,7 @@ async def update_source(
 async def remove_source(tx: Tx, ctx: Ctx, *, source_id: SourceId) -> tuple[ListingId | None, OfferId | None]:
     """Lets a listing or offer not be filled from a place any more, and says which; what was sold from it stays sold."""
     ctx.require("catalog.edit" if ctx.has("catalog.edit") else "supply.edit")
-    listing_id, offer_id = await _locked(tx, ctx, source_id)
+    listing_id, offer_id, _ = await _locked(tx, ctx, source_id)
     if await tx.execute(store.REMOVE, source_id) == 0:
         raise NotFound("source")
     await _told(tx, ctx, "source_removed", listing_id, offer_id, {"source_id": source_id})
@@ -131,9 +144,10 @@ async def list_offer_sources(tx: Tx, ctx: Ctx, *, offer_ids: Sequence[OfferId]) 
 
 
 async def sources_by_ids(tx: Tx, ctx: Ctx, ids: Sequence[SourceId]) -> dict[SourceId, Source]:
-    """Those of the sources that exist, by their ids."""
-    ctx.require("catalog.read")
-    return {found.id: found for found in map(store.to_source, await tx.fetch(store.BY_IDS, ids))}
+    """Those of the sources that exist, by their ids: of listings for who may see the catalogue, of offers for who may see supply."""
+    ctx.require("catalog.read" if ctx.has("catalog.read") else "supply.read")
+    found = map(store.to_source, await tx.fetch(store.BY_IDS, ids))
+    return {each.id: each for each in found if ctx.has("catalog.read" if each.offer_id is None else "supply.read")}
 
 
 async def _sources_of(tx: Tx, listing_id: ListingId | None, offer_id: OfferId | None) -> list[Source]:
@@ -180,15 +194,15 @@ async def _check_supplier(tx: Tx, ctx: Ctx, offer_id: OfferId, filled: Mapping[s
         raise SupplyCircle
 
 
-async def _locked(tx: Tx, ctx: Ctx, source_id: SourceId) -> tuple[ListingId | None, OfferId | None]:
+async def _locked(tx: Tx, ctx: Ctx, source_id: SourceId) -> tuple[ListingId | None, OfferId | None, str]:
     row = await tx.fetchrow(store.HEAD_OF, source_id)
     of_offer = row is not None and row["offer_id"] is not None
     ctx.require("supply.edit" if of_offer else "catalog.edit")
     await tenancy.require_active(tx, ctx)
     if row is None:
         raise NotFound("source")
-    await _lock_head(tx, ctx, row["listing_id"], row["offer_id"])
-    return row["listing_id"], row["offer_id"]
+    filled = await _lock_head(tx, ctx, row["listing_id"], row["offer_id"])
+    return row["listing_id"], row["offer_id"], str(filled["currency"])
 
 
 async def _told(  # noqa: PLR0917 - whose, what, and what of
