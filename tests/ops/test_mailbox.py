@@ -97,3 +97,23 @@ def test_a_mailbox_stands_in_for_a_mail_server_and_never_beside_one_or_in_produc
     assert settings.sms_url == Secret(f"{ours.page}sms")
     assert with_mailbox(named) == (named, None)
     assert with_mailbox(Settings(data_dir=tmp_path, profile="production"))[1] is None
+
+
+async def test_the_mailbox_speaks_the_language_of_who_looks(mailbox: Running) -> None:
+    async with httpx2.AsyncClient(base_url=mailbox.page) as client:
+        await client.post("/sms", json={"id": "1", "to": "+8613800138000", "text": "您的验证码"})
+        pages = {
+            locale: (await client.get("/", headers={"accept-language": locale})).text
+            for locale in ("en", "zh-CN", "zh;q=0.9")
+        }
+        name = re.search(r'href="/([0-9]+-[0-9a-f]+\.json)"', pages["en"])
+        assert name is not None
+        shown = (await client.get(f"/{name[1]}", headers={"accept-language": "zh-CN"})).text
+
+    assert '<html lang="en">' in pages["en"]
+    assert "Mailbox" in pages["en"]
+    for chinese in (pages["zh-CN"], pages["zh;q=0.9"]):
+        assert '<html lang="zh-CN">' in chinese
+        assert "邮箱" in chinese
+        assert "Mailbox" not in chinese
+    assert "← 全部" in shown

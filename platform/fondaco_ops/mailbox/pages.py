@@ -25,8 +25,8 @@ _PAGE_POLICY: Final = (
 
 _PAGE: Final = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string("""\
 <!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Mailbox</title><style>
+<html lang="{{ locale }}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ t.title }}</title><style>
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem; }
 a { color: inherit; } h1 { font-size: 1.4rem; margin: 0 0 1rem; }
@@ -37,29 +37,43 @@ iframe { width: 100%; height: 70vh; border: 1px solid #8884; border-radius: 8px;
 pre { white-space: pre-wrap; overflow-wrap: anywhere; padding: 1rem; border: 1px solid #8884; border-radius: 8px; }
 </style></head><body>
 {% if shown is none %}
-<h1>Mailbox <span class="soft">what Fondaco would have sent; nothing leaves this machine</span></h1>
-{% if not entries %}<p>Nothing has come yet. Buy something as a guest with an e-mail address.</p>{% endif %}
-<ul>{% for entry in entries %}<li><a href="/{{ entry.name }}"><span class="soft">{{ entry.kind }}</span>
+<h1>{{ t.title }} <span class="soft">{{ t.about }}</span></h1>
+{% if not entries %}<p>{{ t.empty }}</p>{% endif %}
+<ul>{% for entry in entries %}<li><a href="/{{ entry.name }}"><span class="soft">{{ t[entry.kind] }}</span>
 <span class="cut"><strong>{{ entry.to }}</strong><br>{{ entry.subject }}</span><time class="soft">{{ when(entry.arrived_at) }}</time></a></li>{% endfor %}</ul>
 {% else %}
-<p><a href="/">← All</a></p><h1>{{ shown.subject }}</h1>
-<p class="soft">{{ shown.sender }} → {{ shown.to }} · <a href="/{{ shown.name }}/raw">as it came</a>
+<p><a href="/">← {{ t.all }}</a></p><h1>{{ shown.subject or t.message }}</h1>
+<p class="soft">{{ shown.sender }} → {{ shown.to }} · <a href="/{{ shown.name }}/raw">{{ t.raw }}</a>
 {% for file in shown.files %} · <a href="/{{ shown.name }}/file/{{ loop.index0 }}">{{ file }}</a>{% endfor %}</p>
-{% if shown.html %}<iframe src="/{{ shown.name }}/html" sandbox="allow-popups allow-popups-to-escape-sandbox" title="The mail"></iframe>{% endif %}
+{% if shown.html %}<iframe src="/{{ shown.name }}/html" sandbox="allow-popups allow-popups-to-escape-sandbox" title="{{ t.mail }}"></iframe>{% endif %}
 <pre>{{ shown.text }}</pre>
 {% endif %}
 </body></html>
 """)
 
 
+_TEXTS: Final[dict[str, dict[str, str]]] = {
+    "en": {
+        "title": "Mailbox", "about": "what Fondaco would have sent; nothing leaves this machine",
+        "empty": "Nothing has come yet. Buy something as a guest with an e-mail address.", "all": "All", "raw": "as it came",
+        "mail": "Mail", "sms": "SMS", "message": "Text message",
+    },
+    "zh-CN": {
+        "title": "邮箱", "about": "Fondaco 本应发出的邮件和短信，均不会离开本机",
+        "empty": "暂无内容。可用电子邮箱以游客身份下单试试。", "all": "全部", "raw": "原始内容",
+        "mail": "邮件", "sms": "短信", "message": "短信",
+    },
+}  # fmt: skip
+
+
 def make_pages(kept: Kept) -> Starlette:
     """The pages over a folder of mails."""
 
-    async def show_list(_: Request) -> Response:
-        return _page(entries=list(kept.entries()), shown=None)
+    async def show_list(request: Request) -> Response:
+        return _page(request, entries=list(kept.entries()), shown=None)
 
     async def show_one(request: Request) -> Response:
-        return _page(entries=[], shown=_shown(kept, request.path_params["name"]))
+        return _page(request, entries=[], shown=_shown(kept, request.path_params["name"]))
 
     async def show_html(request: Request) -> Response:
         body = kept.mail(request.path_params["name"]).get_body(("html",))
@@ -113,7 +127,7 @@ def _is_message(content: bytes) -> bool:
 def _shown(kept: Kept, name: str) -> Mapping[str, Any]:
     if name.endswith(".json"):
         message = kept.message(name)
-        return {"name": name, "subject": "Text message", "sender": "Fondaco", "to": message.get("to"), "html": False,
+        return {"name": name, "subject": "", "sender": "Fondaco", "to": message.get("to"), "html": False,
                 "text": message.get("text"), "files": []}  # fmt: skip
     mail = kept.mail(name)
     plain = mail.get_body(("plain",))
@@ -124,9 +138,13 @@ def _shown(kept: Kept, name: str) -> Mapping[str, Any]:
     }  # fmt: skip
 
 
-def _page(**values: Any) -> Response:
+def _page(request: Request, **values: Any) -> Response:
     def when(moment: float) -> str:
         return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
-    headers = {"content-security-policy": _PAGE_POLICY, "cache-control": "no-store", "referrer-policy": "no-referrer"}
-    return HTMLResponse(_PAGE.render(when=when, **values), headers=headers)
+    locale = "zh-CN" if request.headers.get("accept-language", "").strip().lower().startswith("zh") else "en"
+    headers = {
+        "content-security-policy": _PAGE_POLICY, "cache-control": "no-store", "referrer-policy": "no-referrer",
+        "vary": "accept-language",
+    }  # fmt: skip
+    return HTMLResponse(_PAGE.render(when=when, locale=locale, t=_TEXTS[locale], **values), headers=headers)
