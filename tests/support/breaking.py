@@ -22,7 +22,7 @@ from fondaco_core.context import ActorKind, Ctx
 from fondaco_core.db import transaction
 from fondaco_core.identity import SessionKind
 from fondaco_core.ids import UserId
-from fondaco_ops.seed.world import global_id
+from fondaco_ops.seed.people import global_id
 from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]

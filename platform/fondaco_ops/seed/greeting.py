@@ -59,6 +59,7 @@ def greet(settings: Settings) -> str:
             f"  Merchant     {owner['email']}   {owner['password']}",
             f"  Admin        {admin['email']}   {admin['password']}",
             f"  Buyer        {buyer['email']}   {buyer['password']}",
+            *_over_others(demo),
             f"  Everything   {path}",
             "",
             "  Buy a code (the token is good for an hour):",
@@ -68,6 +69,18 @@ def greet(settings: Settings) -> str:
             "",
         ]
     )
+
+
+def _over_others(demo: dict[str, Any]) -> list[str]:
+    """A shop that sells what other merchants have; none in a demo world of before there were such."""
+    shop = next((tenant for tenant in demo["tenants"] if tenant.get("role") == "SHOP"), None)
+    if shop is None:
+        return []
+    owner = shop["members"][0]
+    return [
+        f"  A reseller   {owner['email']}   {owner['password']}",
+        f"               {shop['name']} has no codes of its own; {' and '.join(shop['supplied_by'])} supply it",
+    ]
 
 
 def first_purchase(demo: dict[str, Any], merchant: dict[str, Any], buyer: dict[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import base64
 import secrets
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -12,14 +11,11 @@ from uuid import UUID
 from fondaco_core import clock, identity, tenancy
 from fondaco_core.config import Settings, read_settings
 from fondaco_core.context import ActorKind, Ctx, system_ctx
-from fondaco_core.crypto import hash_password, load_master_keys
+from fondaco_core.crypto import load_master_keys
 from fondaco_core.db import close_database, governing, open_database, trading, transaction
 from fondaco_core.identity import (
-    BUYER_PERMISSIONS,
-    BUYER_SCOPES,
     MERCHANT_PERMISSIONS,
     PLATFORM_ADMIN_PERMISSIONS,
-    ROLE_PERMISSIONS,
     MemberRole,
     PlatformRole,
 )
@@ -29,17 +25,17 @@ from fondaco_core.money import Money
 from fondaco_core.secret import Secret
 from fondaco_ops.sandbox.places import GATEWAY_KEY, sandbox_url
 from fondaco_ops.sandbox.register import register
+from fondaco_ops.seed.chains import make_chains
 from fondaco_ops.seed.goods import GOODS, Good, card_and_pin
 from fondaco_ops.seed.greeting import addresses, demo_file, write_demo
-from fondaco_tenants import catalog, codes, customers, orders, payments, routing, storefront
+from fondaco_ops.seed.people import buyer_ctx, global_id, make_buyer, make_person, owner_ctx
+from fondaco_tenants import catalog, codes, orders, payments, routing, storefront
 from fondaco_tenants.catalog import EntitlementDetails
 from fondaco_tenants.codes import ImportFormat
 from fondaco_tenants.orders import OrderRequest, PayBy
 
-DOMAIN = "demo.fondaco.example"
 # Enough to buy every listing some dozens of times.
 MERCHANT_FUNDS_MINOR = 50_000_000
-BUYER_FUNDS_MINOR = 5_000_000
 STOCK = 300
 
 
@@ -102,15 +98,6 @@ async def seed(settings: Settings) -> str:
     return f"A demo world was made; {demo_file(settings)} tells of it."
 
 
-def global_id(kind: str, key: UUID) -> str:
-    """An object's id as the API gives it: its type's name and its row's id, which a client treats as opaque."""
-    return base64.b64encode(f"{kind}:{key}".encode()).decode()
-
-
-def _password() -> str:
-    return secrets.token_urlsafe(9)
-
-
 class _World:
     """The demo world while it is made."""
 
@@ -124,12 +111,16 @@ class _World:
 
     async def make(self) -> dict[str, Any]:
         """Everything, in order; answers what demo.json holds."""
-        admin = await self._person("admin", "Ada Platform", platform_role=PlatformRole.ADMIN)
+        admin = await make_person(self._admin, "admin", "Ada Platform", platform_role=PlatformRole.ADMIN)
         self._admin = replace(self._admin, actor_id=UUID(admin.pop("key")))
         entitlements = {good.sku: await self._entitlement(good) for good in GOODS}
         tenants = [await self._merchant(merchant, entitlements) for merchant in MERCHANTS]
         async with governing(self._admin) as tx:
             applied = await tenancy.apply_tenant(tx, self._admin, slug=APPLICANT[0], name=APPLICANT[1])
+        chain = await make_chains(self._admin, entitlements)
+        for shop in chain:
+            await self._history(TenantId(UUID(shop["key"])), shop["listings"], shop["buyers"])
+        tenants += chain
         tenants.append(
             {
                 "id": global_id("Tenant", applied),
@@ -145,16 +136,6 @@ class _World:
             "entitlements": [{"id": global_id("Entitlement", key), "sku": sku} for sku, key in entitlements.items()],
             "tenants": tenants,
         }
-
-    async def _person(self, who: str, name: str, *, platform_role: PlatformRole | None = None) -> dict[str, str]:
-        password = _password()
-        email = f"{who}@{DOMAIN}"
-        hashed = await hash_password(Secret(password))
-        async with governing(self._admin) as tx:
-            user = await identity.create_user(
-                tx, self._admin, email=email, name=name, password_hash=hashed, platform_role=platform_role
-            )
-        return {"key": str(user), "email": email, "name": name, "password": password}
 
     async def _entitlement(self, good: Good) -> EntitlementId:
         details = EntitlementDetails(
@@ -192,7 +173,7 @@ class _World:
             await self._listing(owner, merchant, store.id, good, entitlements[good.sku], position=n)
             for n, good in enumerate(goods)
         ]
-        buyers = [await self._buyer(owner, merchant, who) for who in ("mei", "tom", "agent")]
+        buyers = [await make_buyer(owner, merchant.slug, who) for who in ("mei", "tom", "agent")]
         await self._history(tenant_id, listings, buyers)
         return {
             "id": global_id("Tenant", tenant_id), "key": str(tenant_id), "slug": merchant.slug, "name": merchant.name,
@@ -205,19 +186,15 @@ class _World:
     async def _members(self, merchant: Merchant, tenant_id: TenantId) -> tuple[list[dict[str, str]], Ctx]:
         members: list[dict[str, str]] = []
         for role in MemberRole:
-            person = await self._person(
-                f"{role.value.lower()}.{merchant.slug}", f"{role.value.title()} of {merchant.name}"
+            person = await make_person(
+                self._admin, f"{role.value.lower()}.{merchant.slug}", f"{role.value.title()} of {merchant.name}"
             )
             async with governing(self._admin) as tx:
                 await identity.create_member(
                     tx, self._admin, tenant_id=tenant_id, user_id=UserId(UUID(person["key"])), role=role
                 )
             members.append({"role": role.value, **person})
-        owner = Ctx(
-            actor=ActorKind.MEMBER, actor_id=UUID(members[0]["key"]), tenant_id=tenant_id,
-            permissions=ROLE_PERMISSIONS[MemberRole.OWNER], request_id="seed",
-        )  # fmt: skip
-        return members, owner
+        return members, owner_ctx(tenant_id, members[0])
 
     async def _listing(
         self, owner: Ctx, merchant: Merchant, store_id: Any, good: Good, entitlement_id: EntitlementId, *, position: int
@@ -257,42 +234,12 @@ class _World:
                     format=ImportFormat.CSV if pins else ImportFormat.TXT,
                 )  # fmt: skip
 
-    async def _buyer(self, owner: Ctx, merchant: Merchant, who: str) -> dict[str, Any]:
-        password = _password()
-        email = f"{who}.{merchant.slug}@{DOMAIN}"
-        visitor = Ctx(tenant_id=owner.tenant_id, request_id="seed")
-        hashed = await hash_password(Secret(password))
-        async with transaction(visitor) as tx:
-            customer_id = await customers.register_customer(
-                tx, visitor, contact=email, name=who.title(), password_hash=hashed
-            )
-        async with transaction(owner) as tx:
-            await payments.credit_customer_wallet(
-                tx, owner, customer_id=customer_id, amount=Money(BUYER_FUNDS_MINOR, "CNY"), reason="demo balance"
-            )
-        buyer = Ctx(
-            actor=ActorKind.CUSTOMER, actor_id=customer_id, tenant_id=owner.tenant_id, customer_id=customer_id,
-            permissions=BUYER_PERMISSIONS, request_id="seed",
-        )  # fmt: skip
-        async with transaction(buyer) as tx:
-            client, secret = await identity.create_own_client(
-                tx, buyer, name=f"{who.title()}'s system", scopes=sorted(BUYER_SCOPES)
-            )
-        return {
-            "id": global_id("Customer", customer_id), "key": str(customer_id), "email": email, "password": password,
-            "wallet": {"amount": str(Money(BUYER_FUNDS_MINOR, "CNY").decimal), "currency": "CNY"},
-            "api_client": {"client_id": client.client_id, "client_secret": secret.reveal(), "scopes": list(client.scopes)},
-        }  # fmt: skip
-
     async def _history(self, tenant_id: TenantId, listings: list[dict[str, Any]], buyers: list[dict[str, Any]]) -> None:
         """A few orders, so that lists are not empty: paid ones, one that waits to be paid."""
         on_sale = [listing for listing in listings if listing["stock"]]
         for n, buyer in enumerate(buyers * 4):
             customer_id = CustomerId(UUID(buyer["key"]))
-            ctx = Ctx(
-                actor=ActorKind.CUSTOMER, actor_id=customer_id, tenant_id=tenant_id, customer_id=customer_id,
-                permissions=BUYER_PERMISSIONS, request_id="seed",
-            )  # fmt: skip
+            ctx = buyer_ctx(tenant_id, customer_id)
             listing = on_sale[n % len(on_sale)]
             request = OrderRequest(
                 lines=((ListingId(UUID(listing["key"])), 1 + n % 2),), channel="WEB",
