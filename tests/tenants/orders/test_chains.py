@@ -197,14 +197,15 @@ async def test_a_step_that_is_not_open_any_more_is_not_sold_over(what: str) -> N
     await assert_invariants()
 
 
-async def test_chains_that_cross_do_not_wait_for_each_other_in_a_circle() -> None:
-    one, two = await make_merchant(funds_minor=1_000_000), await make_merchant(funds_minor=1_000_000)
+@pytest.mark.parametrize("funds", [10_000_000, 100_000], ids=["plenty", "little"])
+async def test_chains_that_cross_do_not_wait_for_each_other_in_a_circle(funds: int) -> None:
+    one, two = await make_merchant(funds_minor=funds), await make_merchant(funds_minor=funds)
     await agree(one, two)
     await agree(two, one)
     shops = []
     for supplier, reseller in ((one, two), (two, one)):
         entitlement = await make_entitlement()
-        offer = await make_offer(supplier, entitlement.id, price_minor=700, codes=40)
+        offer = await make_offer(supplier, entitlement.id, price_minor=700, codes=100)
         shops.append(await make_front(reseller, entitlement.id, offer))
     buyers = [(shop, await make_buyer(shop)) for shop in shops for _ in range(4)]
 
@@ -212,10 +213,10 @@ async def test_chains_that_cross_do_not_wait_for_each_other_in_a_circle() -> Non
         shop, buyer = buyers[n % len(buyers)]
         return (await place(shop, buyer)).state
 
-    states = await asyncio.gather(*(buy(n) for n in range(80)))
+    states = await asyncio.gather(*(buy(n) for n in range(200)))
 
     assert set(states) == {OrderState.FULFILLED}
-    assert await money(one.tenant_id) == await money(two.tenant_id) == (1_000_000 - 28_000, 40_000 + 28_000, 0)
+    assert await money(one.tenant_id) == await money(two.tenant_id) == (funds - 70_000, 100_000 + 70_000, 0)
     await assert_invariants()
 
 
