@@ -11,7 +11,7 @@ const KINDS = {
   invitation: {
     title: () => both("You are invited", "邀请您加入"), does: "acceptInvitation",
     fields: [{ name: "name", type: "text", complete: "name", label: () => both("Your name", "您的姓名") },
-      { ...password, label: () => both("Password: choose one, or give the one you have", "密码：新设置一个，或输入已有的密码") }],
+      { ...password, label: () => both("Password: choose one of 10 characters at least, or give the one you have", "密码：新设置一个（至少 10 个字符），或输入已有的密码") }],
     done: () => both("You are in, and signed in here.", "您已加入，并已在此登录。"),
   },
   password: { title: () => both("Choose a new password", "设置新密码"), does: "resetPassword", fields: [password], done: () => both("The password is changed. Sign in again.", "密码已修改，请重新登录。") },
@@ -43,8 +43,15 @@ async function send(kind, input) {
   if (done.message) throw new Error(done.message);
 }
 
+// What was typed stays, so that neither a refusal nor the other language costs a second typing; a password does not.
+const typed = {};
+
 function card(kind, problem, busy) {
-  const inputs = kind.fields.map((field) => h("input", { type: field.type, id: field.name, autocomplete: field.complete, maxlength: 1000 }));
+  const inputs = kind.fields.map((field) => h("input", {
+    type: field.type, id: field.name, autocomplete: field.complete, maxlength: 1000, value: typed[field.name] ?? "", disabled: busy,
+    oninput: (event) => { if (field.type !== "password") typed[field.name] = event.target.value; },
+    onkeydown: (event) => { if (event.key === "Enter" && !event.isComposing) press(); },
+  }));
   const press = async () => {
     const input = kind.free ? {} : { [kind.carries ?? "token"]: token };
     kind.fields.forEach((field, place) => { if (inputs[place].value) input[field.name] = inputs[place].value; });
@@ -61,7 +68,7 @@ function card(kind, problem, busy) {
   return h("section", { class: "card" },
     h("h1", { tabindex: "-1" }, kind.title()),
     problem ? h("p", { class: "note", role: "alert" }, problem) : null,
-    kind.fields.map((field, place) => h("p", {}, h("label", { for: field.name }, field.label()), h("br"), inputs[place])),
+    kind.fields.map((field, place) => h("p", {}, h("label", { for: field.name }, field.label()), inputs[place])),
     h("button", { type: "button", class: "button", id: "send", disabled: busy, onclick: press }, both("Go on", "继续")));
 }
 
