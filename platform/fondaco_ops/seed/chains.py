@@ -263,7 +263,7 @@ async def _shop(tx: Tx, one: _Made, entitlements: dict[str, EntitlementId], made
         for supplier in shelf.over:
             await routing.add_source(
                 tx, one.owner, listing_id=listing.id, supplier_offer_id=made[supplier].offers[shelf.sku],
-                max_cost_minor=shelf.max_cost_minor,
+                max_cost=None if shelf.max_cost_minor is None else Money(shelf.max_cost_minor, "CNY"),
             )  # fmt: skip
         await routing.publish_listing(tx, one.owner, listing_id=listing.id, version=listing.version)
         one.said["listings"].append({
