@@ -69,6 +69,20 @@ async def test_a_press_pays_pays_less_or_declines(
     assert shown["paid_minor"] == {"pay": 12_345_600, "less": 6_172_800, "decline": None}[press]
 
 
+async def test_who_pays_reads_their_own_language_and_not_that_of_who_started(sandbox: Sandbox) -> None:
+    page, _ = await open_page(sandbox, locale="en")
+
+    async with httpx2.AsyncClient() as client:
+        shown = {
+            asked: (await client.get(page, headers={"accept-language": asked})).text
+            for asked in ("zh-CN", "en-US", "fr")
+        }
+        chosen = await client.get(f"{page}?lang=en", headers={"accept-language": "zh-CN"})
+
+    assert {asked: "确认付款" in text for asked, text in shown.items()} == {"zh-CN": True, "en-US": False, "fr": False}
+    assert "Confirm payment" in chosen.text
+
+
 @pytest.mark.parametrize(
     ("language", "width", "heading"), [("en-US", 390, "Sandbox gateway"), ("zh-CN", 1280, "沙盒网关")]
 )

@@ -143,12 +143,14 @@ def _shown(amount_minor: int | None, currency: str | None) -> str:
 
 
 def _locale(request: Request, of_payment: str | None) -> str:
-    """The language: the one that was chosen on the page, the payment's, or the browser's."""
-    chosen = request.query_params.get("lang") or of_payment
+    """The language: the one that was chosen on the page, the browser's, or else the payment's, which somebody else may have started."""
+    chosen = request.query_params.get("lang")
     if chosen in TEXTS:
         return chosen
     first = request.headers.get("accept-language", "").strip().lower()
-    return "zh-CN" if first.startswith("zh") else "en"
+    if first.startswith(("zh", "en")):
+        return "zh-CN" if first.startswith("zh") else "en"
+    return of_payment if of_payment in TEXTS else "en"
 
 
 def _self(request: Request) -> str:
