@@ -34,7 +34,11 @@ from fondaco_tenants import registry
 ROWS = 2_000
 # What of the floor is a merchant's own: the rest is how the system works.
 OF_THE_FLOOR = ("audit_entry", "ledger_account", "ledger_transfer", "member", "tenant")
-COLUMNS = "SELECT column_name FROM information_schema.columns WHERE table_schema = 'public' AND table_name = $1"
+# What its people may read, which may be less than what they write.
+COLUMNS = """
+SELECT column_name FROM information_schema.columns WHERE table_schema = 'public' AND table_name = $1
+  AND has_column_privilege(format('public.%I', table_name), column_name, 'SELECT')
+"""
 TENANT = "SELECT id FROM tenant WHERE slug = $1"
 # What rows say of merchants beyond one's neighbour: whose the code is that was sold, and how long its way was.
 BEYOND = frozenset({("allocation", "leaf_tenant_id"), ("hop", "depth")})
@@ -164,7 +168,9 @@ async def _write_table(tx: Tx, table: Table, sealed: Sequence[SealedColumn], fil
 async def _rows(tx: Tx, table: Table, columns: Sequence[str]) -> AsyncIterator[Any]:
     """Every row in the order of its key, some at a time: nothing of a large table is held at once."""
     keys = [column.name for column in table.primary_key.columns]
-    listed, ordered = (", ".join(f'"{name}"' for name in names) for names in ([*columns], keys))
+    # The key leads from row to row also where it is not told.
+    read = dict.fromkeys([*columns, *keys])
+    listed, ordered = (", ".join(f'"{name}"' for name in names) for names in (read, keys))
     after: list[Any] = []
     while True:
         bound = ", ".join(f"${number}" for number in range(1, len(after) + 1))

@@ -58,6 +58,17 @@ async def test_every_table_of_the_selling_is_in_it() -> None:
     assert {"order", "code", "listing", "customer", "audit_entry", "ledger_transfer"} <= found.keys()
 
 
+async def test_a_table_that_is_read_in_pieces_comes_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    sale = await make_sale(units=3)
+    whole = await exported(sale.tenant_id, opened=False)
+    monkeypatch.setattr("fondaco_ops.export.ROWS", 2)
+
+    pieces = await exported(sale.tenant_id, opened=False)
+
+    assert len(whole["code"]) == len(whole["code_fingerprint"]) == 3
+    assert pieces == whole
+
+
 def test_what_is_written_for_a_recipient_opens_for_that_one_alone(tmp_path: Path) -> None:
     identity, file = pyrage.x25519.Identity.generate(), tmp_path / "export.age"
 

@@ -152,11 +152,14 @@ WITH batch AS (
     created_at, finished_at)
   VALUES (uuidv7(), $1, $2, 'READY', 'bench', 3000, 'CNY', $4, 'TXT', $3, $3, now(), now())
   RETURNING id
+), made AS (
+  INSERT INTO code (id, tenant_id, pool_id, batch_id, state, expires_at, sealed, fingerprint, original, masked, changed_at)
+  SELECT uuidv7(), $1, $2, batch.id, 'AVAILABLE', $4, sha256(gen_random_uuid()::text::bytea) || sha256(n::text::bytea),
+    sha256(gen_random_uuid()::text::bytea), true, '••••••••••••' || right(n::text, 4), now()
+  FROM batch, generate_series(1, $3) AS n
+  RETURNING id, fingerprint
 )
-INSERT INTO code (id, tenant_id, pool_id, batch_id, state, expires_at, sealed, fingerprint, original, masked, changed_at)
-SELECT uuidv7(), $1, $2, batch.id, 'AVAILABLE', $4, sha256(gen_random_uuid()::text::bytea) || sha256(n::text::bytea),
-  sha256(gen_random_uuid()::text::bytea), true, '••••••••••••' || right(n::text, 4), now()
-FROM batch, generate_series(1, $3) AS n
+INSERT INTO code_fingerprint (fingerprint, code_id, tenant_id) SELECT fingerprint, id, $1 FROM made ORDER BY fingerprint
 """
 
 
@@ -164,4 +167,4 @@ async def stock(system: System, shop: Shop, pool_id: PoolId, count: int) -> None
     """Puts codes into a pool that nothing was sold from yet."""
     async with system.owner() as connection:
         await connection.execute(_LOAD, shop.tenant_id, pool_id, count, codes.NEVER)
-        await connection.execute("ANALYZE code")
+        await connection.execute("ANALYZE code, code_fingerprint")

@@ -1,6 +1,6 @@
 """codes: pools of sealed, single-use codes, from import to reveal.
 
-Owns     pool, batch, code, upload, reveal.
+Owns     pool, batch, code, fingerprint, upload, reveal.
 Promises a code is in exactly one of AVAILABLE, HELD, DELIVERED, REDEEMED, VOID, EXPIRED, QUARANTINED, and bound to at most
          one allocation; a fingerprint is in at most one code of the whole platform that is or was for sale;
          an import is done exactly once, however often it is cut off; plaintext is nowhere but inside an import and a reveal.

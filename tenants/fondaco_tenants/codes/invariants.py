@@ -45,6 +45,13 @@ INVARIANTS = {
         SELECT e.id FROM stock_export e LEFT JOIN stock_export_code x ON x.export_id = e.id
         GROUP BY e.id, e.codes HAVING count(x.code_id) <> e.codes
     """,
+    # One read of each table, whichever of the two has a row too many.
+    "a code that is or was for sale has its fingerprint to itself, and a fingerprint its code": """
+        SELECT coalesce(c.id, f.code_id) AS id
+        FROM (SELECT id, fingerprint, tenant_id FROM code WHERE original) c
+        FULL JOIN code_fingerprint f ON f.code_id = c.id AND f.fingerprint = c.fingerprint AND f.tenant_id = c.tenant_id
+        WHERE c.id IS NULL OR f.code_id IS NULL
+    """,
     "a code that was undone or voided unsold is not for sale": """
         SELECT id FROM code WHERE NOT original AND state NOT IN ('VOID', 'QUARANTINED')
     """,

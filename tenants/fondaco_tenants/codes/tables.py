@@ -109,8 +109,6 @@ class Code(TenantOwned):
             "(state IN ('HELD', 'DELIVERED', 'REDEEMED')) = (allocation_id IS NOT NULL)", name="allocation"
         ),
         CheckConstraint("original OR state IN ('VOID', 'QUARANTINED')", name="original"),
-        # Invariant 1: over the whole platform a fingerprint is in at most one code that is or was for sale.
-        Index("uq_code_fingerprint", "fingerprint", unique=True, postgresql_where=text("original")),
         # Invariant 1: a code is in at most one live allocation.
         Index(
             "uq_code_allocation_id", "allocation_id", unique=True, postgresql_where=text("allocation_id IS NOT NULL")
@@ -140,7 +138,8 @@ class Code(TenantOwned):
                 hidden=("sealed",),
                 platform="SELECT",
             ),
-            # Every code is updated twice or three times in its life: room on its page keeps the updates there.
+            # Every code is updated twice or three times in its life: room on its page keeps the updates there. Each update
+            # puts an entry into every index, so that none may be in the order of something random (CodeFingerprint).
             "postgresql_with": {"fillfactor": "85", "autovacuum_vacuum_scale_factor": "0.05"},
         },
     )
@@ -157,7 +156,8 @@ class Code(TenantOwned):
         )
     )
     fingerprint: Mapped[bytes]
-    # Whether this is the platform's one code with its fingerprint; false for a newcomer that collided, or one voided unsold.
+    # Whether this is the platform's one code with its fingerprint (CodeFingerprint); false for a newcomer that collided, or
+    # one voided unsold.
     original: Mapped[bool]
     masked: Mapped[str]
     # The number that is printed on it or that its supplier knows it by; no secret.
@@ -168,6 +168,21 @@ class Code(TenantOwned):
     # Why it was quarantined or voided.
     reason: Mapped[str | None]
     changed_at: Mapped[datetime]
+
+
+class CodeFingerprint(TenantOwned):
+    """Whose a fingerprint is: over the whole platform it is in at most one code that is or was for sale (invariant 1).
+
+    Every `original` code has its row, from its import until it is voided unsold. A table of its own, because fingerprints
+    are random: as an index of `code`, which each change of a state writes to, they would cost every sale a page.
+    """
+
+    __tablename__ = "code_fingerprint"
+    __table_args__ = ({"info": guarded(tenant="SELECT, INSERT, DELETE", trade_grant="")},)
+
+    fingerprint: Mapped[bytes] = mapped_column(primary_key=True)
+    # No foreign key: it would lock and write to a code's row for each line of an import. An invariant looks.
+    code_id: Mapped[UUID]
 
 
 class CodeImportLine(TenantOwned):

@@ -111,7 +111,7 @@ async def test_expired_and_sold_codes_are_no_stock_and_counting_stops_in_time() 
             pool.id,
         )
         await tx.execute(
-            "UPDATE code SET state = 'VOID', original = false WHERE id IN "
+            "UPDATE code SET state = 'VOID' WHERE id IN "
             "(SELECT id FROM code WHERE pool_id = $1 AND expires_at > now() LIMIT 5)",
             pool.id,
         )

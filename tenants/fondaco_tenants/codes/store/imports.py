@@ -28,21 +28,25 @@ SELECT b.* FROM unnest($1::uuid[]) AS p(id) CROSS JOIN LATERAL (
 ) b ORDER BY b.id
 """
 
-# One statement for a chunk. Positions are given in the order of the file, rows are inserted in the order of fingerprints:
-# two imports of the same codes then wait for each other in one direction only. The unique index looks at every tenant's
-# rows, whoever asks; what it refuses comes back as fingerprints.
+# One statement for a chunk. Fingerprints are taken in their own order: two imports of the same codes then wait for each other
+# in one direction only. Their primary key looks at every tenant's rows, whoever asks; what it refuses comes back as
+# fingerprints. What it takes becomes codes in the order of the file, which is the order in which they are sold.
 ADD_CODES = """
 WITH incoming AS MATERIALIZED (
   SELECT u.*, nextval('code_position') AS position
   FROM unnest($4::uuid[], $5::bytea[], $6::bytea[], $7::text[], $8::timestamptz[], $10::text[], $11::bigint[])
     AS u(id, fingerprint, sealed, masked, expires_at, serial, unit_cost_minor)
+), taken AS (
+  INSERT INTO code_fingerprint (fingerprint, code_id, tenant_id)
+  SELECT fingerprint, id, $1 FROM incoming ORDER BY fingerprint
+  ON CONFLICT (fingerprint) DO NOTHING
+  RETURNING code_id
 ), added AS (
   INSERT INTO code
     (id, tenant_id, pool_id, batch_id, state, position, expires_at, sealed, fingerprint, original, masked, changed_at, serial,
      unit_cost_minor)
   SELECT id, $1, $2, $3, 'AVAILABLE', position, expires_at, sealed, fingerprint, true, masked, $9, serial, unit_cost_minor
-  FROM incoming ORDER BY fingerprint
-  ON CONFLICT (fingerprint) WHERE original DO NOTHING
+  FROM incoming JOIN taken ON taken.code_id = incoming.id ORDER BY position
   RETURNING id, expires_at, position
 ), lowest AS (
   SELECT expires_at, position FROM added ORDER BY expires_at, position LIMIT 1
@@ -54,8 +58,11 @@ SELECT (SELECT count(*) FROM added) AS accepted,
 """
 
 # Which of the refused fingerprints are the importer's own; row level security hides whose the others are.
-OWN = "SELECT fingerprint FROM code WHERE fingerprint = ANY($1::bytea[]) AND original"
-OWN_OF_BATCH = "SELECT fingerprint FROM code WHERE fingerprint = ANY($1::bytea[]) AND original AND batch_id = $2"
+OWN = "SELECT fingerprint FROM code_fingerprint WHERE fingerprint = ANY($1::bytea[])"
+OWN_OF_BATCH = """
+SELECT f.fingerprint FROM code_fingerprint f JOIN code c ON c.id = f.code_id
+WHERE f.fingerprint = ANY($1::bytea[]) AND c.batch_id = $2
+"""
 
 # A code that another merchant has is kept out of sale, once, for the platform to look into.
 ADD_COLLIDED = """
@@ -117,7 +124,7 @@ UNDONE_IMPORTS = (
 # How many imports of the same file there were before.
 SAME_FILE = "SELECT count(*) FROM code_batch WHERE tenant_id = $1 AND digest = $2 AND state IN ('IMPORTING', 'READY')"
 # Which fingerprints the platform has for sale or had, and whether they are the asker's; as fondaco_platform, and never whose.
-KNOWN = "SELECT fingerprint, tenant_id = $2 AS own FROM code WHERE fingerprint = ANY($1::bytea[]) AND original"
+KNOWN = "SELECT fingerprint, tenant_id = $2 AS own FROM code_fingerprint WHERE fingerprint = ANY($1::bytea[])"
 # One dry run at a time, and so many within the window; no row when there may be none now.
 BEGIN_PREVIEW = """
 INSERT INTO preview_use AS u (id, tenant_id, since, previews, busy_until, hits_since, hits) VALUES ($1, $1, $2, 1, $3, $2, 0)
@@ -146,11 +153,14 @@ SELECT count(*) FROM code WHERE batch_id = $1 AND state <> 'AVAILABLE' AND (orig
 """
 # A million codes take longer than any other statement may.
 BE_PATIENT = f"SET LOCAL statement_timeout = {limits.UNDO_TIMEOUT_MS}"
+# Their fingerprints are free again.
 UNDO_CODES = """
 WITH locked AS (
   SELECT id FROM code WHERE batch_id = $1 AND state = 'AVAILABLE' ORDER BY position FOR NO KEY UPDATE
+), undone AS (
+  UPDATE code c SET state = 'VOID', original = false, reason = $3, changed_at = $2
+  FROM locked WHERE c.id = locked.id AND c.state = 'AVAILABLE' RETURNING c.id, c.fingerprint
 )
-UPDATE code c SET state = 'VOID', original = false, reason = $3, changed_at = $2
-FROM locked WHERE c.id = locked.id AND c.state = 'AVAILABLE'
+DELETE FROM code_fingerprint f USING undone u WHERE f.fingerprint = u.fingerprint AND f.code_id = u.id
 """
 UNDO_BATCH = f"UPDATE code_batch SET state = 'UNDONE', finished_at = $2 WHERE id = $1 RETURNING {_BATCH}"

@@ -13,8 +13,9 @@ GROUP BY 1, 2, 3, 4 ORDER BY max(batch_id::text) DESC LIMIT $2
 # Found by its fingerprint, in a batch of the tenant's own making; nothing is opened.
 _SHOWN = "c.id, c.pool_id, c.state, c.expires_at, c.masked, p.entitlement_id"
 FIND = f"""
-SELECT {_SHOWN} FROM code c JOIN code_pool p ON p.id = c.pool_id JOIN code_making m ON m.batch_id = c.batch_id
-WHERE c.fingerprint = ANY($1::bytea[]) AND c.original AND c.tenant_id = $2
+SELECT {_SHOWN} FROM code_fingerprint f JOIN code c ON c.id = f.code_id
+JOIN code_pool p ON p.id = c.pool_id JOIN code_making m ON m.batch_id = c.batch_id
+WHERE f.fingerprint = ANY($1::bytea[]) AND f.tenant_id = $2 AND c.original
 """
 # Codes that were voided unsold keep their fingerprint, not their place.
 FIND_VOID = f"""

@@ -7,9 +7,9 @@ _CODE = "id, pool_id, batch_id, state, position, expires_at, fingerprint, masked
 
 BY_IDS = f"SELECT {_CODE} FROM code WHERE id = ANY($1::uuid[]) AND {_SHOWN}"
 
-# Two halves, one for each of the partial indexes on fingerprints.
+# Two halves: originals have their fingerprints in a table, the few others in a partial index.
 BY_FINGERPRINTS = f"""
-SELECT {_CODE} FROM code WHERE fingerprint = ANY($1::bytea[]) AND original
+SELECT {_CODE} FROM code WHERE original AND id IN (SELECT code_id FROM code_fingerprint WHERE fingerprint = ANY($1::bytea[]))
 UNION ALL
 SELECT {_CODE} FROM code WHERE fingerprint = ANY($1::bytea[]) AND NOT original AND state <> 'QUARANTINED'
 ORDER BY changed_at DESC LIMIT $2
@@ -76,9 +76,14 @@ LOCK_CODES = f"SELECT id, state FROM code WHERE id = ANY($1::uuid[]) AND {_SHOWN
 QUARANTINE = "UPDATE code SET state = 'QUARANTINED', reason = $2, changed_at = $3 WHERE id = ANY($1::uuid[])"
 # Nobody bought it, so its fingerprint is free again; one that a buyer has seen never comes back.
 VOID = """
-UPDATE code c SET state = 'VOID', reason = $2, changed_at = $3, original = c.original AND EXISTS (
-  SELECT 1 FROM code_reveal r WHERE r.code_id = c.id AND r.via <> 'BACK_OFFICE'
-) WHERE id = ANY($1::uuid[])
+WITH freed AS (
+  DELETE FROM code_fingerprint f USING code c
+  WHERE c.id = ANY($1::uuid[]) AND f.fingerprint = c.fingerprint AND f.code_id = c.id
+    AND NOT EXISTS (SELECT 1 FROM code_reveal r WHERE r.code_id = c.id AND r.via <> 'BACK_OFFICE')
+  RETURNING f.code_id
+)
+UPDATE code SET state = 'VOID', reason = $2, changed_at = $3, original = original AND id NOT IN (SELECT code_id FROM freed)
+WHERE id = ANY($1::uuid[])
 """
 NOTE_REASON = "UPDATE code SET reason = $2, changed_at = $3 WHERE id = ANY($1::uuid[])"
 COUNT_SEEN = """
@@ -130,8 +135,8 @@ FROM unnest($11::uuid[], $12::uuid[]) AS u(code_id, allocation_id)
 
 # The other side of a collision, as fondaco_platform: whose code it is, and since when. Never its text.
 COLLISIONS = """
-SELECT n.id, n.tenant_id, n.batch_id, o.id AS original_id, o.tenant_id AS original_tenant_id
-FROM code n LEFT JOIN code o ON o.fingerprint = n.fingerprint AND o.original
+SELECT n.id, n.tenant_id, n.batch_id, o.code_id AS original_id, o.tenant_id AS original_tenant_id
+FROM code n LEFT JOIN code_fingerprint o ON o.fingerprint = n.fingerprint
 WHERE n.id = ANY($1::uuid[])
   AND NOT EXISTS (SELECT 1 FROM audit_entry e WHERE e.subject_id = n.id AND e.action = 'code.collided')
 ORDER BY n.id
