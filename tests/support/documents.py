@@ -26,6 +26,8 @@ from tests.support.rows import texts_in
 # How many of a list at the root and further down: enough for a world, and no more than one request may cost.
 FIRST = 6
 FIRST_BELOW = 2
+# How many types deep one document looks: nearly everything leads to everything, and every field stands near the top of some document.
+DEPTH = 4
 AUDIENCES = ("viewer", "merchant", "platform")
 
 UUIDS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -88,11 +90,11 @@ class Documents:
         return f"subscription {{ {self._field(root, name, (), FIRST)} }}"
 
     def selection(self, kind: GraphQLNamedType, path: Sequence[str]) -> str:
-        """Everything of a type, and everything of what it leads to, until a type comes again."""
+        """Everything of a type, and everything of what it leads to, until a type comes again or it is deep down."""
         if isinstance(kind, GraphQLUnionType | GraphQLInterfaceType):
             return self._members(kind, path)
         assert isinstance(kind, GraphQLObjectType)
-        if kind.name in path:
+        if kind.name in path or len(path) >= DEPTH:
             return _name_of(kind)
         first = FIRST_BELOW if path else FIRST
         return " ".join(("__typename", *(self._field(kind, name, (*path, kind.name), first) for name in kind.fields)))

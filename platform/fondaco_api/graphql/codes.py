@@ -21,6 +21,7 @@ from fondaco_core.errors import Invalid
 from fondaco_core.ids import BatchId, CodeId, EntitlementId, PoolId
 from fondaco_tenants import codes, orders
 from fondaco_tenants.codes import CodeState, StockBand
+from fondaco_tenants.orders import Resale
 
 described(
     CodeState,
@@ -233,29 +234,10 @@ class Pool(Node):
         return info.context.ctx.has("codes.edit")
 
 
-async def load_resales(context: Context, ids: list[CodeId]) -> list[orders.Resale | None]:
+async def load_resales(context: Context, ids: list[CodeId]) -> list[Resale | None]:
     """Whom codes of the asker's tenant were sold to that other merchants' customers have."""
     found = await orders.find_resales(context.ctx, ids)
     return [found.get(id_) for id_ in ids]
-
-
-@strawberry.type(description="That a code went to a merchant who resells it. Who bought it there is theirs to know.")
-class CodeResale:
-    """A code's way out, as far as its owner sees it."""
-
-    row: strawberry.Private[orders.Resale]
-
-    @strawberry.field(
-        description="Who bought it of you: your neighbour in the chain, whoever sold it in the end. Null for who may not see supply."
-    )
-    async def reseller(self, info: Info) -> Partner | None:
-        """The reseller."""
-        return await Partner.load_node(info.context, self.row.reseller_id)
-
-    @strawberry.field(description="When it was paid; null while it is held for an order that is not.")
-    def sold_at(self) -> datetime | None:
-        """The sale."""
-        return self.row.sold_at
 
 
 @strawberry.type(description="One code of a merchant's own stock, with most of it hidden.")
@@ -326,14 +308,25 @@ class Code(Node):
         return self.row.changed_at
 
     @strawberry.field(
-        description="To whom it was sold that resells it; null for a code that is in stock or that your own stores sold."
+        description="To which merchant it was sold, who resells it: your neighbour in the chain, whoever sold it in the end. Null "
+        "for a code that is in stock or that your own stores sold, and for who may not see supply."
     )
-    async def resale(self, info: Info) -> CodeResale | None:
+    async def reseller(self, info: Info) -> Partner | None:
+        """The neighbour."""
+        resale = await self._resale(info)
+        return None if resale is None else await Partner.load_node(info.context, resale.reseller_id)
+
+    @strawberry.field(
+        description="When a merchant who resells it paid for it; null while it is only held, and for other codes."
+    )
+    async def resold_at(self, info: Info) -> datetime | None:
         """The sale to another merchant."""
-        if self.row.state not in {CodeState.HELD, CodeState.DELIVERED, CodeState.REDEEMED}:
-            return None
-        found = await info.context.loaders.load(load_resales, CodeId(self.key))
-        return None if found is None else CodeResale(row=found)
+        resale = await self._resale(info)
+        return None if resale is None else resale.sold_at
+
+    async def _resale(self, info: Info) -> Resale | None:
+        bound = self.row.state in {CodeState.HELD, CodeState.DELIVERED, CodeState.REDEEMED}
+        return await info.context.loaders.load(load_resales, self.row.id) if bound else None
 
     @strawberry.field(description="The pool that holds it.")
     async def pool(self, info: Info) -> Pool | None:

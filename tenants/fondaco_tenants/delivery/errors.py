@@ -156,8 +156,8 @@ class CodesOfOthers(Conflict):
     def __init__(self) -> None:
         super().__init__(
             "These codes are a supplier's: they go to their buyer alone, who can make a link to hand them on. You can send the "
-            "order again to the contact that it was bought with, replace a unit, or refund it.",
-            zh="此订单的卡密来自供应商，仅可交付买家本人；如需转交，由买家自行创建链接。您可以向下单时的联系方式重新发送、更换卡密或退款。",
+            "order again to the contact that it was bought with, or refund what nobody has seen.",
+            zh="此订单的卡密来自供应商，仅可交付买家本人；如需转交，由买家自行创建链接。您可以向下单时的联系方式重新发送，或退款未查看的卡密。",
         )
 
 
