@@ -15,7 +15,7 @@ from fondaco_core import clock, identity, tenancy
 from fondaco_core.context import Ctx, system_ctx
 from fondaco_core.db import Tx, governing, transaction
 from fondaco_core.identity import MERCHANT_PERMISSIONS, MemberRole
-from fondaco_core.ids import EntitlementId, OfferId, TenantId, UserId
+from fondaco_core.ids import EntitlementId, OfferId, PoolId, TenantId, UserId
 from fondaco_core.money import Money
 from fondaco_core.secret import Secret
 from fondaco_ops.seed.goods import GOODS, Good
@@ -132,6 +132,7 @@ class _Made:
     tier: Tier | None = None
     invitation: Secret[str] | None = None
     offers: dict[str, OfferId] = field(default_factory=dict)
+    pools: dict[str, PoolId] = field(default_factory=dict)
 
 
 async def make_chains(admin: Ctx, entitlements: dict[str, EntitlementId]) -> list[dict[str, Any]]:
@@ -140,7 +141,7 @@ async def make_chains(admin: Ctx, entitlements: dict[str, EntitlementId]) -> lis
     for one in made.values():
         async with transaction(one.owner) as tx:
             await _link(tx, one, entitlements, made)
-    await asyncio.gather(*(_fill(one, entitlements) for one in made.values()))
+    await asyncio.gather(*(_fill(one) for one in made.values()))
     asker, asked, note = ASKS
     async with transaction(made[asker].owner) as tx:
         await supply.request_agreement(tx, made[asker].owner, supplier_id=made[asked].tenant_id, note=note)
@@ -189,12 +190,12 @@ async def _link(tx: Tx, one: _Made, entitlements: dict[str, EntitlementId], made
         await _shop(tx, one, entitlements, made)
 
 
-async def _fill(one: _Made, entitlements: dict[str, EntitlementId]) -> None:
+async def _fill(one: _Made) -> None:
     """Codes for a supplier, a buyer for a shop."""
-    if any(line.codes for line in one.trader.lines):
+    if one.pools:
         async with codes.sealing(one.owner) as tx:
             for line in one.trader.lines:
-                await _stock(tx, one, line, entitlements[line.sku])
+                await _stock(tx, one, line)
     if one.trader.shelves:
         one.said["buyers"] = [await make_buyer(one.owner, one.trader.slug, "mei")]
 
@@ -208,7 +209,7 @@ async def _open(tx: Tx, one: _Made, terms: Terms) -> None:
 
 
 async def _offer(tx: Tx, one: _Made, line: Line, entitlement_id: EntitlementId, made: dict[str, _Made]) -> None:
-    """A published offer with its prices, filled from other merchants' offers as far as the line says so."""
+    """A published offer with its prices, filled from a pool and from other merchants' offers as the line says."""
     assert one.tier is not None
     good = _good(line.sku)
     offer = await supply.create_offer(
@@ -224,9 +225,13 @@ async def _offer(tx: Tx, one: _Made, line: Line, entitlement_id: EntitlementId, 
             tx, one.owner, offer_id=offer.id, tier_id=one.tier.id, starts_at=starts_at,
             breaks=[PriceBreak(units, Money(minor, "CNY")) for units, minor in listed],
         )  # fmt: skip
-    await supply.publish_offer(tx, one.owner, offer_id=offer.id, version=offer.version)
+    if line.codes:
+        pool = await codes.create_pool(tx, one.owner, entitlement_id=entitlement_id, name=good.name_zh)
+        await routing.add_source(tx, one.owner, offer_id=offer.id, pool_id=pool.id)
+        one.pools[line.sku] = pool.id
     for supplier in line.over:
         await routing.add_source(tx, one.owner, offer_id=offer.id, supplier_offer_id=made[supplier].offers[line.sku])
+    await routing.publish_offer(tx, one.owner, offer_id=offer.id, version=offer.version)
     one.offers[line.sku] = offer.id
     one.said["offers"].append({
         "id": global_id("Offer", offer.id), "key": str(offer.id), "sku": line.sku, "codes": line.codes,
@@ -234,13 +239,11 @@ async def _offer(tx: Tx, one: _Made, line: Line, entitlement_id: EntitlementId, 
     })  # fmt: skip
 
 
-async def _stock(tx: Tx, one: _Made, line: Line, entitlement_id: EntitlementId) -> None:
-    """A pool of codes behind an offer."""
+async def _stock(tx: Tx, one: _Made, line: Line) -> None:
+    """Codes behind an offer."""
     good = _good(line.sku)
-    pool = await codes.create_pool(tx, one.owner, entitlement_id=entitlement_id, name=good.name_zh)
-    await routing.add_source(tx, one.owner, offer_id=one.offers[line.sku], pool_id=pool.id)
     await codes.import_codes(
-        tx, one.owner, pool_id=pool.id, text=Secret("\n".join(good.make() for _ in range(line.codes))),
+        tx, one.owner, pool_id=one.pools[line.sku], text=Secret("\n".join(good.make() for _ in range(line.codes))),
         unit_cost=Money(line.price_minor * 97 // 100, "CNY"), format=ImportFormat.TXT,
         origin=f"{good.brand} distributor, invoice {secrets.randbelow(90_000) + 10_000}",
         expires_at=clock.now() + timedelta(days=400),
