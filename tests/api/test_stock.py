@@ -2,20 +2,28 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
+import orjson
 import pytest
 
+from fondaco_api.graphql import stock_changes
 from fondaco_api.graphql.listings import Listing
 from fondaco_api.graphql.node import global_id
+from fondaco_api.graphql.supply_market import SupplyOffer
 from fondaco_core.config import Settings
 from fondaco_core.context import Ctx
 from fondaco_core.db import Database, transaction
 from fondaco_core.ids import StoreId
 from fondaco_tenants import routing, storefront, supply
 from fondaco_tenants.supply import StockView
+from fondaco_workers.actors.routing import watch_resale_prices
+from tests.support.actors import run_twice
 from tests.support.door import Door, open_door
 from tests.support.factories.catalog import make_entitlement, make_listing
-from tests.support.factories.chains import make_chain, make_merchant, make_offer
+from tests.support.factories.chains import agree, make_chain, make_merchant, make_offer
+from tests.support.factories.offers import make_undersold
+from tests.support.factories.orders import make_buyer, place
 from tests.support.factories.supply import make_terms, make_tier
 from tests.support.statements import counted
 from tests.support.world import node_id
@@ -142,3 +150,77 @@ async def test_what_a_supplier_cannot_buy_itself_it_has_not(door: Door) -> None:
     assert [node["stock"] for node in offered] == [
         {"view": "EXACT", "available": False, "units": 0, "stockClass": "OUT"}
     ]
+
+
+BREACHES = """query B($ended: Boolean!) { merchant { resaleBreaches(ended: $ended) { nodes {
+  offer { title } reseller { name } listingId asked { amount } least { amount } endedAt } } } }"""
+
+
+async def follow(door: Door, ctx: Ctx | None, *ids: str) -> list[dict[str, Any]]:
+    """What comes of following stock until the stream is cut."""
+    document = f"subscription {{ stockChanged(ids: {orjson.dumps(ids).decode()}) {{ listing {{ id stock }} offer {{ id stock {{ units }} }} }} }}"
+    told = await door.send("/graphql", ctx=ctx, headers={"accept": "text/event-stream"}, json={"query": document})
+    return [orjson.loads(line[6:]) for line in told.text.splitlines() if line.startswith("data: {")]
+
+
+async def test_a_merchant_follows_the_stock_of_its_listing_and_of_its_suppliers_offer(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain = await make_chain(codes=5)
+    listing_id = global_id(Listing, chain.shop.listing_id)
+    offer_id = global_id(SupplyOffer, chain.offer_of_b)
+    buyer = await make_buyer(chain.shop)
+    looks = iter(("sells", "sees nothing else", "ends"))
+
+    async def between_looks(_: float) -> None:
+        match next(looks):
+            case "sells":
+                await place(chain.shop, buyer, 2)
+            case "ends":
+                async with transaction(chain.c.owner) as tx:
+                    (agreement,) = await supply.list_agreements(tx, chain.c.owner)
+                    await supply.end_agreement(
+                        tx, chain.c.owner, agreement_id=agreement.id, version=agreement.version, reason="We stop here."
+                    )
+            case _:
+                pass
+
+    monkeypatch.setattr(stock_changes, "sleep", between_looks)
+    told = await follow(door, chain.c.owner, listing_id, offer_id)
+
+    events = [event["data"]["stockChanged"] for event in told if event.get("data")]
+    assert events[:4] == [
+        {"listing": {"id": listing_id, "stock": 5}, "offer": None},
+        {"listing": None, "offer": {"id": offer_id, "stock": {"units": 5}}},
+        {"listing": {"id": listing_id, "stock": 3}, "offer": None},
+        {"listing": None, "offer": {"id": offer_id, "stock": {"units": 3}}},
+    ]
+    assert "errors" in told[-1]
+
+
+async def test_nobody_follows_the_stock_of_another_merchants_listing(door: Door) -> None:
+    chain, other = await make_chain(), await make_merchant()
+
+    for ctx in (None, other.owner):
+        (told,) = await follow(door, ctx, global_id(Listing, chain.shop.listing_id))
+        assert told.get("data") is None
+        assert told["errors"]
+
+
+async def test_a_supplier_sees_which_resellers_ask_less_than_it_allows(door: Door) -> None:
+    supplier, reseller = await make_merchant(), await make_merchant()
+    await agree(supplier, reseller)
+    entitlement = await make_entitlement()
+    offer_id = await make_offer(supplier, entitlement.id, price_minor=700, codes=0, min_resale_minor=900)
+    listing = await make_undersold(reseller.owner, offer_id=offer_id, entitlement_id=entitlement.id, price_minor=850)
+    await run_twice(watch_resale_prices)
+
+    mine = (await door.ask(BREACHES, {"ended": False}, ctx=supplier.owner))["merchant"]["resaleBreaches"]["nodes"]
+    theirs = (await door.ask(BREACHES, {"ended": True}, ctx=reseller.owner))["merchant"]["resaleBreaches"]["nodes"]
+
+    (breach,) = mine
+    assert breach["offer"] == {"title": "Wholesale"}
+    assert breach["listingId"] == global_id(Listing, listing.id)
+    assert (breach["asked"], breach["least"], breach["endedAt"]) == ({"amount": "8.50"}, {"amount": "9.00"}, None)
+    assert breach["reseller"] is not None
+    assert theirs == []

@@ -83,6 +83,7 @@ LIST_PERMISSIONS = {
     "profile": "merchant.read",
     "redemptions": "codes.read",
     "refundsNeedingAttention": "orders.read",
+    "resaleBreaches": "supply.read",
     "revealAlarms": "audit.read",
     "stockExports": "codes.read",
     "stores": "merchant.read",
@@ -95,7 +96,10 @@ LIST_PERMISSIONS = {
     "webhookMessages": "webhooks.read",
 }
 # The rows of a merchant that its suppliers and resellers see: what they agreed on, and what is offered to them.
-SHOWN_TO_PARTNERS = {"agreement", "agreement_use", "offer", "offer_price", "partner", "tier", "tier_terms"}
+# The last two name what is the partner's own: its listing that breaks a rule, and its offer whose stock was told of.
+SHOWN_TO_PARTNERS = {
+    "agreement", "agreement_use", "offer", "offer_price", "partner", "tier", "tier_terms", "resale_breach", "stock_told",
+}  # fmt: skip
 # What a world may have none of: not every machine has a key.
 MAY_BE_EMPTY = {"clientKey"}
 

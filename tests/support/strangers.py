@@ -81,6 +81,7 @@ ID_ARGUMENTS: dict[tuple[str, str, str], str | None] = {
     ("Subscription", "importProgress", "batchId"): "CodeBatch",
     ("Subscription", "orderChanged", "id"): "Order",
     ("Subscription", "paymentChanged", "id"): "Payment",
+    ("Subscription", "stockChanged", "ids"): "Listing",
 }
 # What a visitor of the store may see: the nodes that are public, and the questions by which they are found.
 PUBLIC_NODES = {"Entitlement", "Listing", "Store"}

@@ -428,7 +428,9 @@ class _Shop:
         await self.do("importCodes", given)
         await codes.watch_stock(_RELAY)
         await codes.watch_expiry(_RELAY)
-        await routing.watch_listings(_RELAY)
+        await routing.watch_listings(_RELAY, over_others=orders.stock_over_others)
+        await routing.watch_resale_prices(_RELAY)
+        await orders.tell_stock(_RELAY, [self.owner.tenant])
 
     async def leave_work_behind(self) -> UploadId:
         """An import that was asked for, and an upload that was looked at and that nobody imported."""

@@ -49,6 +49,8 @@ SCHEDULE: tuple[tuple[Actor[...], float], ...] = (
     (codes.forget_misses, HOUR),
     (codes.watch_stock, MINUTE),
     (routing.watch_listings, MINUTE),
+    (routing.tell_stock, 10.0),
+    (routing.watch_resale_prices, 5 * MINUTE),
     (routing.rebuild, MINUTE),
     (codes.watch_expiry, HOUR),
     (codes.forget_uploads, HOUR),

@@ -31,6 +31,13 @@ async def load_seen_offers(context: Context, ids: list[OfferId]) -> "list[Supply
     return [SupplyOffer.of(found[id_]) if id_ in found else None for id_ in ids]
 
 
+def seen_by(row: supply.MarketOffer) -> orders.SeenOffer | None:
+    """By which tier somebody sees the stock behind an offer; None when there is nothing to buy at any price."""
+    if row.prices is None or row.offer.state is not OfferState.PUBLISHED:
+        return None
+    return orders.SeenOffer(row.offer.id, row.prices.tier_id, row.prices.breaks[0].unit_price.amount_minor)
+
+
 @strawberry.type(
     description="What is told of the stock behind an offer, as the supplier's tier says by which you see it: what its supplier can "
     "deliver now, whatever you can pay for."
@@ -122,11 +129,8 @@ class SupplyOffer(Node):
         description="What is told of the stock behind it; null when it has no price for you, or is not published."
     )
     async def stock(self, info: Info) -> OfferStock | None:
-        prices = self.row.prices
-        if prices is None or self.row.offer.state is not OfferState.PUBLISHED:
-            return None
-        asked = orders.SeenOffer(self.row.offer.id, prices.tier_id, prices.breaks[0].unit_price.amount_minor)
-        found = await info.context.loaders.load(load_seen_stock, asked)
+        asked = seen_by(self.row)
+        found = None if asked is None else await info.context.loaders.load(load_seen_stock, asked)
         if found is None:
             return None
         return OfferStock(view=found.view, available=found.available, units=found.units, stock_class=found.stock_class)

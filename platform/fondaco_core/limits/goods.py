@@ -9,6 +9,14 @@ STOCK_LOW_BELOW = 10
 STOCK_SEEN_MAX = 100
 # The most units that are counted one by one for a listing's owner; beyond, "at least so many" is exact enough.
 STOCK_EXACT_MAX = 100_000
+# The most units of one thing that merchants' systems are told of as they change, how many things are looked at in one transaction,
+# and how many merchants at once.
+STOCK_TOLD_MAX = 1_000
+STOCK_TOLD_AT_ONCE = 200
+STOCK_TOLD_MERCHANTS = 100
+# How often somebody who follows stock is shown it at most, in seconds, and of how many things.
+STOCK_FOLLOW_S = 2.0
+STOCK_FOLLOWED_MAX = 100
 # The most places one listing is filled from: all of them are looked at for every order.
 SOURCES_MAX = 50
 # The most merchants that goods pass through, the store's own among them counted not; each is a step that every order looks up.

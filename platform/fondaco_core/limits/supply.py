@@ -23,3 +23,5 @@ SUPPLY_INVITATION_DAYS = 30
 PRICE_BREAKS_MAX = 10
 PRICES_AHEAD_DAYS_MAX = 365
 PRICES_COMING_MAX = 20
+# The most breaches of minimum resale prices that are announced in one transaction.
+BREACHES_AT_ONCE = 500

@@ -13,6 +13,7 @@ from fondaco_tenants.orders.errands import (
     look_up_order,
     mend_waiting,
     send_look_up,
+    tell_stock,
     write_export,
 )
 from fondaco_tenants.orders.errors import (
@@ -203,5 +204,6 @@ __all__ = [
     "swap_withdrawn",
     "take_back_gift",
     "taken_back_at",
+    "tell_stock",
     "write_export",
 ]

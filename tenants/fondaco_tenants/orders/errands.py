@@ -1,4 +1,4 @@
-"""What takes transactions of its own: mending units that wait, telling owners of resold codes, writing to guests, writing files."""
+"""What takes transactions of its own: mending units that wait, telling of resold codes and of stock, writing to guests, writing files."""
 
 import asyncio
 import tempfile
@@ -10,13 +10,13 @@ from fondaco_core import clock, identity, limits, mail, tenancy
 from fondaco_core.context import Ctx
 from fondaco_core.db import governing, reading, trading, transaction
 from fondaco_core.errors import NotFound
-from fondaco_core.ids import CodeId, OrderId
+from fondaco_core.ids import CodeId, OrderId, TenantId
 from fondaco_core.logs import get_logger
 from fondaco_core.mail import Mail
 from fondaco_tenants import customers
 from fondaco_tenants.orders.errors import NoLetters
 from fondaco_tenants.orders.rules import AllocationState
-from fondaco_tenants.orders.service import change, exports, look_up, resales, swap
+from fondaco_tenants.orders.service import change, exports, look_up, resales, stock, swap
 from fondaco_tenants.orders.service.resales import Resale
 from fondaco_tenants.orders.service.sheets import Sheet
 
@@ -53,6 +53,22 @@ async def mend_waiting(ctx: Ctx) -> tuple[int, int]:
     if broken is not None:
         raise broken
     return served, refunded
+
+
+async def tell_stock(ctx: Ctx, merchants: Sequence[TenantId]) -> int:
+    """Announces to merchants what has changed of the stock of their listings and of their suppliers' offers; says how much."""
+    ctx.require("system.run")
+    told = 0
+    for tenant_id in merchants:
+        for tell in (stock.tell_of_listings, stock.tell_of_offers):
+            after = None
+            while True:
+                async with governing(ctx) as tx:
+                    page = await tell(tx, ctx, tenant_id=tenant_id, after=after)
+                told += page.told
+                if (after := page.last) is None:
+                    break
+    return told
 
 
 async def _mend(ctx: Ctx, waiting: swap.Waiting) -> AllocationState:

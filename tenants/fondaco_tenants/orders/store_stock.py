@@ -121,3 +121,19 @@ WITH head AS (
 }) leg
 )
 """ + _COUNTED.format(most="$3::bigint", now="$2::timestamptz")
+
+# As fondaco_platform: what a merchant's systems are told of, a page at a time: its listings on sale, and what it may buy from its
+# suppliers, with its tier and what a single unit costs it.
+ON_SALE = """
+SELECT id FROM listing WHERE tenant_id = $1 AND state = 'ACTIVE' AND ($2::uuid IS NULL OR id > $2) ORDER BY id LIMIT $3
+"""
+OFFERED = """
+SELECT o.id, a.tier_id, price.one AS price_minor FROM agreement a
+JOIN offer o ON o.tenant_id = a.supplier_tenant_id AND o.state = 'PUBLISHED'
+JOIN LATERAL (
+  SELECT q.unit_price_minor AS one FROM offer_price q
+  WHERE q.offer_id = o.id AND q.tier_id = a.tier_id AND q.from_units = 1 AND q.starts_at <= $4
+  ORDER BY q.starts_at DESC LIMIT 1
+) price ON price.one IS NOT NULL
+WHERE a.reseller_tenant_id = $1 AND a.state = 'ACTIVE' AND ($2::uuid IS NULL OR o.id > $2) ORDER BY o.id LIMIT $3
+"""

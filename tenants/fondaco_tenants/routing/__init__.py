@@ -1,15 +1,24 @@
 """routing: which source serves a line.
 
-Owns     source, route, route_due, listing_watch.
+Owns     source, route, route_due, listing_watch, stock_told, resale_breach.
 Promises a listing or offer is filled only from pools of its own tenant that hold its entitlement, and from suppliers' offers of it;
          sources are tried in the order of their priority; what nothing fills is not put on sale; no route leads over a
          merchant twice, and nobody but trading sees one.
 Stands on catalog, supply, codes.
 """
 
-from fondaco_tenants.routing.errands import rebuild_routes, watch_listings
+from fondaco_tenants.routing.errands import rebuild_routes, watch_listings, watch_resale_prices
 from fondaco_tenants.routing.errors import NoSource, OfferDoesNotFit, PoolDoesNotFit, SourceExists, SupplyCircle
-from fondaco_tenants.routing.events import ListingBack, ListingLow, ListingOut, OfferSourcesChanged, SourcesChanged
+from fondaco_tenants.routing.events import (
+    ListingBack,
+    ListingLow,
+    ListingOut,
+    OfferSourcesChanged,
+    ResalePriceBreached,
+    ResalePriceTooLow,
+    SourcesChanged,
+    StockChanged,
+)
 from fondaco_tenants.routing.rules import Source, SourceKind
 from fondaco_tenants.routing.service import (
     add_source,
@@ -21,6 +30,8 @@ from fondaco_tenants.routing.service import (
     sources_by_ids,
     update_source,
 )
+from fondaco_tenants.routing.service.breaches import ResaleBreach, list_breaches
+from fondaco_tenants.routing.service.told import StockNow, tell_stock
 
 __all__ = [
     "ListingBack",
@@ -30,12 +41,18 @@ __all__ = [
     "OfferDoesNotFit",
     "OfferSourcesChanged",
     "PoolDoesNotFit",
+    "ResaleBreach",
+    "ResalePriceBreached",
+    "ResalePriceTooLow",
     "Source",
     "SourceExists",
     "SourceKind",
     "SourcesChanged",
+    "StockChanged",
+    "StockNow",
     "SupplyCircle",
     "add_source",
+    "list_breaches",
     "list_offer_sources",
     "list_sources",
     "publish_listing",
@@ -43,6 +60,8 @@ __all__ = [
     "rebuild_routes",
     "remove_source",
     "sources_by_ids",
+    "tell_stock",
     "update_source",
     "watch_listings",
+    "watch_resale_prices",
 ]

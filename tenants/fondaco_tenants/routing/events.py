@@ -26,6 +26,48 @@ class OfferSourcesChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class StockChanged(Event):
+    """There is more or less than a merchant was last told: of an own listing, or, as its tier says, of a supplier's offer."""
+
+    name: ClassVar[str] = "stock.changed"
+
+    listing_id: UUID | None
+    offer_id: UUID | None
+    available: bool
+    units: int | None
+    stock_class: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ResalePriceBreached(Event):
+    """A reseller asks less for a unit than the merchant's offer allows; of the supplier, once for each breach."""
+
+    name: ClassVar[str] = "supply.resale_price_breached"
+
+    breach_id: UUID
+    offer_id: UUID
+    reseller_tenant_id: UUID
+    listing_id: UUID
+    asked_minor: int
+    least_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResalePriceTooLow(Event):
+    """A listing of the merchant asks less for a unit than its supplier's offer allows; once for each breach."""
+
+    name: ClassVar[str] = "supply.resale_price_too_low"
+
+    breach_id: UUID
+    offer_id: UUID
+    listing_id: UUID
+    asked_minor: int
+    least_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class ListingLow(Event):
     """All sources of a listing together have so little left that its merchant wants to be told; announced once."""
 

@@ -73,7 +73,8 @@ SELECT gen_random_uuid(), offer_id, $2 FROM source WHERE supplier_offer_id = $1 
 # As fondaco_platform, over all tenants who may trade: what buyers can buy of each listing on sale, from all of its sources
 # together, as the storefront counts it: from each pool's picking mark on, and as far as the alarm goes.
 LOOK_AT_LISTINGS = """
-SELECT l.id, l.tenant_id, l.low_stock_at, w.band, (
+SELECT l.id, l.tenant_id, l.low_stock_at, w.band,
+  EXISTS (SELECT FROM source x WHERE x.listing_id = l.id AND x.kind = 'OFFER' AND x.enabled) AS chained, (
   SELECT count(*) FROM (
     SELECT FROM source x
     JOIN code_pool p ON p.id = x.pool_id
@@ -99,6 +100,46 @@ FROM (
 LEFT JOIN listing_watch w ON w.listing_id = l.id
 ORDER BY l.id
 """
+# What is told another time than it was is told; what is told of for the first time is only written down.
+TELL = """
+INSERT INTO stock_told AS w (tenant_id, subject_id, said, told_at)
+SELECT $1, s.subject_id, s.said, $4 FROM unnest($2::uuid[], $3::text[]) AS s(subject_id, said)
+ON CONFLICT (tenant_id, subject_id) DO UPDATE SET said = EXCLUDED.said, told_at = EXCLUDED.told_at WHERE w.said <> EXCLUDED.said
+RETURNING w.subject_id, w.xmax = 0 AS first
+"""
+
+# As fondaco_platform, over all stores: what is on sale for less than the supplier allows whose offer fills it. What is so no more has
+# ended; what was found before is not found again.
+FIND_BREACHES = """
+WITH low AS (
+  SELECT o.id AS offer_id, l.id AS listing_id, o.tenant_id AS supplier_tenant_id, l.tenant_id AS reseller_tenant_id,
+    l.price_minor, o.min_resale_minor, l.currency
+  FROM offer o
+  JOIN source s ON s.supplier_offer_id = o.id AND s.enabled
+  JOIN listing l ON l.id = s.listing_id AND l.state = 'ACTIVE' AND l.currency = o.currency AND l.price_minor < o.min_resale_minor
+  JOIN store f ON f.id = l.store_id AND f.state = 'OPEN'
+  JOIN tenant t ON t.id = l.tenant_id AND t.state = 'ACTIVE'
+  JOIN agreement a ON a.supplier_tenant_id = o.tenant_id AND a.reseller_tenant_id = l.tenant_id AND a.state = 'ACTIVE'
+  WHERE o.min_resale_minor IS NOT NULL AND o.state = 'PUBLISHED'
+), ended AS (
+  UPDATE resale_breach b SET ended_at = $1
+  WHERE b.ended_at IS NULL AND NOT EXISTS (SELECT FROM low WHERE low.offer_id = b.offer_id AND low.listing_id = b.listing_id)
+)
+INSERT INTO resale_breach
+  (id, supplier_tenant_id, reseller_tenant_id, offer_id, listing_id, asked_minor, least_minor, currency, found_at)
+SELECT uuidv7(), supplier_tenant_id, reseller_tenant_id, offer_id, listing_id, price_minor, min_resale_minor, currency, $1 FROM low
+WHERE NOT EXISTS (
+  SELECT FROM resale_breach b WHERE b.offer_id = low.offer_id AND b.listing_id = low.listing_id AND b.ended_at IS NULL
+)
+ORDER BY offer_id, listing_id LIMIT $2
+ON CONFLICT (offer_id, listing_id) WHERE ended_at IS NULL DO NOTHING
+RETURNING id, supplier_tenant_id, reseller_tenant_id, offer_id, listing_id, asked_minor, least_minor, currency
+"""
+BREACHES = """
+SELECT id, reseller_tenant_id, offer_id, listing_id, asked_minor, least_minor, currency, found_at, ended_at FROM resale_breach
+WHERE supplier_tenant_id = $1 AND ($2 OR ended_at IS NULL) AND ($3::uuid IS NULL OR id < $3) ORDER BY id DESC LIMIT $4
+"""
+
 # Whoever writes a crossing first announces it: of those given, the listings that were still in the band they were seen in.
 SET_BANDS = """
 WITH seen AS (

@@ -23,6 +23,55 @@ class ListingWatch(TenantOwned):
     changed_at: Mapped[datetime]
 
 
+class StockTold(TenantOwned):
+    """What a merchant's systems were last told of the stock of one thing, so that each change is told once."""
+
+    __tablename__ = "stock_told"
+    __table_args__ = ({"info": guarded(tenant="SELECT", trade_grant="", platform="SELECT, INSERT, UPDATE")},)
+
+    # Who is told; of an own listing, or of a supplier's offer.
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    subject_id: Mapped[UUID] = mapped_column(primary_key=True)
+    # A number, a class, or whether there is any: as much as it is told.
+    said: Mapped[str]
+    told_at: Mapped[datetime]
+
+
+class ResaleBreach(Base):
+    """A listing that is on sale for less than the supplier of an offer allows that fills it; told once to both."""
+
+    __tablename__ = "resale_breach"
+    __table_args__ = (
+        CheckConstraint("asked_minor < least_minor", name="asked"),
+        Index(
+            "uq_resale_breach_open", "offer_id", "listing_id", unique=True, postgresql_where=text("ended_at IS NULL")
+        ),
+        Index("ix_resale_breach_supplier_tenant_id", "supplier_tenant_id", "id"),
+        {
+            "info": guarded(
+                kind="shared",
+                parties=("supplier_tenant_id", "reseller_tenant_id"),
+                tenant="SELECT",
+                trade_grant="",
+                platform="SELECT, INSERT, UPDATE",
+                reason="a supplier and its reseller; found by one job over all stores",
+            )
+        },
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    supplier_tenant_id: Mapped[UUID]
+    reseller_tenant_id: Mapped[UUID]
+    offer_id: Mapped[UUID]
+    listing_id: Mapped[UUID]
+    # What the listing asked for a unit when it was found, and the least that the offer allowed.
+    asked_minor: Mapped[int]
+    least_minor: Mapped[int]
+    currency: Mapped[str]
+    found_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
 class Source(TenantOwned):
     """One place that a listing, or an offer to resellers, can be filled from: an own pool, or a supplier's offer."""
 

@@ -72,6 +72,13 @@ LISTENERS = """
 SELECT id FROM webhook_endpoint WHERE state <> 'DISABLED' AND deleted_at IS NULL AND $1 = ANY(event_types) ORDER BY id
 """
 
+# As fondaco_platform: the merchants who want to hear of a type, in their order.
+HEARING = """
+SELECT DISTINCT tenant_id FROM webhook_endpoint
+WHERE state <> 'DISABLED' AND deleted_at IS NULL AND $1 = ANY(event_types) AND ($2::uuid IS NULL OR tenant_id > $2)
+ORDER BY tenant_id LIMIT $3
+"""
+
 # A fact that was told to an endpoint already is not told again: the task that tells it may run twice.
 ADD_MESSAGES = """
 INSERT INTO webhook_message (id, tenant_id, endpoint_id, fact, type, payload, happened_at, created_at, state, due_at)

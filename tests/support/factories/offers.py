@@ -8,9 +8,10 @@ from fondaco_core.context import Ctx
 from fondaco_core.db import transaction
 from fondaco_core.ids import EntitlementId, OfferId, TierId
 from fondaco_core.money import Money
-from fondaco_tenants import supply
+from fondaco_tenants import routing, supply
+from fondaco_tenants.catalog import Listing
 from fondaco_tenants.supply import Offer, PriceBreak, PriceList
-from tests.support.factories.catalog import make_entitlement
+from tests.support.factories.catalog import make_entitlement, make_listing
 
 
 def breaks_of(*breaks: tuple[int, int], currency: str = "CNY") -> list[PriceBreak]:
@@ -61,11 +62,24 @@ async def make_prices(
         )
 
 
+async def make_undersold(
+    reseller: Ctx, *, offer_id: OfferId, entitlement_id: EntitlementId, price_minor: int = 4_500
+) -> Listing:
+    """A listing of a reseller's at some price, filled from a supplier's offer alone."""
+    listing = await make_listing(reseller, entitlement_id=entitlement_id, price=Money(price_minor, "CNY"))
+    async with transaction(reseller) as tx:
+        await routing.add_source(tx, reseller, listing_id=listing.id, supplier_offer_id=offer_id)
+    return listing
+
+
 async def make_offer_rows(
     owner: Ctx, partner: Ctx, *, entitlement_id: EntitlementId, tier_id: TierId, their_tier_id: TierId, tag: str
 ) -> None:
     """What two merchants offer each other and nobody else, at prices that hold and at some to come; and a draft."""
-    mine = await make_offer(owner, entitlement_id=entitlement_id, title=f"Offer {tag}", tier_id=tier_id)
+    mine = await make_offer(
+        owner, entitlement_id=entitlement_id, title=f"Offer {tag}", tier_id=tier_id, min_resale=Money(4_900, "CNY")
+    )
+    await make_undersold(partner, offer_id=mine.id, entitlement_id=entitlement_id)
     await make_offer(owner, entitlement_id=entitlement_id, title=f"Drafted {tag}", tier_id=tier_id, published=False)
     theirs = await make_offer(partner, entitlement_id=entitlement_id, title=f"Offered {tag}", tier_id=their_tier_id)
     soon = clock.now() + timedelta(days=30)

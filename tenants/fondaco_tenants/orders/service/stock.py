@@ -7,15 +7,17 @@ Of an offer its supplier's tier says how much of its stock is told.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from fondaco_core import clock, limits
 from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
 from fondaco_core.ids import ListingId, OfferId, PoolId, SourceId, TenantId, TierId
+from fondaco_tenants import routing
 from fondaco_tenants.orders import store_stock
 from fondaco_tenants.orders.rules import Leg, Route
 from fondaco_tenants.orders.rules.stock import Head, count_units
+from fondaco_tenants.routing import StockNow
 from fondaco_tenants.storefront import StockClass, stock_class
 from fondaco_tenants.supply import StockView
 
@@ -26,6 +28,13 @@ async def stock_over_others(
     """How many units of each of these listings one order could take now, from all of its sources, exact up to `up_to`."""
     rows = await tx.fetch(store_stock.OF_LISTINGS, list(listing_ids), clock.now(), up_to)
     return {ListingId(key): _count(same, up_to) for key, same in _by_head(rows)}
+
+
+class Page(NamedTuple):
+    """How much of a page was news, and where the next one begins; None after the last."""
+
+    told: int
+    last: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +59,14 @@ class SeenStock:
 async def stock_seen_of_offers(tx: Tx, ctx: Ctx, offers: Sequence[SeenOffer]) -> dict[OfferId, SeenStock]:
     """What is told of the stock behind offers that the asker sees, as the tier says by which it sees them; one statement."""
     ctx.require("supply.read")
-    rows = await _rows_of_offers(
-        tx, [each.offer_id for each in offers], [each.tier_id for each in offers], [each.price_minor for each in offers]
-    )
+    return await _seen(tx, offers, up_to=limits.STOCK_EXACT_MAX)
+
+
+async def _seen(tx: Tx, offers: Sequence[SeenOffer], *, up_to: int) -> dict[OfferId, SeenStock]:
+    columns = zip(*((each.offer_id, each.tier_id, each.price_minor) for each in offers), strict=True)
+    rows = await _rows_of_offers(tx, *columns, up_to=up_to)
     return {
-        OfferId(key): _told(StockView(same[0]["stock_view"]), _count(same, limits.STOCK_EXACT_MAX))
+        OfferId(key): _told(StockView(same[0]["stock_view"]), _count(same, up_to))
         for key, same in _by_head(rows)
         if same[0]["stock_view"] is not None
     }
@@ -70,13 +82,42 @@ async def stock_of_own_offers(
     return {OfferId(key): _count(same, up_to) for key, same in _by_head(rows) if same[0]["tenant_id"] == ctx.tenant}
 
 
+async def tell_of_listings(tx: Tx, ctx: Ctx, *, tenant_id: TenantId, after: ListingId | None) -> Page:
+    """Tells a merchant what has changed of the stock of its next listings on sale; in a transaction as fondaco_platform."""
+    ctx.require("system.run")
+    rows = await tx.fetch(store_stock.ON_SALE, tenant_id, after, limits.STOCK_TOLD_AT_ONCE)
+    ids = [ListingId(row["id"]) for row in rows]
+    found = await stock_over_others(tx, ids, up_to=limits.STOCK_TOLD_MAX) if ids else {}
+    now = [
+        StockNow(id_, None, units > 0, units, stock_class(units, low_stock_at=0).value) for id_, units in found.items()
+    ]
+    told = await routing.tell_stock(tx, ctx, tenant_id=tenant_id, found=now)
+    return Page(told, ids[-1] if len(ids) == limits.STOCK_TOLD_AT_ONCE else None)
+
+
+async def tell_of_offers(tx: Tx, ctx: Ctx, *, tenant_id: TenantId, after: OfferId | None) -> Page:
+    """Tells a merchant what has changed of the stock behind the next offers that it may buy, as its tiers say; as fondaco_platform."""
+    ctx.require("system.run")
+    rows = await tx.fetch(store_stock.OFFERED, tenant_id, after, limits.STOCK_TOLD_AT_ONCE, clock.now())
+    seen = [SeenOffer(OfferId(row["id"]), TierId(row["tier_id"]), row["price_minor"]) for row in rows]
+    found = await _seen(tx, seen, up_to=limits.STOCK_TOLD_MAX) if seen else {}
+    now = [
+        StockNow(
+            None, id_, stock.available, stock.units, None if stock.stock_class is None else stock.stock_class.value
+        )
+        for id_, stock in found.items()
+    ]
+    told = await routing.tell_stock(tx, ctx, tenant_id=tenant_id, found=now)
+    return Page(told, seen[-1].offer_id if len(seen) == limits.STOCK_TOLD_AT_ONCE else None)
+
+
 async def _rows_of_offers(
     tx: Tx,
     offer_ids: Sequence[OfferId],
     tier_ids: Sequence[TierId | None],
     prices: Sequence[int | None],
     *,
-    up_to: int = limits.STOCK_EXACT_MAX,
+    up_to: int,
 ) -> list[Any]:
     return await tx.fetch(store_stock.OF_OFFERS, list(offer_ids), clock.now(), up_to, list(tier_ids), list(prices))
 

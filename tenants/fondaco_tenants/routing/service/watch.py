@@ -1,7 +1,8 @@
 """Use cases of watching what buyers can buy of a listing, whatever pools it comes from; each crossing is announced once."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from fondaco_core import clock, limits, outbox
 from fondaco_core.context import Ctx
@@ -21,6 +22,7 @@ class Looked:
     before: StockBand | None
     available: int
     low_stock_at: int
+    chained: bool
 
     @property
     def after(self) -> StockBand:
@@ -28,17 +30,36 @@ class Looked:
         return band_after(self.before, self.available, max(0, self.low_stock_at - 1))
 
 
-async def look_at_listings(tx: Tx, ctx: Ctx, *, after: ListingId | None, count: int) -> list[Looked]:
+class OverOthers(Protocol):
+    """Who counts what there is of listings that other merchants fill: orders, which know what each of them can pay for."""
+
+    async def __call__(self, tx: Tx, listing_ids: Sequence[ListingId], *, up_to: int) -> Mapping[ListingId, int]:
+        """How many units of each there are, exact up to `up_to`."""
+        ...
+
+
+async def look_at_listings(
+    tx: Tx, ctx: Ctx, *, after: ListingId | None, count: int, over_others: OverOthers
+) -> list[Looked]:
     """The next listings on sale of all tenants with what there is of them; in a transaction as fondaco_platform."""
     ctx.require("system.run")
     rows = await tx.fetch(store.LOOK_AT_LISTINGS, after, count, clock.now(), limits.LOW_STOCK_MAX)
-    return [
+    looked = [
         Looked(
             ListingId(row["id"]), TenantId(row["tenant_id"]), None if row["band"] is None else StockBand(row["band"]),
-            row["available"], row["low_stock_at"],
+            row["available"], row["low_stock_at"], row["chained"],
         )
         for row in rows
     ]  # fmt: skip
+    chained = [listing for listing in looked if listing.chained]
+    if not chained:
+        return looked
+    most = max(listing.low_stock_at for listing in chained)
+    found = await over_others(tx, [listing.listing_id for listing in chained], up_to=most + most // 5 + 1)
+    return [
+        replace(listing, available=found.get(listing.listing_id, 0)) if listing.chained else listing
+        for listing in looked
+    ]
 
 
 async def announce_listings(tx: Tx, ctx: Ctx, looked: Sequence[Looked]) -> int:

@@ -6,13 +6,10 @@ from fondaco_tenants.webhooks.rules.catalogue import (
     BY_TYPE,
     CATALOGUE,
     TEST,
-    Field,
-    Kind,
-    PublicType,
     checked_types,
-    opaque_id,
     public_payload,
 )
+from fondaco_tenants.webhooks.rules.forms import Field, Kind, PublicType, opaque_id
 from fondaco_tenants.webhooks.rules.sending import (
     SCHEDULE_S,
     AttemptFailure,

@@ -1,100 +1,13 @@
-"""What merchants' systems hear: public types, and the fields of each; ids, states and counts, and nothing else.
+"""What merchants' systems hear: public types, and the fields of each; ids, states and counts, and nothing else."""
 
-A field takes one thing from an event and says what it may be. What is not of that kind, a code in the place of a state
-above all, never gets into a message: it is a Bug, and the task that told it is parked.
-"""
-
-import base64
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
 from typing import Any, Final
-from uuid import UUID
 
-from fondaco_core.errors import Bug
 from fondaco_tenants.webhooks.errors import UnknownEventType
+from fondaco_tenants.webhooks.rules.forms import Field, Kind, PublicType
 
 # The form of all payloads; an endpoint keeps the one it was made with.
 API_VERSION: Final = "2026-11-22"
-
-_STATE: Final = re.compile(r"[A-Z]+(_[A-Z]+)*")
-_CURRENCY: Final = re.compile(r"[A-Z]{3}")
-_NODE: Final = re.compile(r"[A-Z][A-Za-z]+")
-_STATE_CHARS_MAX: Final = 40
-
-
-class Kind(StrEnum):
-    """What a field may hold."""
-
-    ID = "ID"
-    STATE = "STATE"
-    COUNT = "COUNT"
-    CURRENCY = "CURRENCY"
-    MOMENT = "MOMENT"
-    FLAG = "FLAG"
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One field of a public type. `source` is the event's name for it, `node` the type of a node whose id it is.
-
-    `words` are all the states there are, where they are known.
-    """
-
-    name: str
-    source: str
-    kind: Kind
-    says: str
-    node: str = ""
-    words: tuple[str, ...] = ()
-    optional: bool = False
-
-    def read(self, value: object) -> Any:
-        """The value as it is told; a Bug when it is not of the field's kind."""
-        if value is None and self.optional:
-            return None
-        told = _READERS[self.kind](self, value)
-        if told is None:
-            msg = f"The field {self.name} of a webhook cannot be what an event says; nothing was told."
-            raise Bug(msg)
-        return told
-
-    @property
-    def example(self) -> Any:
-        """A value as it may be told."""
-        number = UUID("0199aa10-7c4e-7d5a-9b1c-2f6f3c1d4e5a")
-        return {
-            Kind.ID: opaque_id(self.node or "Node", number),
-            Kind.STATE: self.words[0] if self.words else "SOME_STATE",
-            Kind.COUNT: 3,
-            Kind.CURRENCY: "CNY",
-            Kind.MOMENT: "2026-11-22T08:30:00+00:00",
-            Kind.FLAG: True,
-        }[self.kind]
-
-
-@dataclass(frozen=True, slots=True)
-class PublicType:
-    """A type of message: what it is called, the event it comes of, what happened, and its fields."""
-
-    name: str
-    event: str
-    says: str
-    says_zh: str
-    fields: tuple[Field, ...]
-
-    @property
-    def example(self) -> dict[str, Any]:
-        """A payload as it may be told."""
-        return {field.name: field.example for field in self.fields}
-
-
-def opaque_id(node: str, key: UUID) -> str:
-    """The id by which GraphQL's `node(id:)` fetches the thing again; the same formula, and a test compares."""
-    assert _NODE.fullmatch(node), node
-    return base64.b64encode(f"{node}:{key}".encode()).decode()
 
 
 def public_payload(event: str, told: Mapping[str, object]) -> tuple[PublicType, dict[str, Any]]:
@@ -112,47 +25,6 @@ def checked_types(wanted: Sequence[str]) -> list[str]:
     if not types:
         raise UnknownEventType("")
     return types
-
-
-def _id(field: Field, value: object) -> str | None:
-    try:
-        return opaque_id(field.node, value if isinstance(value, UUID) else UUID(str(value)))
-    except ValueError:
-        return None
-
-
-def _state(field: Field, value: object) -> str | None:
-    text = value if isinstance(value, str) and len(value) <= _STATE_CHARS_MAX and _STATE.fullmatch(value) else None
-    return text if not field.words or text in field.words else None
-
-
-def _count(_: Field, value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _currency(_: Field, value: object) -> str | None:
-    return value if isinstance(value, str) and _CURRENCY.fullmatch(value) else None
-
-
-def _moment(_: Field, value: object) -> str | None:
-    try:
-        return datetime.fromisoformat(str(value)).isoformat()
-    except ValueError:
-        return None
-
-
-def _flag(_: Field, value: object) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
-_READERS: Final = {
-    Kind.ID: _id,
-    Kind.STATE: _state,
-    Kind.COUNT: _count,
-    Kind.CURRENCY: _currency,
-    Kind.MOMENT: _moment,
-    Kind.FLAG: _flag,
-}
 
 
 def _of(name: str, source: str, node: str, says: str, *, optional: bool = False) -> Field:
@@ -182,6 +54,11 @@ _CODE: Final = _of("codeId", "code_id", "Code", "The code.")
 _BREAK_GLASS: Final = _of("breakGlassId", "break_glass_id", "BreakGlass", "The access, with its reason.")
 _TIER: Final = _of("tierId", "tier_id", "Tier", "The tier.")
 _CURRENCY_FIELD: Final = Field("currency", "currency", Kind.CURRENCY, "The currency of the amount.")
+_RESALE_PRICES: Final = (
+    _many("askedMinor", "What a unit is sold for, in minor units.", source="asked_minor"),
+    _many("leastMinor", "The least that it may be sold for, in minor units.", source="least_minor"),
+    _CURRENCY_FIELD,
+)
 
 CATALOGUE: Final[tuple[PublicType, ...]] = (
     PublicType(
@@ -294,6 +171,22 @@ CATALOGUE: Final[tuple[PublicType, ...]] = (
         (_LISTING, _in_state("How much.", "ENOUGH", "LOW", name="band", source="band")),
     ),
     PublicType(
+        "stock.changed", "stock.changed",
+        "There is more or less of a listing of yours, or of what a supplier offers you, than you were last told; at most one for each in "
+        "some seconds.",
+        "库存数量已变化。",
+        (
+            _of("listingId", "listing_id", "Listing", "Your listing; null of an offer.", optional=True),
+            _of("supplyOfferId", "offer_id", "SupplyOffer", "Your supplier's offer; null of a listing.", optional=True),
+            Field("available", "available", Kind.FLAG, "Whether there is any."),
+            _many("units", "How many, exact up to 1,000; null when the supplier's tier does not say.", optional=True),
+            _in_state(
+                "How much; null when the supplier's tier does not say.", "OUT", "LOW", "IN_STOCK", name="stockClass",
+                source="stock_class", optional=True,
+            ),
+        ),
+    ),
+    PublicType(
         "batch.expiring", "batch.expiring", "Codes in stock expire soon; once for each number of days.", "卡密即将过期。",
         (
             _BATCH, _POOL, _many("days", "Within how many days."), _many("codes", "How many codes."),
@@ -357,6 +250,20 @@ CATALOGUE: Final[tuple[PublicType, ...]] = (
             ),
             _CURRENCY_FIELD,
         ),
+    ),
+    PublicType(
+        "supply.resale_price_breached", "supply.resale_price_breached",
+        "A reseller asks less for a unit in its store than your offer allows; once for each breach.", "经销商售价低于最低转售价。",
+        (
+            _of("offerId", "offer_id", "Offer", "Your offer."),
+            _of("resellerId", "reseller_tenant_id", "Partner", "The reseller."),
+            _of("listingId", "listing_id", "Listing", "What it sells."), *_RESALE_PRICES,
+        ),
+    ),
+    PublicType(
+        "supply.resale_price_too_low", "supply.resale_price_too_low",
+        "A listing of yours asks less for a unit than its supplier's offer allows; once for each breach.", "商品售价低于供货商的最低转售价。",
+        (_of("supplyOfferId", "offer_id", "SupplyOffer", "The supplier's offer."), _LISTING, *_RESALE_PRICES),
     ),
     PublicType(
         "client.expiring", "client.ends_soon", "The credentials of a machine end soon.", "API 凭证即将到期。",

@@ -15,7 +15,7 @@ from fondaco_core.context import Ctx
 from fondaco_core.crypto import bound_to
 from fondaco_core.db import Tx
 from fondaco_core.errors import Conflict, Invalid, NotFound, StaleVersion
-from fondaco_core.ids import WebhookEndpointId, new_id
+from fondaco_core.ids import TenantId, WebhookEndpointId, new_id
 from fondaco_core.keyring import keyring
 from fondaco_core.secret import Secret
 from fondaco_tenants.webhooks import rules, store
@@ -176,6 +176,14 @@ async def rotate_secret(
     secret = await _add_secret(tx, ctx, endpoint_id)
     await _recorded(tx, ctx, "secret_rotated", endpoint_id, {"overlap_hours": overlap_hours})
     return secret
+
+
+async def merchants_hearing(
+    tx: Tx, ctx: Ctx, *, kind: str, after: TenantId | None = None, count: int = limits.PAGE_MAX
+) -> list[TenantId]:
+    """The next merchants with an endpoint that wants to hear of a type; in a transaction as fondaco_platform."""
+    ctx.require("system.run")
+    return [TenantId(row["tenant_id"]) for row in await tx.fetch(store.HEARING, kind, after, count)]
 
 
 async def list_endpoints(
