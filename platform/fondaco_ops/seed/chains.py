@@ -19,7 +19,7 @@ from fondaco_core.ids import EntitlementId, OfferId, PoolId, TenantId, UserId
 from fondaco_core.money import Money
 from fondaco_core.secret import Secret
 from fondaco_ops.seed.goods import GOODS, Good
-from fondaco_ops.seed.people import global_id, make_buyer, make_person, owner_ctx
+from fondaco_ops.seed.people import Password, global_id, make_buyer, make_person, new_password, owner_ctx
 from fondaco_tenants import catalog, codes, payments, routing, storefront, supply
 from fondaco_tenants.codes import ImportFormat
 from fondaco_tenants.supply import PriceBreak, StockView, Terms, Tier
@@ -137,11 +137,14 @@ class _Made:
 
 async def make_chains(admin: Ctx, entitlements: dict[str, EntitlementId]) -> list[dict[str, Any]]:
     """Makes the merchants of the chain with all that is between them; answers what demo.json says of each."""
-    made = {one.trader.slug: one for one in await asyncio.gather(*(_merchant(admin, trader) for trader in TRADERS))}
+    # One password for all of them: to hash one takes longer than to make a merchant.
+    password = await new_password()
+    merchants = await asyncio.gather(*(_merchant(admin, trader, password) for trader in TRADERS))
+    made = {one.trader.slug: one for one in merchants}
     for one in made.values():
         async with transaction(one.owner) as tx:
             await _link(tx, one, entitlements, made)
-    await asyncio.gather(*(_fill(one) for one in made.values()))
+    await asyncio.gather(*(_fill(one, password) for one in made.values()))
     asker, asked, note = ASKS
     async with transaction(made[asker].owner) as tx:
         await supply.request_agreement(tx, made[asker].owner, supplier_id=made[asked].tenant_id, note=note)
@@ -149,9 +152,9 @@ async def make_chains(admin: Ctx, entitlements: dict[str, EntitlementId]) -> lis
     return [one.said for one in made.values()]
 
 
-async def _merchant(admin: Ctx, trader: Trader) -> _Made:
+async def _merchant(admin: Ctx, trader: Trader, password: Password) -> _Made:
     """An active merchant with money, an owner and a machine."""
-    person = await make_person(admin, f"owner.{trader.slug}", f"Owner of {trader.name}")
+    person = await make_person(admin, f"owner.{trader.slug}", f"Owner of {trader.name}", password=password)
     async with governing(admin) as tx:
         tenant_id = await tenancy.apply_tenant(tx, admin, slug=trader.slug, name=trader.name, fee_bps=FEE_BPS)
         await tenancy.approve_tenant(tx, admin, tenant_id, reason="demo")
@@ -190,14 +193,14 @@ async def _link(tx: Tx, one: _Made, entitlements: dict[str, EntitlementId], made
         await _shop(tx, one, entitlements, made)
 
 
-async def _fill(one: _Made) -> None:
+async def _fill(one: _Made, password: Password) -> None:
     """Codes for a supplier, a buyer for a shop."""
     if one.pools:
         async with codes.sealing(one.owner) as tx:
             for line in one.trader.lines:
                 await _stock(tx, one, line)
     if one.trader.shelves:
-        one.said["buyers"] = [await make_buyer(one.owner, one.trader.slug, "mei")]
+        one.said["buyers"] = [await make_buyer(one.owner, one.trader.slug, "mei", password=password)]
 
 
 async def _open(tx: Tx, one: _Made, terms: Terms) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import secrets
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -24,16 +25,31 @@ def global_id(kind: str, key: UUID) -> str:
     return base64.b64encode(f"{kind}:{key}".encode()).decode()
 
 
-async def make_person(admin: Ctx, who: str, name: str, *, platform_role: PlatformRole | None = None) -> dict[str, str]:
-    """Somebody with a password."""
-    password = _password()
+@dataclass(frozen=True, slots=True)
+class Password:
+    """A password and its hash, which takes its time to make."""
+
+    text: str
+    hashed: str
+
+
+async def new_password() -> Password:
+    """A password that nobody had before."""
+    text = secrets.token_urlsafe(9)
+    return Password(text, await hash_password(Secret(text)))
+
+
+async def make_person(
+    admin: Ctx, who: str, name: str, *, platform_role: PlatformRole | None = None, password: Password | None = None
+) -> dict[str, str]:
+    """Somebody with a password, a new one unless it is given."""
     email = f"{who}@{DOMAIN}"
-    hashed = await hash_password(Secret(password))
+    chosen = password or await new_password()
     async with governing(admin) as tx:
         user = await identity.create_user(
-            tx, admin, email=email, name=name, password_hash=hashed, platform_role=platform_role
+            tx, admin, email=email, name=name, password_hash=chosen.hashed, platform_role=platform_role
         )
-    return {"key": str(user), "email": email, "name": name, "password": password}
+    return {"key": str(user), "email": email, "name": name, "password": chosen.text}
 
 
 def owner_ctx(tenant_id: TenantId, owner: dict[str, str]) -> Ctx:
@@ -52,15 +68,14 @@ def buyer_ctx(tenant_id: TenantId, customer_id: CustomerId) -> Ctx:
     )  # fmt: skip
 
 
-async def make_buyer(owner: Ctx, slug: str, who: str) -> dict[str, Any]:
-    """A customer of the owner's merchant with a password, money, and a machine that acts for it."""
-    password = _password()
+async def make_buyer(owner: Ctx, slug: str, who: str, *, password: Password | None = None) -> dict[str, Any]:
+    """A customer of the owner's merchant with a password, a new one unless it is given, money, and a machine that acts for it."""
+    chosen = password or await new_password()
     email = f"{who}.{slug}@{DOMAIN}"
     visitor = Ctx(tenant_id=owner.tenant_id, request_id="seed")
-    hashed = await hash_password(Secret(password))
     async with transaction(visitor) as tx:
         customer_id = await customers.register_customer(
-            tx, visitor, contact=email, name=who.title(), password_hash=hashed
+            tx, visitor, contact=email, name=who.title(), password_hash=chosen.hashed
         )
     async with transaction(owner) as tx:
         await payments.credit_customer_wallet(
@@ -72,11 +87,7 @@ async def make_buyer(owner: Ctx, slug: str, who: str) -> dict[str, Any]:
             tx, buyer, name=f"{who.title()}'s system", scopes=sorted(BUYER_SCOPES)
         )
     return {
-        "id": global_id("Customer", customer_id), "key": str(customer_id), "email": email, "password": password,
+        "id": global_id("Customer", customer_id), "key": str(customer_id), "email": email, "password": chosen.text,
         "wallet": {"amount": str(Money(BUYER_FUNDS_MINOR, "CNY").decimal), "currency": "CNY"},
         "api_client": {"client_id": client.client_id, "client_secret": secret.reveal(), "scopes": list(client.scopes)},
     }  # fmt: skip
-
-
-def _password() -> str:
-    return secrets.token_urlsafe(9)
