@@ -15,6 +15,16 @@ INVARIANTS = {
         WHERE r.revealed_at > now() - interval '1 day'
           AND (a.revealed_at IS NULL OR a.code_id IS DISTINCT FROM r.code_id OR a.order_id IS DISTINCT FROM r.order_id)
     """,
+    "a showing of another merchant's code is on its owner's record too, and nothing of who it was": """
+        SELECT r.id FROM code_reveal r JOIN code c ON c.id = r.code_id
+        WHERE r.revealed_at > now() - interval '1 day' AND (
+          (r.tenant_id <> c.tenant_id AND NOT EXISTS (
+            SELECT FROM code_reveal o WHERE o.code_id = c.id AND o.tenant_id = c.tenant_id AND o.via <> 'BACK_OFFICE'
+          )) OR (r.tenant_id = c.tenant_id AND EXISTS (
+            SELECT FROM code_reveal s WHERE s.code_id = c.id AND s.tenant_id <> c.tenant_id
+          ) AND r.via <> 'BACK_OFFICE' AND r.order_id IS NULL AND coalesce(r.ip, r.user_agent, r.actor_id::text, r.link_id::text) IS NOT NULL)
+        )
+    """,
     "a delivery is of its order's tenant, and its link opens that order": """
         SELECT d.id FROM delivery d JOIN "order" o ON o.id = d.order_id LEFT JOIN delivery_link k ON k.id = d.link_id
         WHERE o.tenant_id <> d.tenant_id OR k.order_id <> d.order_id
