@@ -44,10 +44,12 @@ from fondaco_tenants.orders.events import (
     OrderFulfilled,
     OrderPlaced,
     OrderRefunded,
+    SupplySold,
     UnitFailed,
     UnitReplaced,
 )
 from fondaco_tenants.orders.rules import SETTLED, AllocationState, Budget, HoldBudgets, OrderState
+from fondaco_tenants.orders.rules.explain import Verdict
 from fondaco_tenants.orders.service.budgets import (
     BudgetsView,
     forget_guest_holds,
@@ -62,6 +64,7 @@ from fondaco_tenants.orders.service.change import (
     pay_order,
     refund_order,
 )
+from fondaco_tenants.orders.service.explain import ExplainedSource, explain_route
 from fondaco_tenants.orders.service.exports import (
     Export,
     ExportFormat,
@@ -96,6 +99,7 @@ from fondaco_tenants.orders.service.read import (
     list_orders,
 )
 from fondaco_tenants.orders.service.resales import Resale
+from fondaco_tenants.orders.service.resold import Resold, ResoldUnit, list_resold, units_of_resold
 from fondaco_tenants.orders.service.settle import find_payments, settle_payment, start_payment
 from fondaco_tenants.orders.service.simulate import Simulated, SimulatedLine, simulate_order
 from fondaco_tenants.orders.service.stock import (
@@ -115,6 +119,7 @@ __all__ = [
     "BudgetsView",
     "CodeAlreadyRedeemed",
     "CodeAlreadyRevealed",
+    "ExplainedSource",
     "Export",
     "ExportFormat",
     "ExportNotReady",
@@ -154,16 +159,21 @@ __all__ = [
     "Replaced",
     "ReplacementLimit",
     "Resale",
+    "Resold",
+    "ResoldUnit",
     "SeenOffer",
     "SeenStock",
     "Simulated",
     "SimulatedLine",
+    "SupplySold",
     "TooManyExports",
     "UnitFailed",
     "UnitReplaced",
+    "Verdict",
     "allocations_of_code",
     "cancel_order",
     "expire_overdue",
+    "explain_route",
     "fetch_export",
     "find_allocations",
     "find_gifts",
@@ -179,6 +189,7 @@ __all__ = [
     "list_allocations",
     "list_exports",
     "list_orders",
+    "list_resold",
     "look_up_order",
     "mark_revealed",
     "mend_waiting",
@@ -205,5 +216,6 @@ __all__ = [
     "take_back_gift",
     "taken_back_at",
     "tell_stock",
+    "units_of_resold",
     "write_export",
 ]

@@ -87,3 +87,13 @@ class OrderRefunded(Event):
     order_id: str
     refund_id: str
     units: int
+
+
+@dataclass(frozen=True, slots=True)
+class SupplySold(Event):
+    """A merchant sold units of an offer to a reseller, and they are paid; told to the seller."""
+
+    name: ClassVar[str] = "supply.sold"
+    hop_id: str
+    offer_id: str
+    units: int

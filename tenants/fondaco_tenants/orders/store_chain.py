@@ -3,14 +3,14 @@
 from fondaco_core.db import Write
 
 # The latest terms of a tier that have begun.
-_TERMS = """
+TERMS = """
 CROSS JOIN LATERAL (
   SELECT tt.day_units_max, tt.month_units_max, tt.hold_units_max, tt.credit_minor, tt.currency, tt.settle_days FROM tier_terms tt
   WHERE tt.tier_id = a.tier_id AND tt.starts_at <= %s ORDER BY tt.starts_at DESC LIMIT 1
 ) terms
 """
 # What may still be bought, held and owed by an agreement `a` with its use `u`; units of another day or month count no more.
-_LEFT = """
+LEFT = """
 least(
   coalesce(a.day_units_max, terms.day_units_max) - CASE WHEN u.day = {today} THEN u.day_units ELSE 0 END,
   terms.month_units_max - CASE WHEN u.month = date_trunc('month', {today}) THEN u.month_units ELSE 0 END
@@ -47,8 +47,8 @@ CROSS JOIN LATERAL (
   JOIN source b ON b.id = CASE WHEN g.n = 1 THEN r.source_id ELSE r.source_ids[g.n - 1] END
   JOIN agreement a ON a.supplier_tenant_id = g.seller_id AND a.reseller_tenant_id = b.tenant_id AND a.state = 'ACTIVE'
   JOIN agreement_use u ON u.agreement_id = a.id
-  {_TERMS % "$2"}
-  CROSS JOIN LATERAL (SELECT {_LEFT.format(today="$3::date", currency="l.currency")}) rest
+  {TERMS % "$2"}
+  CROSS JOIN LATERAL (SELECT {LEFT.format(today="$3::date", currency="l.currency")}) rest
   CROSS JOIN LATERAL (
     SELECT string_agg(q.from_units || ':' || q.unit_price_minor, ',' ORDER BY q.from_units) AS list FROM offer_price q
     WHERE q.offer_id = g.offer_id AND q.tier_id = a.tier_id AND q.starts_at = (
@@ -64,9 +64,9 @@ ORDER BY r.listing_id, r.priority, r.source_id, r.place, r.source_ids
 
 # Locked in the order of their keys by whoever locks several, after codes and before wallets.
 LOCK_USES = f"""
-SELECT a.id, {_LEFT.format(today="$3::date", currency="$4")}
+SELECT a.id, {LEFT.format(today="$3::date", currency="$4")}
 FROM agreement_use u JOIN agreement a ON a.id = u.agreement_id AND a.state = 'ACTIVE'
-{_TERMS % "$2"}
+{TERMS % "$2"}
 WHERE u.agreement_id = ANY($1::uuid[]) ORDER BY u.agreement_id FOR NO KEY UPDATE OF u
 """
 # Whoever has not locked them before locks them here, in the same order; what is too much by now is not written, and so not counted.
@@ -74,11 +74,11 @@ USE = Write(
     frozenset({"agreement_use"}),
     {
         "agreement_locked": f"""
-SELECT w.*, {_LEFT.format(today="$5::date", currency="$6::text")}
+SELECT w.*, {LEFT.format(today="$5::date", currency="$6::text")}
 FROM unnest($1::uuid[], $2::bigint[], $3::int[], $4::int[]) AS w(agreement_id, credit_minor, units, held)
 JOIN agreement_use u ON u.agreement_id = w.agreement_id
 JOIN agreement a ON a.id = w.agreement_id
-{_TERMS % "$7::timestamptz"}
+{TERMS % "$7::timestamptz"}
 ORDER BY u.agreement_id FOR NO KEY UPDATE OF u
 """,
         "agreement_used": """

@@ -20,6 +20,7 @@ from fondaco_tenants.orders.rules import AllocationState, HopBack, HopPlan, Orde
 from fondaco_tenants.orders.service import chain
 from fondaco_tenants.orders.service.quote import as_guest, check_guest_pays_nothing
 from fondaco_tenants.orders.service.read import OrderView, may_see, order_view
+from fondaco_tenants.orders.service.resold import tell_sellers
 from fondaco_tenants.payments import BackTo, RefundReason
 
 
@@ -77,6 +78,8 @@ async def pay_order(tx: Tx, ctx: Ctx, *, order_id: OrderId) -> OrderView:
     await payments.give_up_payments(tx, [order_id])
     await audit.record(tx, ctx, "order.paid", subject_kind="order", subject_id=order_id, tenant_id=order.tenant_id)
     await outbox.announce(tx, (order.tenant_id, OrderFulfilled(str(order_id))))
+    if chained:
+        await tell_sellers(tx, order_id)
     return order_view(await tx.fetchrow(store.LOCK, order_id))
 
 

@@ -37,6 +37,8 @@ class Draft:
     priced: PricedOrder
     units: dict[int, list[Unit]] = field(default_factory=dict)
     hops: list[HopPlan] = field(default_factory=list)
+    # Those of the hops, once they are written.
+    hop_ids: list[HopId] = field(default_factory=list)
     payments: list[NewTransfer] = field(default_factory=list)
     gift: NewGift | None = None
     device_hash: bytes | None = None
@@ -139,10 +141,10 @@ def unit_columns(drafts: Sequence[Draft]) -> list[list[object]]:
             ]
         hops += [
             (
-                HopId(new_id()), order_id, line_ids[h.line], h.source_id, h.route, h.depth, h.seller_id, h.buyer_id,
+                id_, order_id, line_ids[h.line], h.source_id, h.route, h.depth, h.seller_id, h.buyer_id,
                 h.offer_id, h.agreement_id, h.entitlement_id, draft.priced.total.currency, h.quantity, h.unit_price_minor,
                 h.fee_minor, h.credit_minor, h.settles_at,
             )
-            for h in draft.hops
+            for id_, h in zip(draft.hop_ids, draft.hops, strict=True)
         ]  # fmt: skip
     return [list(column) for rows in (lines, allocations, hops) for column in zip(*rows, strict=True)]

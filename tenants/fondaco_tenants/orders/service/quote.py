@@ -115,12 +115,13 @@ def _leg(  # noqa: PLR0917 - the columns of a step, in their order
 ) -> Leg:  # fmt: skip
     return Leg(
         offer_id=offer, agreement_id=agreement, seller_id=seller, source_id=source, fee_bps=fee_bps,
-        prices=_price_list(prices), max_cost_minor=max_cost, below_cost=below_cost, funds_minor=wallet + credit,
+        prices=price_list(prices), max_cost_minor=max_cost, below_cost=below_cost, funds_minor=wallet + credit,
         wallet_minor=wallet, units_left=units_left, hold_left=hold_left, settle_days=settle_days,
     )  # fmt: skip
 
 
-def _price_list(text: str) -> tuple[tuple[int, int], ...]:
+def price_list(text: str) -> tuple[tuple[int, int], ...]:
+    """Prices by number of units as SQL writes them."""
     pairs = (pair.split(":") for pair in text.split(","))
     return tuple((int(from_units), int(price)) for from_units, price in pairs)
 

@@ -23,6 +23,7 @@ from fondaco_tenants.orders.service import chain
 from fondaco_tenants.orders.service.change import sale_of
 from fondaco_tenants.orders.service.quote import limit_key
 from fondaco_tenants.orders.service.read import OrderView, find_orders, get_order, order_view
+from fondaco_tenants.orders.service.resold import tell_sellers
 from fondaco_tenants.payments import Due, Outcome, PaymentView, Standing, Through
 
 
@@ -100,6 +101,8 @@ async def settle_payment(tx: Tx, ctx: Ctx, *, payment_id: PaymentId) -> Outcome 
         sale, chained = await sale_of(tx, order)
         transfers += sale + between
         await _fulfil(tx, ctx, order, payment, again)
+        if chained:
+            await tell_sellers(tx, order.id)
         if chained and again is None:
             await chain.lock_chain(tx, [order.id])
             await chain.post_held(tx, order.id)

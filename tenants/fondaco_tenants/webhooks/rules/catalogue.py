@@ -266,6 +266,13 @@ CATALOGUE: Final[tuple[PublicType, ...]] = (
         (_of("supplyOfferId", "offer_id", "SupplyOffer", "The supplier's offer."), _LISTING, *_RESALE_PRICES),
     ),
     PublicType(
+        "supply.sold", "supply.sold", "A reseller bought units of your offer, and they are paid.", "分销商采购了您的供货。",
+        (
+            _of("supplySaleId", "hop_id", "SupplySale", "The sale."), _of("offerId", "offer_id", "Offer", "The offer."),
+            _many("units", "How many units."),
+        ),
+    ),
+    PublicType(
         "client.expiring", "client.ends_soon", "The credentials of a machine end soon.", "API 凭证即将到期。",
         (_of("apiClientId", "api_client_id", "ApiClient", "The API client."),),
     ),

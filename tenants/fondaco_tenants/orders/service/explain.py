@@ -1,0 +1,107 @@
+"""Explaining to a merchant how an order of one of its listings would be routed: its own step at each candidate, and nothing behind it."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from fondaco_core import clock
+from fondaco_core.context import Ctx
+from fondaco_core.db import Tx
+from fondaco_core.errors import NotFound
+from fondaco_core.ids import ListingId, PoolId, SourceId, TenantId
+from fondaco_core.money import Money
+from fondaco_tenants import codes, routing
+from fondaco_tenants.orders import rules, store_explain
+from fondaco_tenants.orders.rules import Quote
+from fondaco_tenants.orders.rules.explain import Candidate, FirstStep, Verdict, explain
+from fondaco_tenants.orders.rules.stock import Head, count_units, is_borne
+from fondaco_tenants.orders.service.quote import price_list, with_all_routes
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedSource:
+    """What becomes of one of a listing's sources; costs and margins are of one unit, and of suppliers' offers alone."""
+
+    source: routing.Source
+    supplier_id: TenantId | None
+    verdict: Verdict
+    units: int
+    unit_cost: Money | None
+    unit_margin: Money | None
+
+
+async def explain_route(tx: Tx, ctx: Ctx, *, listing_id: ListingId, quantity: int) -> list[ExplainedSource]:
+    """Every source of an own listing in the order in which they are tried, and what an order that is paid at once would make of it.
+
+    In a trading transaction that only reads. A supplier's offer is one candidate, over however many merchants it comes.
+    """
+    ctx.require("catalog.read")
+    row = await tx.fetchrow(store_explain.HEAD, listing_id, ctx.tenant)
+    if row is None:
+        raise NotFound("listing", path=("listing_id",))
+    rules.check_lines([(listing_id, quantity)])
+    quote = _quote(row, quantity)
+    routes = (await with_all_routes(tx, [quote]))[listing_id]
+    stock = await codes.stock_of_pools(tx, sorted({route.pool_id for route in routes}), up_to=quantity)
+    quote = replace(quote, routes=routes)
+    taken = _taken(quote, stock)
+    able = {
+        route.source_id
+        for route in routes
+        if rules.units_over(quote, route, min(quantity, stock.get(route.pool_id, 0)))
+    }
+    steps = await _steps(tx, listing_id, quote.currency)
+    sources = await routing.list_sources(tx, ctx, listing_ids=[listing_id])
+    told = explain(
+        [Candidate(source.id, source.enabled, _step(source, steps)) for source in sources],
+        quantity=quantity, price_minor=quote.unit_price_minor, fee_bps=quote.fee_bps, taken=taken, able=able,
+    )  # fmt: skip
+    return [
+        ExplainedSource(
+            source, TenantId(steps[source.id]["supplier_id"]) if source.id in steps else None, each.verdict, each.units,
+            _money(each.cost_minor, quote.currency), _money(each.margin_minor, quote.currency),
+        )
+        for source, each in zip(sources, told, strict=True)
+    ]  # fmt: skip
+
+
+def _quote(row: Mapping[str, Any], quantity: int) -> Quote:
+    return Quote(
+        **row, order_max=quantity, customer_max=None, customer_period_days=None, guest_checkout=True, chained=True, routes=(),
+        quantity=quantity, line=0,
+    )  # fmt: skip
+
+
+def _taken(quote: Quote, stock: Mapping[PoolId, int]) -> Counter[SourceId]:
+    """How many units an order would take of each source; where all of them cannot be paid together, as many as can be."""
+    plan = rules.plan_units(quote, stock)
+    if plan and not is_borne([(quote, plan)]):
+        head = Head(quote.seller_id, quote.unit_price_minor, quote.currency, quote.fee_bps)
+        fewer = count_units(head, quote.routes, stock, up_to=quote.quantity)
+        plan = rules.plan_units(replace(quote, quantity=fewer), stock) if fewer else []
+    taken: Counter[SourceId] = Counter()
+    for route, units in plan:
+        taken[route.source_id] += units
+    return taken
+
+
+async def _steps(tx: Tx, listing_id: ListingId, currency: str) -> dict[UUID, Mapping[str, Any]]:
+    now = clock.now()
+    rows = await tx.fetch(store_explain.STEPS, listing_id, now, now.date(), currency)
+    return {row["source_id"]: dict(row) for row in rows}
+
+
+def _step(source: routing.Source, steps: Mapping[UUID, Mapping[str, Any]]) -> FirstStep | None:
+    if source.kind is routing.SourceKind.POOL:
+        return None
+    row = steps[source.id]
+    return FirstStep(
+        row["published"], row["supplier_active"], row["agreed"], price_list(row["prices"]) if row["prices"] else (),
+        source.max_cost_minor, source.below_cost, row["wallet"] + (row["credit_left"] or 0), row["units_left"],
+    )  # fmt: skip
+
+
+def _money(amount_minor: int | None, currency: str) -> Money | None:
+    return None if amount_minor is None else Money(amount_minor, currency)
