@@ -187,7 +187,13 @@ async def test_a_resellers_system_hears_of_a_price_to_come_and_finds_it_by_the_i
         )
     soon = clock.now().replace(microsecond=0) + timedelta(days=3)
     await make_prices(supplier, offer_id=offer.id, tier_id=tier.id, breaks=breaks_of((1, 4_400)), starts_at=soon)
-    set_ = {"offer_id": str(offer.id), "tier_id": str(tier.id), "starts_at": soon, "currency": "CNY", "unit_price_minor": 4_400}
+    set_ = {
+        "offer_id": str(offer.id),
+        "tier_id": str(tier.id),
+        "starts_at": soon,
+        "currency": "CNY",
+        "unit_price_minor": 4_400,
+    }
 
     await run_twice(actors.tell_prices, tenant_id=supplier.tenant, **set_)
     async with governing(reseller) as tx:

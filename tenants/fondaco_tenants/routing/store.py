@@ -158,4 +158,5 @@ SELECT listing_id FROM moved UNION ALL SELECT listing_id FROM begun
 
 def to_source(row: Mapping[str, Any]) -> Source:
     """A row as the module speaks of it."""
-    return Source(**{**dict(row), "kind": SourceKind(row["kind"])})
+    fields: dict[str, Any] = dict(row) | {"kind": SourceKind(row["kind"])}
+    return Source(**fields)

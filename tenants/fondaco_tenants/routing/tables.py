@@ -3,7 +3,17 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, Uuid, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    PrimaryKeyConstraint,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from fondaco_core.db import Base, TenantOwned, guarded
@@ -27,11 +37,13 @@ class StockTold(TenantOwned):
     """What a merchant's systems were last told of the stock of one thing, so that each change is told once."""
 
     __tablename__ = "stock_told"
-    __table_args__ = ({"info": guarded(tenant="SELECT", trade_grant="", platform="SELECT, INSERT, UPDATE")},)
+    __table_args__ = (
+        PrimaryKeyConstraint("tenant_id", "subject_id"),
+        {"info": guarded(tenant="SELECT", trade_grant="", platform="SELECT, INSERT, UPDATE")},
+    )
 
-    # Who is told; of an own listing, or of a supplier's offer.
-    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
-    subject_id: Mapped[UUID] = mapped_column(primary_key=True)
+    # Of an own listing, or of a supplier's offer.
+    subject_id: Mapped[UUID]
     # A number, a class, or whether there is any: as much as it is told.
     said: Mapped[str]
     told_at: Mapped[datetime]
