@@ -115,8 +115,8 @@ async def chain(settings: Settings, database: Database) -> Told:
     forbidden = {
         # The leaf: whose customer it was, and who sells to customers at all.
         "a": of_sale | {f"{NAMES['c']} {tag}", str(made.chain.c.tenant_id), str(made.chain.offer_of_b)},
-        # The middle: what passed through its hands.
-        "b": of_codes | of_sale | of_stock | {row["masked"] for table, row in rows["a"] if table == "code"},
+        # The middle: what passed through its hands, of which it knows the masks.
+        "b": of_codes | of_sale | of_stock,
         # The store: what its customer has, and from whom its supplier has it.
         "c": of_codes | {f"{NAMES['a']} {tag}", str(made.chain.a.tenant_id), str(made.chain.offer_of_a)}
         | {str(row["id"]) for table, row in rows["a"] if table in {"code_pool", "code_batch", "tier", "agreement"}},
