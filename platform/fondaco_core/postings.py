@@ -35,6 +35,7 @@ class Purpose(StrEnum):
     PAYMENT = "PAYMENT"
     PAY_BACK = "PAY_BACK"
     PAY_OUT = "PAY_OUT"
+    SETTLEMENT = "SETTLEMENT"
     GRANT = "GRANT"
 
 

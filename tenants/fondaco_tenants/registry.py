@@ -23,13 +23,14 @@ from fondaco_tenants.merchants import tables as merchants
 from fondaco_tenants.orders import tables as orders
 from fondaco_tenants.payments import tables as payments
 from fondaco_tenants.routing import tables as routing
+from fondaco_tenants.settlement import tables as settlement
 from fondaco_tenants.storefront import tables as storefront
 from fondaco_tenants.supply import tables as supply
 from fondaco_tenants.webhooks import tables as webhooks
 
 TABLES = (
     audit, custody, idempotency, identity, keyring, ledger, notary, outbox, tenancy,
-    catalog, codes, customers, delivery, merchants, orders, payments, routing, storefront, supply, webhooks,
+    catalog, codes, customers, delivery, merchants, orders, payments, routing, settlement, storefront, supply, webhooks,
 )  # fmt: skip
 
 

@@ -111,6 +111,7 @@ TRADERS = {
     "tenants/fondaco_tenants/routing/errands.py",
     "workers/fondaco_workers/actors/orders.py",
     "workers/fondaco_workers/actors/payments.py",
+    "workers/fondaco_workers/actors/settlement.py",
 }
 
 

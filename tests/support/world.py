@@ -11,17 +11,18 @@ from uuid import UUID, uuid4
 
 from joserfc.jwk import ECKey
 
-from fondaco_core import clock, identity, mail, outbox
+from fondaco_core import clock, identity, limits, mail, outbox
 from fondaco_core.config import Settings
 from fondaco_core.context import Ctx, system_ctx
-from fondaco_core.db import governing, transaction
+from fondaco_core.db import governing, trading, transaction
 from fondaco_core.identity import MERCHANT_PERMISSIONS, MemberRole, PlatformRole
 from fondaco_core.ids import EntitlementId, OrderId, TenantId, UploadId
 from fondaco_core.money import Money
 from fondaco_core.secret import Secret
-from fondaco_tenants import codes, customers, delivery, orders, payments, routing, supply
+from fondaco_tenants import codes, customers, delivery, orders, payments, routing, settlement, supply
 from fondaco_workers.actors.delivery import send
 from fondaco_workers.subscriptions import subscriptions
+from tests.support.clock import later
 from tests.support.door import Door
 from tests.support.factories.catalog import make_entitlement, make_listing
 from tests.support.factories.codes import MadePool, make_pool, make_requested_import, make_upload, some_codes
@@ -416,6 +417,13 @@ class _Shop:
         _, token = await make_invitation(self.owner, tier, label=f"Invitation {self.tag}", uses_max=5)
         self.secrets["supply invitation"] = token.reveal()
 
+    async def be_paid_out(self) -> None:
+        """What it sold so far is its own."""
+        system = system_ctx("world", permissions=frozenset({"system.run"}))
+        with later(days=limits.SALE_SETTLE_DAYS + 1):
+            async with trading(system) as tx:
+                await settlement.settle_seller(tx, system, tenant_id=self.owner.tenant, currency="CNY")
+
     async def be_watched(self) -> None:
         """Codes near their expiry, announced, and what the pool and its listing have."""
         (text,) = some_codes(1)
@@ -434,6 +442,7 @@ class _Shop:
 
     async def leave_work_behind(self) -> UploadId:
         """An import that was asked for, and an upload that was looked at and that nobody imported."""
+        await self.be_paid_out()
         await self.be_watched()
         lines = some_codes(2)
         self.secrets |= {f"upload {place}": text for place, text in enumerate(lines)}

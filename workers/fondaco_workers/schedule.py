@@ -24,6 +24,7 @@ from fondaco_workers.actors import (
     payments,
     reconciliation,
     routing,
+    settlement,
     system,
     webhooks,
 )
@@ -44,6 +45,7 @@ SCHEDULE: tuple[tuple[Actor[...], float], ...] = (
     (orders.forget_exports, HOUR),
     (webhooks.send_due, 5.0),
     (ledger.roll_up, 30.0),
+    (settlement.settle_due, 5 * MINUTE),
     (codes.expire, MINUTE),
     (keys.look_after, 2 * MINUTE),
     (codes.forget_misses, HOUR),

@@ -114,6 +114,7 @@ UNHEARD: Mapping[str, str] = {
     "partner.changed": _FOR_THE_RECORD,
     "payment.reconciled": _FOR_THE_RECORD,
     "reconciliation.difference": _FOR_THE_PLATFORM,
+    "settlement.paid_out": _FOR_THE_RECORD,
     "store.changed": _FOR_THE_RECORD,
     "supply_invitation.created": _FOR_THE_RECORD,
     "supply_invitation.revoked": _FOR_THE_RECORD,

@@ -2,6 +2,8 @@
 
 # How many days after a sale to a customer its money is the merchant's own: most of what goes wrong is known by then.
 SALE_SETTLE_DAYS = 1
+# How many sales one payout takes into account: they are marked in one transaction, under the merchant's lock.
+SETTLE_PAGE = 500
 
 # Payments. How long a payment of a wallet waits to be paid, in seconds; one of an order waits as long as its stock is held.
 TOP_UP_OPEN_S = 1_800

@@ -1,0 +1,53 @@
+"""Every SQL statement of settlement."""
+
+# Whom something is due to: the oldest sales, refunds of what was settled, and what is carried where a wallet has money for it.
+DUE = """
+SELECT seller_tenant_id AS tenant_id, currency FROM (
+  SELECT seller_tenant_id, currency FROM hop WHERE settled_at IS NULL AND settles_at <= $1 ORDER BY settles_at LIMIT $2
+) h
+UNION SELECT seller_tenant_id, currency FROM (
+  SELECT r.seller_tenant_id, r.currency FROM hop_refund r JOIN hop h ON h.id = r.hop_id
+  WHERE r.settled_at IS NULL AND h.settled_at IS NOT NULL LIMIT $2
+) r
+UNION SELECT s.tenant_id, s.currency FROM settlement_account s
+LEFT JOIN ledger_account w ON w.tenant_id = s.tenant_id AND w.customer_id IS NULL AND w.kind = 'WALLET' AND w.currency = s.currency
+WHERE s.carried_minor > 0 OR (s.carried_minor < 0 AND w.posted_minor - w.pending_minor - w.floor_minor > 0)
+ORDER BY tenant_id, currency
+"""
+
+OPEN = "INSERT INTO settlement_account (tenant_id, currency) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+# Who settles a merchant is alone with it until it commits; nothing else is locked before.
+LOCK = "SELECT carried_minor FROM settlement_account WHERE tenant_id = $1 AND currency = $2 FOR NO KEY UPDATE"
+CARRY = "UPDATE settlement_account SET carried_minor = $3 WHERE tenant_id = $1 AND currency = $2"
+
+TAKE_HOPS = """
+UPDATE hop h SET settled_at = $3 FROM (
+  SELECT id FROM hop WHERE seller_tenant_id = $1 AND currency = $2 AND settled_at IS NULL AND settles_at <= $3
+  ORDER BY settles_at, id LIMIT $4 FOR NO KEY UPDATE
+) due WHERE h.id = due.id
+RETURNING h.id, h.unit_price_minor * h.quantity - h.fee_minor - h.credit_minor AS amount_minor, h.settles_at AS due_at
+"""
+# Refunds of what is settled by now: also of the hops above, which were due net of them.
+TAKE_REFUNDS = """
+UPDATE hop_refund r SET settled_at = $3 FROM (
+  SELECT x.id FROM hop_refund x JOIN hop h ON h.id = x.hop_id
+  WHERE x.seller_tenant_id = $1 AND x.currency = $2 AND x.settled_at IS NULL AND h.settled_at IS NOT NULL
+  ORDER BY x.id FOR NO KEY UPDATE OF x
+) due WHERE r.id = due.id
+RETURNING r.id, r.fee_minor + r.credit_minor - r.amount_minor AS amount_minor, r.refunded_at AS due_at
+"""
+
+ADD_PAYOUT = """
+INSERT INTO payout (id, tenant_id, currency, amount_minor, hops, refunds, transfer_id, since, until, paid_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+"""
+ADD_ITEMS = """
+INSERT INTO payout_item (payout_id, tenant_id, item_id, kind, amount_minor)
+SELECT $1, $2, * FROM unnest($3::uuid[], $4::text[], $5::bigint[])
+"""
+
+# Newest first; `$2` is the last id of the page before, or null.
+LIST = """
+SELECT id, currency, amount_minor, hops, refunds, transfer_id, since, until, paid_at FROM payout
+WHERE tenant_id = $1 AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3
+"""
