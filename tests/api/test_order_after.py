@@ -42,16 +42,19 @@ async def test_a_gift_is_given_kept_from_its_buyer_and_taken_back(door: Door) ->
     order = (await buy(door, shop, buyer, giftTo=to))["order"]
     unit = {"allocationId": order["allocations"]["nodes"][0]["id"]}
     sealed = await door.do("revealCode", unit, ctx=buyer, locale="zh-CN")
+    link = await door.do("createDeliveryLink", {"orderId": order["id"]}, ctx=buyer)
     back = await door.do(
         "takeBackGift", {"orderId": order["id"]}, ctx=buyer, show=f"... on TakeBackGiftSuccess {{ order {{ {GIFT} }} }}"
     )
     shown = await door.do("revealCode", unit, ctx=buyer)
+    own_link = await door.do("createDeliveryLink", {"orderId": order["id"]}, ctx=buyer)
 
     assert order["gift"] == {
         "contact": customers.masked_contact(contact), "name": "小明", "message": "Enjoy!", "locale": "zh-CN",
         "openedAt": None, "takenBackAt": None, "viewerCanTakeBack": True,
     }  # fmt: skip
     assert (sealed["code"], sealed["message"][:2]) == ("GIFT_SEALED", "该订")
+    assert (link["code"], own_link["__typename"]) == ("GIFT_SEALED", "CreateDeliveryLinkSuccess")
     assert back["order"]["gift"]["takenBackAt"] is not None
     assert back["order"]["gift"]["viewerCanTakeBack"] is False
     assert shown["__typename"] == "RevealCodeSuccess"

@@ -167,11 +167,13 @@ async def test_a_stranger_without_a_contact_is_asked_who_they_are(door: Door) ->
     shop = await make_shop(stock=1)
 
     answer = await door.post(
-        "mutation ($input: PlaceOrderInput!) { placeOrder(input: $input) { __typename } }",
+        "mutation ($input: PlaceOrderInput!) { placeOrder(input: $input) { ... on Failure { code message path } } }",
         {"input": {"lines": [line(shop)]}},
     )
 
-    assert answer["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+    asked = answer["data"]["placeOrder"]
+    assert (asked["code"], asked["path"]) == ("INVALID_ORDER", ["input", "guest"])
+    assert "`guest`" in asked["message"]
 
 
 async def test_a_guest_gets_a_token_that_opens_this_order_and_no_other(door: Door) -> None:

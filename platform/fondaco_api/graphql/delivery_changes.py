@@ -138,7 +138,11 @@ class Mutation:
         units = await delivery.reveal_order(tx, info.context.ctx, order_id=order_id)
         return RevealOrderSuccess(codes=[RevealedCode(unit=unit) for unit in units])
 
-    @mutation(refusals=[delivery.NotDelivered, delivery.TooManyLinks, delivery.PlainRefused, delivery.CodesOfOthers])
+    @mutation(
+        refusals=[
+            delivery.NotDelivered, delivery.TooManyLinks, delivery.PlainRefused, delivery.CodesOfOthers, orders.GiftSealed,
+        ]
+    )  # fmt: skip
     async def create_delivery_link(
         self,
         info: Info,

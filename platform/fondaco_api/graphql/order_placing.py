@@ -22,7 +22,7 @@ from fondaco_core import limits
 from fondaco_core.context import ActorKind, Ctx
 from fondaco_core.db import Tx, reading, trading
 from fondaco_core.db.idempotency import checked_key, claim, claim_many, free
-from fondaco_core.errors import Invalid, NotFound, Refusal, Unauthenticated
+from fondaco_core.errors import Invalid, NotFound, Refusal
 from fondaco_core.identity import GUEST_PERMISSIONS, new_order_token
 from fondaco_core.ids import ListingId, OrderId
 from fondaco_tenants import customers, delivery, orders, storefront
@@ -65,7 +65,11 @@ async def _buyer(context: Context, given: PlaceOrderInput, lines: Sequence[tuple
             )
         return ctx
     if given.guest is None:
-        raise Unauthenticated
+        raise orders.InvalidOrder(
+            "Say in `guest` where the codes are to be sent, or sign in as a buyer of the store.",
+            zh="请在 `guest` 中填写接收卡密的联系方式，或以该店铺买家身份登录。",
+            path=("guest",),
+        )
     listing_id = next((listing for listing, _ in lines), None)
     async with reading(Ctx()) as tx:
         found = await storefront.tenants_of_listings(tx, [] if listing_id is None else [listing_id])

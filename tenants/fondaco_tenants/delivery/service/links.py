@@ -116,8 +116,9 @@ async def create_link(
 ) -> Link:
     """Makes a link that opens an order's codes, or one unit's, a limited number of times.
 
-    The buyer makes one to hand on. Whoever of the merchant's people makes one could open it as well, so that only they may
-    who may see codes at all, and for a reason; of another merchant's codes, none of them may (CodesOfOthers). `secret_of` gives what completes the link's address; only its hash is stored.
+    The buyer makes one to hand on, of a gift only after taking it back (GiftSealed). Whoever of the merchant's people makes one
+    could open it as well, so that only they may who may see codes at all, and for a reason; of another merchant's codes,
+    none of them may (CodesOfOthers). `secret_of` gives what completes the link's address; only its hash is stored.
     """
     _require_making(ctx)
     why = None if reason is None else tenancy.checked_reason(reason)
@@ -130,7 +131,9 @@ async def create_link(
             raise NotFound("allocation", path=("allocation_id",))
     if order.state in _UNDELIVERED:
         raise NotDelivered(pending=False)
-    if not _is_buyer(ctx):
+    if _is_buyer(ctx):
+        await orders.require_opener(tx, order_id=order.id, by_recipient=False)
+    else:
         await refuse_others(tx, order.id, allocation_id)
     now = clock.now()
     if await tx.fetchval(store.COUNT_OPEN_LINKS, order_id, now) >= limits.LINKS_PER_ORDER_MAX:
