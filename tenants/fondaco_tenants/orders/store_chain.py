@@ -89,7 +89,8 @@ UPDATE agreement_use u SET credit_used_minor = u.credit_used_minor + w.credit_mi
   month = date_trunc('month', $5::date)
 FROM agreement_locked w
 WHERE u.agreement_id = w.agreement_id AND w.credit_minor <= w.credit_left AND coalesce(w.units <= w.units_left, true)
-  AND coalesce(w.held <= w.hold_left, true)
+  -- A budget that was lowered below what is held stops further holds, and nobody who pays at once.
+  AND (w.held = 0 OR coalesce(w.held <= w.hold_left, true))
 RETURNING u.agreement_id
 """,
     },
@@ -123,6 +124,26 @@ FROM (
 ) w WHERE u.agreement_id = w.agreement_id
 """
 
+# Whether a step of an order's routes is not open any more, or costs more than it did: what was held is no promise once the hold has ended.
+CLOSED_SINCE = """
+SELECT EXISTS (
+  SELECT FROM hop h WHERE h.order_id = $1 AND h.depth > 0 AND NOT EXISTS (
+    SELECT FROM hop above
+    JOIN source b ON b.id = above.source_id AND b.enabled AND coalesce(h.unit_price_minor <= b.max_cost_minor, true)
+      AND (b.below_cost OR h.unit_price_minor * h.quantity <= above.unit_price_minor * above.quantity - above.fee_minor)
+    JOIN source e ON e.id = h.source_id AND e.enabled
+    JOIN offer o ON o.id = h.offer_id AND o.state = 'PUBLISHED'
+    JOIN tenant t ON t.id = h.seller_tenant_id AND t.state = 'ACTIVE'
+    JOIN agreement a ON a.id = h.agreement_id
+    JOIN LATERAL (
+      SELECT q.unit_price_minor FROM offer_price q
+      WHERE q.offer_id = h.offer_id AND q.tier_id = a.tier_id AND q.starts_at <= $2 AND q.from_units <= h.quantity
+      ORDER BY q.starts_at DESC, q.from_units DESC LIMIT 1
+    ) price ON price.unit_price_minor <= h.unit_price_minor
+    WHERE above.line_id = h.line_id AND above.route = h.route AND above.depth = h.depth - 1
+  )
+)
+"""
 # What of hops is owed when they are paid for later than they were held.
 OWE = """
 UPDATE hop h SET credit_minor = w.credit_minor FROM unnest($1::uuid[], $2::bigint[]) AS w(id, credit_minor)

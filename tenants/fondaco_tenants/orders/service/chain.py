@@ -106,7 +106,7 @@ async def _write_uses(tx: Tx, hops: Iterable[tuple[HopPlan, bool]], currency: st
 async def pay_again(tx: Tx, order: OrderView, rows: Sequence[Any], now: datetime) -> list[NewTransfer] | None:
     """What merchants pay each other for an order whose hold has ended, at the old prices; None when somebody cannot bear it now.
 
-    Locks what decides it, and writes down what is used and owed; the transfers are the caller's to post.
+    None as well when a step is not open any more, or costs more by now. Locks what decides it, and writes down what is used and owed; the transfers are the caller's to post.
     """
     currency = order.total.currency
     hops = [(row["id"], _bought(row)) for row in rows if row["depth"] > 0]
@@ -114,6 +114,8 @@ async def pay_again(tx: Tx, order: OrderView, rows: Sequence[Any], now: datetime
     agreements = {hop.agreement_id for hop in plans if hop.agreement_id is not None}
     if not agreements:
         return []
+    if await tx.fetchval(store_chain.CLOSED_SINCE, order.id, now):
+        return None
     allowed = await _lock_allowances(tx, agreements, currency, now)
     owners = {Owner(hop.buyer_id, None, AccountKind.WALLET, currency) for hop in plans if hop.buyer_id is not None}
     wallets = await ledger.lock_wallets(tx, sorted(owners, key=str))
