@@ -7,6 +7,6 @@ Stands on orders, ledger.
 """
 
 from fondaco_tenants.settlement.events import PaidOut
-from fondaco_tenants.settlement.service import Payout, due_sellers, list_payouts, settle_seller
+from fondaco_tenants.settlement.service.payouts import Payout, due_sellers, list_payouts, settle_seller
 
 __all__ = ["PaidOut", "Payout", "due_sellers", "list_payouts", "settle_seller"]

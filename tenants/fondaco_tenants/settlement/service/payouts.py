@@ -1,4 +1,4 @@
-"""Use cases of settlement: what is due is found in the tables, so that it is paid out also when a queue forgot of it."""
+"""What is due is found in the tables, so that it is paid out also when a queue forgot of it."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,0 +1,1 @@
+"""The use cases of settlement, one file per story."""
