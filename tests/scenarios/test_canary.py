@@ -33,6 +33,7 @@ from tests.support.clock import later
 from tests.support.dealings import Dealings
 from tests.support.door import open_door
 from tests.support.haystack import Haystack, dump, keys_of
+from tests.support.passing import pass_on
 from tests.support.receiver import Receiver, receiving
 from tests.support.rows import as_owner
 from tests.support.sandbox import Sandbox
@@ -159,6 +160,7 @@ async def test_no_secret_is_left_anywhere(  # noqa: PLR0915, PLR0917 - one long 
     await dealings.be_mailed_a_link()
     await dealings.be_mailed_a_file()
     await dealings.give()
+    passing = await pass_on(dealings)
     await dealings.forget_a_password()
     await dealings.pay_at_the_gateway()
     await trade.go_wrong()
@@ -174,12 +176,14 @@ async def test_no_secret_is_left_anywhere(  # noqa: PLR0915, PLR0917 - one long 
     await leave(leaver, monkeypatch)
     await until(dealings.was_told, seconds=STARTED_S)
 
+    await passing.sell()
     mailed = dealings.mailed()
     hay.places |= {
         "the database": await dump(queue_settings),
         "the queue": keys_of(queue),
         "the metrics": (await asked.http.get("/metrics")).content,
         "the refusals": "\n".join(asked.refusals).encode(),
+        "the merchants on the way": "\n".join(passing.answers).encode(),
         "the mails": mailed,
         "the messages": dealings.received(),
         "the gateway": dealings.evidence_of_the_gateway(),
@@ -194,7 +198,9 @@ async def test_no_secret_is_left_anywhere(  # noqa: PLR0915, PLR0917 - one long 
         await asyncio.to_thread(process.wait)
     hay.places["the logs"] = b"\n".join(path.read_bytes() for path in tmp_path.rglob("*.log"))
     hay.places["the traces"] = b"\n".join(each.body for each in outside.collector.received)
-    assert shown <= set(secrets.values()), "it was shown to who bought it"
+    assert shown | passing.shown <= set(secrets.values()), "it was shown to who bought it"
+    assert passing.shown <= dealings.enclosed
+    assert hay.places["the merchants on the way"].count(b"supplySales") == len(passing.answers) // 5
     assert dealings.enclosed, "it was in the file that its passphrase opens"
     assert CONTROL.encode() in hay.places["the logs"]
     assert f"reference {world.tag}".encode() in hay.places["the database"]

@@ -112,15 +112,16 @@ class Dealings:
         )
         order = await self.order(payBy="WALLET")
 
-        async def opens() -> bool:
-            shown = await self.trade.asked.ask(PASSPHRASE, self.trade.buyer, id=order)
-            passphrase = shown["deliveryPassphrase"]
-            if passphrase is None:
-                return False
-            self.trade.secrets["passphrase"] = passphrase
-            return any(self._opens(file, passphrase) for file in self._files())
+        await until(lambda: self.is_mailed(order, self.trade.world.contact, self.trade.buyer), seconds=PATIENCE_S)
 
-        await until(opens, seconds=PATIENCE_S)
+    async def is_mailed(self, order: str, contact: str, buyer: str) -> bool:
+        """Whether an order has come in a file that its passphrase opens; what is in it is noted."""
+        passphrase = (await self.trade.asked.ask(PASSPHRASE, buyer, id=order))["deliveryPassphrase"]
+        if passphrase is None:
+            return False
+        self.trade.secrets[f"passphrase of {order}"] = passphrase
+        files = [file for each in self.mails_to(contact) for file in each.iter_attachments()]
+        return any(self._opens(file, passphrase) for file in files)
 
     def _opens(self, file: EmailMessage, passphrase: str) -> bool:
         """Whether a file opens with a passphrase; what is in it is noted."""
@@ -132,9 +133,6 @@ class Dealings:
             return False
         self.enclosed |= {secret for secret in self.trade.secrets.values() if secret in text}
         return True
-
-    def _files(self) -> list[EmailMessage]:
-        return [file for each in self.mails_to(self.trade.world.contact) for file in each.iter_attachments()]
 
     async def _more_than(self, before: int) -> bool:
         return len(self.mails_to(self.trade.world.contact)) > before
