@@ -9,7 +9,7 @@ import pytest
 from fondaco_core.context import system_ctx
 from fondaco_core.db import Overtaken, governing, trading, transaction
 from fondaco_core.errors import NotFound
-from fondaco_core.ids import TenantId
+from fondaco_core.ids import OrderId, TenantId
 from fondaco_core.postings import AccountKind
 from fondaco_tenants import orders, supply
 from fondaco_tenants.orders import OrderState, OutOfStock, PayBy
@@ -217,6 +217,29 @@ async def test_chains_that_cross_do_not_wait_for_each_other_in_a_circle(funds: i
 
     assert set(states) == {OrderState.FULFILLED}
     assert await money(one.tenant_id) == await money(two.tenant_id) == (funds - 70_000, 100_000 + 70_000, 0)
+    await assert_invariants()
+
+
+async def test_orders_and_refunds_of_one_buyer_do_not_wait_for_each_other_in_a_circle() -> None:
+    chain = await make_chain(codes=40, funds_of_b=10_000_000, funds_of_c=10_000_000)
+    buyer = await make_buyer(chain.shop)
+    owner = await make_member_ctx(chain.c.tenant_id)
+    paid = [(await place(chain.shop, buyer)).order_id for _ in range(10)]
+    held = [(await place(chain.shop, buyer, pay_by=PayBy.LATER)).order_id for _ in range(10)]
+
+    async def refund(order_id: OrderId) -> None:
+        async with trading(owner) as tx:
+            await orders.refund_order(tx, owner, order_id=order_id, reason="The buyer changed its mind.")
+
+    async def pay(order_id: OrderId) -> None:
+        async with trading(buyer) as tx:
+            await orders.pay_order(tx, buyer, order_id=order_id)
+
+    every = zip(paid, held, range(10), strict=True)
+    await asyncio.gather(*(each for a, b, _ in every for each in (refund(a), pay(b), place(chain.shop, buyer))))
+
+    assert await money(chain.a.tenant_id) == (0, 20 * 700, 0)
+    assert await money(chain.c.tenant_id) == (10_000_000 - 20 * 800, 20_000, 0)
     await assert_invariants()
 
 

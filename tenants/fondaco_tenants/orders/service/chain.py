@@ -1,7 +1,8 @@
 """What an order moves between merchants: what each buyer on its routes may still buy and owe, and money that is set aside.
 
-Locks come in one order: codes, then the uses of agreements, then wallets, in each by key. So chains that cross do not wait for
-each other crosswise.
+Locks come in one order: codes, then the buyer's wallet, then the uses of agreements, then merchants' wallets, in each by key. So chains
+that cross do not wait for each other crosswise, nor do the orders and refunds of one buyer. The buyer's comes first because it is
+locked even where nothing between merchants is.
 """
 
 from collections import defaultdict
@@ -46,9 +47,16 @@ async def lock_means(tx: Tx, drafts: Sequence[Draft], customers: Iterable[Owner]
     at_ease = rules.at_ease(hops, legs, waits=any(not draft.fulfilled for draft in drafts))
     if legs and at_ease:
         tx.trust()
-    allowed = {} if at_ease else await _lock_allowances(tx, set(legs), drafts[0].priced.total.currency, now)
-    wallets = {*customers, *(() if at_ease else wallets_of(drafts))}
-    return Means(await ledger.lock_wallets(tx, sorted(wallets, key=str)) if wallets else {}, allowed, at_ease)
+    wallets = await _lock_wallets(tx, customers)
+    if at_ease:
+        return Means(wallets, {}, at_ease)
+    allowed = await _lock_allowances(tx, set(legs), drafts[0].priced.total.currency, now)
+    return Means(wallets | await _lock_wallets(tx, wallets_of(drafts)), allowed, at_ease)
+
+
+async def _lock_wallets(tx: Tx, owners: Iterable[Owner]) -> dict[Owner, int]:
+    wanted = sorted(set(owners), key=str)
+    return await ledger.lock_wallets(tx, wanted) if wanted else {}
 
 
 async def _lock_allowances(
@@ -116,9 +124,10 @@ async def pay_again(tx: Tx, order: OrderView, rows: Sequence[Any], now: datetime
         return []
     if await tx.fetchval(store_chain.CLOSED_SINCE, order.id, now):
         return None
+    await lock_buyer(tx, order)
     allowed = await _lock_allowances(tx, agreements, currency, now)
     owners = {Owner(hop.buyer_id, None, AccountKind.WALLET, currency) for hop in plans if hop.buyer_id is not None}
-    wallets = await ledger.lock_wallets(tx, sorted(owners, key=str))
+    wallets = await _lock_wallets(tx, owners)
     borne_now = rules.bear_chain(plans, wallets=wallets, allowed=allowed, currency=currency, waits=False)
     if borne_now is None:
         return None
@@ -148,14 +157,20 @@ async def void_held(tx: Tx, order_ids: Sequence[OrderId]) -> None:
         await _end_hold(tx, order_ids, closed=True)
 
 
-async def lock_chain(tx: Tx, order_ids: Sequence[OrderId], *, also: Iterable[Owner] = ()) -> dict[Owner, int]:
-    """Locks the uses and the wallets of merchants on the routes of orders, and `also` these wallets; says what is in the wallets."""
+async def lock_buyer(tx: Tx, order: OrderView) -> None:
+    """Locks the wallet of an order's buyer, before anything between merchants is."""
+    await _lock_wallets(tx, [Owner(order.tenant_id, order.customer_id, AccountKind.WALLET, order.total.currency)])
+
+
+async def lock_chain(tx: Tx, order_ids: Sequence[OrderId], *, buyers: Iterable[Owner] = ()) -> dict[Owner, int]:
+    """Locks these wallets of buyers, then the uses and the wallets of merchants on the routes of orders; says what is in the wallets."""
+    locked = await _lock_wallets(tx, buyers)
     hops: list[Any] = await tx.fetch(store_chain.CHAIN_HOPS, list(order_ids))
     agreements = sorted({hop["agreement_id"] for hop in hops})
     if agreements:
         await tx.fetch(store_chain.LOCK_USES_OF, agreements)
     wallets = {Owner(hop["buyer_tenant_id"], None, AccountKind.WALLET, hop["currency"]) for hop in hops}
-    return await ledger.lock_wallets(tx, sorted(wallets | set(also), key=str)) if wallets or also else {}
+    return locked | await _lock_wallets(tx, wallets)
 
 
 async def _end_hold(tx: Tx, order_ids: Sequence[OrderId], *, closed: bool) -> None:

@@ -69,7 +69,7 @@ async def pay_order(tx: Tx, ctx: Ctx, *, order_id: OrderId) -> OrderView:
     await codes.deliver_codes(tx, allocations)
     debited = ledger.wallets_debited(sale)
     if chained:
-        ledger.check_affordable(debited, await chain.lock_chain(tx, [order_id], also=debited))
+        ledger.check_affordable(debited, await chain.lock_chain(tx, [order_id], buyers=debited))
         await chain.post_held(tx, order_id)
     else:
         ledger.check_affordable(debited, await ledger.lock_wallets(tx, sorted(debited, key=str)))
@@ -222,6 +222,8 @@ async def _refund_hops(
     before = {(row["line_id"], row["route"]): row["units"] for row in rows}
     units = Counter((line, route) for _, line, route in chosen)
     hops = [row for row in await tx.fetch(store.HOPS, order.id) if units[row["line_id"], row["route"]]]
+    if any(row["depth"] for row in hops):
+        await chain.lock_buyer(tx, order)
     owed = await chain.lock_credit(tx, {row["agreement_id"] for row in hops if row["credit_minor"]})
     returned: list[tuple[UUID, int, HopBack]] = []
     transfers: list[NewTransfer] = []

@@ -1,7 +1,7 @@
 """Placing orders: quote, limits, route, hold, pay and fulfil, all in one transaction, for one order or a hundred at once.
 
 Every order of a request stands or falls alone: one that is refused leaves no trace and takes nothing from the others.
-Locks are taken in one order: limits, budgets, codes, uses of agreements, wallets, in each by key. Nothing is written before everything is decided.
+Locks are taken in one order: limits, budgets, codes, the buyer's wallet, uses of agreements, wallets, in each by key. Nothing is written before everything is decided.
 """
 
 from collections import defaultdict

@@ -104,7 +104,7 @@ async def settle_payment(tx: Tx, ctx: Ctx, *, payment_id: PaymentId) -> Outcome 
         if chained:
             await tell_sellers(tx, order.id)
         if chained and again is None:
-            await chain.lock_chain(tx, [order.id])
+            await chain.lock_chain(tx, [order.id], buyers=ledger.wallets_debited(transfers))
             await chain.post_held(tx, order.id)
     await ledger.post(tx, transfers)
     return outcome
