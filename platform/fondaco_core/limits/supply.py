@@ -25,3 +25,29 @@ PRICES_AHEAD_DAYS_MAX = 365
 PRICES_COMING_MAX = 20
 # The most breaches of minimum resale prices that are announced in one transaction.
 BREACHES_AT_ONCE = 500
+# The health, of 1000, of an offer that nobody has bought from yet: neither the first nor the last to be tried.
+HEALTH_NEUTRAL = 800
+# How many units a new offer counts as having had before, so that its first unit decides nothing.
+HEALTH_PRIOR_UNITS = 50
+# How many units that did not come a bad code counts as: its buyer has paid, and has been told that it is good.
+HEALTH_BAD_WEIGHT = 5
+# Over how many days an offer's health looks back, and the longer of the two periods that a scorecard shows.
+SCORE_DAYS = 7
+SCORE_DAYS_LONG = 30
+# How long days and troubles are kept: a little longer than anybody looks back.
+SCORE_KEPT_DAYS = 35
+# The most troubles that are counted, and offers whose health is worked out again, in one transaction.
+SCORED_AT_ONCE = 500
+# How many bad units, and how often out of stock, within this time pause a source; of a busy one also this share of what it sold.
+SOURCE_WINDOW_S = 3_600
+SOURCE_BAD_UNITS = 3
+SOURCE_BAD_PERCENT = 2
+SOURCE_SHORT_TIMES = 20
+# A first pause, and the longest; each is twice as long as the one before, until a day went well.
+SOURCE_PAUSE_S = 600
+SOURCE_PAUSE_MAX_S = 86_400
+SOURCE_STRIKES_FORGOTTEN_S = 86_400
+# How many units a source that is tried again gets at first (source_tried in the database says the same), and how long nothing must
+# go wrong with them.
+PROBE_UNITS = 5
+PROBE_WATCH_S = 900

@@ -172,6 +172,7 @@ class Hop(Base):
                 tenant="SELECT",
                 trade=True,
                 trade_grant="SELECT, INSERT, UPDATE",
+                platform="SELECT, UPDATE (scored)",
             )
         },
     )
@@ -201,6 +202,8 @@ class Hop(Base):
     # When the money is the seller's own: null while it is not paid.
     settles_at: Mapped[datetime | None]
     settled_at: Mapped[datetime | None]
+    # Whether its seller's scorecard has it.
+    scored: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class HopRefund(Base):

@@ -9,6 +9,7 @@ from sqlalchemy import (
     CheckConstraint,
     ForeignKey,
     Index,
+    Integer,
     PrimaryKeyConstraint,
     UniqueConstraint,
     Uuid,
@@ -94,16 +95,22 @@ class Source(TenantOwned):
         CheckConstraint("(kind = 'POOL') = (pool_id IS NOT NULL) AND (kind = 'OFFER') = (supplier_offer_id IS NOT NULL)", name="leaf"),
         CheckConstraint("supplier_offer_id <> offer_id", name="itself"),
         CheckConstraint("max_cost_minor >= 0", name="max_cost"),
+        CheckConstraint("state IN ('ACTIVE', 'PAUSED', 'PROBING')", name="state"),
+        CheckConstraint("paused_for IN ('BAD_CODES', 'STOCK_OUTS', 'UNREADABLE', 'PERSON')", name="paused_for"),
+        CheckConstraint("(state = 'ACTIVE') = (paused_for IS NULL) AND (state = 'PAUSED' OR paused_until IS NULL)", name="paused"),
+        CheckConstraint("strikes >= 0 AND probe_units >= 0", name="probe"),
         UniqueConstraint("listing_id", "pool_id"),
         UniqueConstraint("listing_id", "supplier_offer_id"),
         UniqueConstraint("offer_id", "pool_id"),
         UniqueConstraint("offer_id", "supplier_offer_id"),
         Index("ix_source_pool_id", "pool_id"),
         Index("ix_source_supplier_offer_id", "supplier_offer_id", postgresql_where=text("supplier_offer_id IS NOT NULL")),
+        Index("ix_source_paused", "id", postgresql_where=text("state <> 'ACTIVE'")),
         {
             "info": guarded(
-                tenant="SELECT, INSERT, UPDATE, DELETE", trade=True, trade_grant="SELECT",
-                reason="a merchant's own list, which it may shorten; trading reads those of every hop of a chain",
+                tenant="SELECT, INSERT, UPDATE, DELETE", trade=True, trade_grant="SELECT, UPDATE (probe_units)",
+                platform="SELECT, UPDATE (state, paused_for, pause_note, state_since, paused_until, strikes, probe_units)",
+                reason="a merchant's own list, which it may shorten; trading reads those of every hop of a chain, and a job pauses what fails",
             )
         },
     )  # fmt: skip
@@ -124,6 +131,18 @@ class Source(TenantOwned):
     # Whether it may be sold for less than the supplier asks.
     below_cost: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[datetime]
+    # What fails is PAUSED for a while, then PROBING with a few units, and ACTIVE again when these are good.
+    state: Mapped[str] = mapped_column(server_default=text("'ACTIVE'"))
+    paused_for: Mapped[str | None]
+    # The reason that a person gave.
+    pause_note: Mapped[str | None]
+    state_since: Mapped[datetime | None]
+    # Null for what a person paused: until a person resumes it.
+    paused_until: Mapped[datetime | None]
+    # How often it was paused by itself of late; each pause is twice as long as the one before.
+    strikes: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    # Units that went over it since it is being probed.
+    probe_units: Mapped[int] = mapped_column(Integer, server_default=text("0"))
 
 
 class Route(Base):

@@ -8,6 +8,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from fondaco_core.db import Base, TenantOwned, guarded
 from fondaco_core.db.isolation import CURRENT_TENANT, SHOWN_TOKEN
+from fondaco_tenants.supply import tables_scorecard
+
+# Its tables are known wherever these are.
+SCORES = (
+    tables_scorecard.OfferHealth, tables_scorecard.OfferScoreDay, tables_scorecard.OfferTimeDay, tables_scorecard.SupplyTrouble,
+)  # fmt: skip
 
 # A reseller knows the tier that it is in; anybody the one that newcomers begin in.
 _TIER_IS_MINE = (

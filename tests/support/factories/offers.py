@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 from fondaco_core import clock
 from fondaco_core.context import Ctx
-from fondaco_core.db import transaction
+from fondaco_core.db import governing, transaction
 from fondaco_core.ids import EntitlementId, OfferId, TierId
 from fondaco_core.money import Money
 from fondaco_tenants import routing, supply
@@ -86,3 +87,25 @@ async def make_offer_rows(
     for supplier, offer, tier in ((owner, mine, tier_id), (partner, theirs, their_tier_id)):
         later = breaks_of((1, 4_200), (10, 4_100))
         await make_prices(supplier, offer_id=offer.id, tier_id=tier, breaks=later, starts_at=soon)
+        await make_score_rows(supplier, offer_id=offer.id)
+
+
+async def make_score_rows(supplier: Ctx, *, offer_id: OfferId) -> None:
+    """What an offer did today, and something that went wrong with a source that leads to it."""
+    async with governing(supplier) as tx:
+        await tx.execute(
+            "INSERT INTO offer_score_day (offer_id, tenant_id, day, orders, filled_units) VALUES ($1, $2, $3, 7, 70)",
+            offer_id, supplier.tenant, clock.now().date(),
+        )  # fmt: skip
+        await tx.execute(
+            "INSERT INTO offer_time_day (offer_id, tenant_id, day, bucket, units) VALUES ($1, $2, $3, 0, 70)",
+            offer_id, supplier.tenant, clock.now().date(),
+        )  # fmt: skip
+        await tx.execute(
+            "INSERT INTO offer_health (offer_id, tenant_id, health, reckoned_on) VALUES ($1, $2, 900, $3)",
+            offer_id, supplier.tenant, clock.now().date(),
+        )  # fmt: skip
+        await tx.execute(
+            "INSERT INTO supply_trouble (id, tenant_id, source_id, offer_id, kind, units, at) VALUES ($1, $2, $3, $4, 'SHORT', 1, $5)",
+            uuid4(), supplier.tenant, uuid4(), offer_id, clock.now(),
+        )  # fmt: skip
