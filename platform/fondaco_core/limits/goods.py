@@ -21,7 +21,7 @@ STOCK_FOLLOWED_MAX = 100
 SOURCES_MAX = 50
 # The most merchants that goods pass through, the store's own among them counted not; each is a step that every order looks up.
 CHAIN_SELLERS_MAX = 5
-# The most routes that are kept of one offer, the first in its order: all of them are looked at for every order.
+# The most routes that are kept of one offer, and that an order or a look at its stock takes of one listing: those of every source in turn.
 ROUTES_MAX = 64
 # How many of a listing's routes an order looks at before it looks at all: nearly always the first one serves it.
 ROUTES_FIRST = 2

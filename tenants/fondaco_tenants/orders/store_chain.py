@@ -20,16 +20,21 @@ CASE WHEN terms.currency = {currency} AND (u.credit_used_minor = 0 OR u.currency
   AS credit_left
 """
 
-# The first `$4` routes (null: all) of each listing that a supplier fills, each with its steps, as far as every step is open now: offer published, source on,
+# In which order routes `r` of sources `s` are tried, and in which the sources are looked at where there are too many: a supplier with many
+# ways, none of which leads anywhere, leaves the others their turn.
+IN_ORDER = "s.priority, s.id, r.place, r.source_ids"
+IN_TURN = f"row_number() OVER (PARTITION BY s.listing_id, s.id ORDER BY r.place, r.source_ids), {IN_ORDER}"
+
+# `$4` routes of each listing that a supplier fills, each with its steps, as far as every step is open now: offer published, source on,
 # merchant active, agreement active, a price for its tier. What buyers have is read without a lock, and looked at again under it.
-ROUTES = f"""
+_ROUTES = f"""
 SELECT r.listing_id, r.source_id, r.priority, r.pool_id, leg.*
 FROM listing l
 CROSS JOIN LATERAL (
   SELECT s.listing_id, s.id AS source_id, s.priority, r.* FROM source s
   JOIN route r ON r.offer_id = s.supplier_offer_id AND NOT s.tenant_id = ANY(r.seller_ids)
   WHERE s.listing_id = l.id AND s.enabled AND s.kind = 'OFFER'
-  ORDER BY s.priority, s.id, r.place, r.source_ids LIMIT $4
+  ORDER BY %s LIMIT $4
 ) r
 CROSS JOIN LATERAL (
   SELECT array_agg(g.offer_id ORDER BY g.n) AS offer_ids, array_agg(g.seller_id ORDER BY g.n) AS seller_ids,
@@ -61,6 +66,8 @@ CROSS JOIN LATERAL (
 WHERE l.id = ANY($1::uuid[])
 ORDER BY r.listing_id, r.priority, r.source_id, r.place, r.source_ids
 """
+FIRST_ROUTES = _ROUTES.replace("%s", IN_ORDER)
+FAIR_ROUTES = _ROUTES.replace("%s", IN_TURN)
 
 # Locked in the order of their keys by whoever locks several, after codes and before wallets.
 LOCK_USES = f"""

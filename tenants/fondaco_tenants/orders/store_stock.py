@@ -1,6 +1,7 @@
 """The SQL of stock over other merchants: what routes lead to, with all that the rules need; as fondaco_trade, read only."""
 
 from fondaco_core import limits
+from fondaco_tenants.orders.store_chain import IN_TURN
 
 # A way down step by step, as far as every step is open now, as orders look at it: offer published, source on, merchant active,
 # agreement active, a price for its tier; and what each buyer on it has and may. `buyer` is the source by which it buys.
@@ -78,7 +79,7 @@ WITH head AS (
     SELECT s.id AS source_id, s.priority, r.offer_ids, r.seller_ids, r.source_ids, r.pool_id, r.place FROM source s
     JOIN route r ON r.offer_id = s.supplier_offer_id AND NOT s.tenant_id = ANY(r.seller_ids)
     WHERE s.listing_id = h.id AND s.enabled AND s.kind = 'OFFER'
-    ORDER BY s.priority, s.id, r.place, r.source_ids LIMIT {limits.ROUTES_MAX}
+    ORDER BY {IN_TURN} LIMIT {limits.ROUTES_MAX}
   ) r
   CROSS JOIN LATERAL ({
     _STEPS.format(

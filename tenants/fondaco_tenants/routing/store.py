@@ -43,7 +43,8 @@ DELETE FROM route_due WHERE id IN (
 ) RETURNING offer_id
 """
 # The routes of an offer as they follow from its sources and from the routes of the offers that these lead to: what is new comes, what
-# is gone goes, and what stays is not touched. A merchant stands in a route once.
+# is gone goes, and what stays is not touched. A merchant stands in a route once. Of too many each source has some in turn, so that no
+# supplier crowds the others out.
 REBUILD = """
 WITH fresh AS (
   SELECT * FROM (
@@ -53,7 +54,7 @@ WITH fresh AS (
     SELECT s.offer_id || r.offer_ids, s.tenant_id || r.seller_ids, s.id || r.source_ids, r.pool_id, s.priority || r.place
     FROM source s JOIN route r ON r.offer_id = s.supplier_offer_id
     WHERE s.offer_id = $1 AND s.kind = 'OFFER' AND cardinality(r.offer_ids) < $2 AND NOT s.tenant_id = ANY(r.seller_ids)
-  ) AS found ORDER BY place, source_ids LIMIT $3
+  ) AS found ORDER BY row_number() OVER (PARTITION BY source_ids[1] ORDER BY place, source_ids), place, source_ids LIMIT $3
 ), gone AS (
   DELETE FROM route r WHERE r.offer_id = $1
     AND NOT EXISTS (SELECT FROM fresh f WHERE f.source_ids = r.source_ids AND f.place = r.place) RETURNING r.id

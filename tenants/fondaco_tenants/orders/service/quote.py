@@ -94,10 +94,16 @@ async def read_listings(
 async def _routes_over_others(
     tx: Tx, listing_ids: Sequence[ListingId], *, count: int | None
 ) -> dict[UUID, list[tuple[_Place, Route]]]:
-    """The routes over other merchants that are open now, in the order in which they are tried, with their source's place in it."""
+    """The routes over other merchants that are open now, in the order in which they are tried, with their source's place in it.
+
+    The first `count` of each listing, or (None) as many as an order looks at, of every source in turn.
+    """
     now = clock.now()
     found: dict[UUID, list[tuple[_Place, Route]]] = defaultdict(list)
-    for row in await tx.fetch(store_chain.ROUTES, listing_ids, now, now.date(), count):
+    statement, most = (
+        (store_chain.FAIR_ROUTES, limits.ROUTES_MAX) if count is None else (store_chain.FIRST_ROUTES, count)
+    )
+    for row in await tx.fetch(statement, listing_ids, now, now.date(), most):
         columns = (
             row["offer_ids"], row["agreement_ids"], row["seller_ids"], row["source_ids"], row["fees"], row["prices"],
             row["max_costs"], row["below_costs"], row["wallets"], row["credits"], row["units_left"], row["hold_left"],
