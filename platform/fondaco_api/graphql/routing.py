@@ -1,6 +1,7 @@
 """Sources in the schema: the places a listing or an offer to resellers is filled from; for the merchant only."""
 
 from collections import defaultdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from fondaco_api.graphql.node import Node, load_named
 from fondaco_api.graphql.scalars import Money
 from fondaco_core.ids import ListingId, OfferId, SourceId
 from fondaco_tenants import routing
-from fondaco_tenants.routing import SourceKind
+from fondaco_tenants.routing import PauseReason, SourceKind, SourceState
 
 if TYPE_CHECKING:
     from fondaco_api.graphql.listings import Listing
@@ -25,6 +26,22 @@ described(
     "What kind of place a listing or an offer is filled from.",
     POOL="An own pool of codes.",
     OFFER="A supplier's offer.",
+)
+described(
+    SourceState,
+    "Whether orders come to a source.",
+    ACTIVE="They do.",
+    PAUSED="They pass it over; it was paused by itself or by a person. One that was paused by itself is tried all the same where "
+    "nothing else fills the same.",
+    PROBING="A few units go over it, to see whether it does again.",
+)
+described(
+    PauseReason,
+    "Why a source is paused or being tried again.",
+    BAD_CODES="Codes that came from it turned out bad.",
+    STOCK_OUTS="It was out of stock again and again.",
+    UNREADABLE="Codes that came from it could not be read.",
+    PERSON="A person paused it; it stays so until a person resumes it.",
 )
 
 
@@ -143,3 +160,28 @@ class Source(Node):
     def below_cost(self) -> bool:
         """Whether it may be sold below its cost."""
         return self.row.below_cost
+
+    @strawberry.field(description="Whether orders come to it; beside `enabled`, which is yours alone to say.")
+    def state(self) -> SourceState:
+        """The state."""
+        return self.row.state
+
+    @strawberry.field(description="Why it is paused or being tried again; null while it is `ACTIVE`.")
+    def paused_for(self) -> PauseReason | None:
+        """Why it is paused."""
+        return self.row.paused_for
+
+    @strawberry.field(description="What the person wrote who paused it.")
+    def pause_note(self) -> str | None:
+        """The person's words."""
+        return self.row.pause_note
+
+    @strawberry.field(description="Since when it is in its state; null when it was never paused.")
+    def state_since(self) -> datetime | None:
+        """Since when."""
+        return self.row.state_since
+
+    @strawberry.field(description="When it is tried again; null when it is not paused, or until a person resumes it.")
+    def paused_until(self) -> datetime | None:
+        """Until when."""
+        return self.row.paused_until

@@ -24,6 +24,7 @@ described(
     TAKEN="Units come from it.",
     NEXT="It is not needed, and would be tried if more units were asked for.",
     DISABLED="It is switched off.",
+    PAUSED="It is paused, or is being tried again and has its first few units; its `state` says why and until when.",
     OFFER_WITHDRAWN="Its supplier does not offer it any more, or not in the listing's currency.",
     SUPPLIER_INACTIVE="Its supplier does not trade now.",
     NO_AGREEMENT="You have no agreement in force with its supplier.",

@@ -16,7 +16,7 @@ LEFT JOIN LATERAL (
   SELECT array_agg(x.id ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS ids,
     array_agg(x.pool_id ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS pools,
     array_agg(x.priority ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS priorities, coalesce(bool_or(x.kind = 'OFFER'), false) AS chained
-  FROM source x WHERE x.listing_id = l.id AND x.enabled
+  FROM source x WHERE x.listing_id = l.id AND x.enabled AND (x.state = 'ACTIVE' OR source_tried(x.id))
 ) src ON true
 LEFT JOIN customer c ON c.id = $2
 WHERE l.id = ANY($1::uuid[]) AND l.state = 'ACTIVE'
@@ -26,7 +26,7 @@ OWN_SOURCES = """
 SELECT l.id AS listing_id, array_agg(x.id ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS source_ids,
   array_agg(x.pool_id ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS pool_ids,
   array_agg(x.priority ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS priorities
-FROM unnest($1::uuid[]) AS l(id) LEFT JOIN source x ON x.listing_id = l.id AND x.enabled GROUP BY l.id
+FROM unnest($1::uuid[]) AS l(id) LEFT JOIN source x ON x.listing_id = l.id AND x.enabled AND (x.state = 'ACTIVE' OR source_tried(x.id)) GROUP BY l.id
 """
 
 # Orders of one customer for one limited listing go one after the other; in one order of keys, so that nobody waits crosswise.
@@ -220,7 +220,7 @@ SELECT l.id, array_agg(u.id ORDER BY u.unit) AS units, CASE WHEN EXISTS (
 ) ELSE (
   SELECT array_agg(x.pool_id ORDER BY x.priority, x.id) FROM source x
   JOIN listing g ON g.id = x.listing_id AND g.state = 'ACTIVE'
-  WHERE x.listing_id = l.listing_id AND x.enabled AND x.kind = 'POOL'
+  WHERE x.listing_id = l.listing_id AND x.enabled AND (x.state = 'ACTIVE' OR source_tried(x.id)) AND x.kind = 'POOL'
 ) END AS pools
 FROM order_line l JOIN LATERAL (
   SELECT DISTINCT ON (a.unit) a.id, a.unit, a.route FROM allocation a WHERE a.line_id = l.id ORDER BY a.unit, a.attempt DESC
@@ -316,7 +316,7 @@ WHERE c.id = ANY($1::uuid[]) AND a.state IN ('HELD', 'FULFILLED') ORDER BY a.ord
 # from the same leaf, since they are paid for it.
 POOLS_OF_UNIT = """
 SELECT pool_id FROM (
-  SELECT x.pool_id, x.priority, x.id FROM order_line l JOIN source x ON x.listing_id = l.listing_id AND x.enabled AND x.kind = 'POOL'
+  SELECT x.pool_id, x.priority, x.id FROM order_line l JOIN source x ON x.listing_id = l.listing_id AND x.enabled AND (x.state = 'ACTIVE' OR source_tried(x.id)) AND x.kind = 'POOL'
   WHERE l.id = $1 AND NOT EXISTS (SELECT FROM hop h WHERE h.line_id = $1 AND h.route = $2 AND h.depth > 0)
   UNION ALL
   SELECT DISTINCT c.pool_id, 0, c.pool_id FROM allocation a JOIN code c ON c.id = a.code_id

@@ -33,7 +33,7 @@ FROM listing l
 CROSS JOIN LATERAL (
   SELECT s.listing_id, s.id AS source_id, s.priority, r.* FROM source s
   JOIN route r ON r.offer_id = s.supplier_offer_id AND NOT s.tenant_id = ANY(r.seller_ids)
-  WHERE s.listing_id = l.id AND s.enabled AND s.kind = 'OFFER'
+  WHERE s.listing_id = l.id AND s.enabled AND (s.state = 'ACTIVE' OR source_tried(s.id)) AND s.kind = 'OFFER'
   ORDER BY %s LIMIT $4
 ) r
 CROSS JOIN LATERAL (
@@ -48,7 +48,7 @@ CROSS JOIN LATERAL (
   FROM unnest(r.offer_ids, r.seller_ids, r.source_ids) WITH ORDINALITY AS g(offer_id, seller_id, source_id, n)
   JOIN offer o ON o.id = g.offer_id AND o.state = 'PUBLISHED' AND o.currency = l.currency
   JOIN tenant t ON t.id = g.seller_id AND t.state = 'ACTIVE'
-  JOIN source e ON e.id = g.source_id AND e.enabled
+  JOIN source e ON e.id = g.source_id AND e.enabled AND (e.state = 'ACTIVE' OR source_tried(e.id))
   JOIN source b ON b.id = CASE WHEN g.n = 1 THEN r.source_id ELSE r.source_ids[g.n - 1] END
   JOIN agreement a ON a.supplier_tenant_id = g.seller_id AND a.reseller_tenant_id = b.tenant_id AND a.state = 'ACTIVE'
   JOIN agreement_use u ON u.agreement_id = a.id

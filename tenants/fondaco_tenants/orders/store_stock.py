@@ -20,7 +20,7 @@ SELECT array_agg(g.offer_id ORDER BY g.n) AS offer_ids, array_agg(g.seller_id OR
 FROM unnest({offers}, {sellers}, {sources}) WITH ORDINALITY AS g(offer_id, seller_id, source_id, n)
 JOIN offer o ON o.id = g.offer_id AND o.state = 'PUBLISHED' AND o.currency = h.currency
 JOIN tenant t ON t.id = g.seller_id AND t.state = 'ACTIVE'
-JOIN source e ON e.id = g.source_id AND e.enabled
+JOIN source e ON e.id = g.source_id AND e.enabled AND (e.state = 'ACTIVE' OR source_tried(e.id))
 JOIN source b ON b.id = {buyer}
 JOIN agreement a ON a.supplier_tenant_id = g.seller_id AND a.reseller_tenant_id = b.tenant_id AND a.state = 'ACTIVE'
 JOIN agreement_use u ON u.agreement_id = a.id
@@ -72,13 +72,13 @@ WITH head AS (
   WHERE l.id = ANY($1::uuid[])
 ), path AS MATERIALIZED (
   SELECT h.id AS head_id, x.priority, x.id AS source_id, NULL::bigint[] AS place, x.pool_id, {_NONE}
-  FROM head h JOIN source x ON x.listing_id = h.id AND x.enabled AND x.kind = 'POOL'
+  FROM head h JOIN source x ON x.listing_id = h.id AND x.enabled AND (x.state = 'ACTIVE' OR source_tried(x.id)) AND x.kind = 'POOL'
   UNION ALL
   SELECT h.id, r.priority, r.source_id, r.place, r.pool_id, leg.* FROM head h
   CROSS JOIN LATERAL (
     SELECT s.id AS source_id, s.priority, r.offer_ids, r.seller_ids, r.source_ids, r.pool_id, r.place FROM source s
     JOIN route r ON r.offer_id = s.supplier_offer_id AND NOT s.tenant_id = ANY(r.seller_ids)
-    WHERE s.listing_id = h.id AND s.enabled AND s.kind = 'OFFER'
+    WHERE s.listing_id = h.id AND s.enabled AND (s.state = 'ACTIVE' OR source_tried(s.id)) AND s.kind = 'OFFER'
     ORDER BY {IN_TURN} LIMIT {limits.ROUTES_MAX}
   ) r
   CROSS JOIN LATERAL ({
@@ -110,7 +110,7 @@ WITH head AS (
   CROSS JOIN LATERAL (
     SELECT * FROM route r WHERE r.offer_id = h.id ORDER BY r.place, r.source_ids LIMIT {limits.ROUTES_MAX}
   ) r
-  JOIN source f ON f.id = r.source_ids[1] AND f.enabled
+  JOIN source f ON f.id = r.source_ids[1] AND f.enabled AND (f.state = 'ACTIVE' OR source_tried(f.id))
   CROSS JOIN LATERAL ({
     _STEPS.format(
         offers="r.offer_ids[2:]",

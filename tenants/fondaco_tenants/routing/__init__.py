@@ -19,7 +19,7 @@ from fondaco_tenants.routing.events import (
     SourcesChanged,
     StockChanged,
 )
-from fondaco_tenants.routing.rules import Source, SourceKind
+from fondaco_tenants.routing.rules import PauseReason, Source, SourceKind, SourceState
 from fondaco_tenants.routing.service import (
     add_source,
     list_offer_sources,
@@ -40,6 +40,7 @@ __all__ = [
     "NoSource",
     "OfferDoesNotFit",
     "OfferSourcesChanged",
+    "PauseReason",
     "PoolDoesNotFit",
     "ResaleBreach",
     "ResalePriceBreached",
@@ -47,6 +48,7 @@ __all__ = [
     "Source",
     "SourceExists",
     "SourceKind",
+    "SourceState",
     "SourcesChanged",
     "StockChanged",
     "StockNow",

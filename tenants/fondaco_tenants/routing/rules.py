@@ -20,12 +20,30 @@ class SourceKind(StrEnum):
     OFFER = "OFFER"
 
 
+class SourceState(StrEnum):
+    """Whether a source is tried: always, for a while not, or with a few units to see whether it does again."""
+
+    ACTIVE = "ACTIVE"
+    PAUSED = "PAUSED"
+    PROBING = "PROBING"
+
+
+class PauseReason(StrEnum):
+    """Why a source is not simply tried: what failed, or that a person said so."""
+
+    BAD_CODES = "BAD_CODES"
+    STOCK_OUTS = "STOCK_OUTS"
+    UNREADABLE = "UNREADABLE"
+    PERSON = "PERSON"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """One place that a listing or an own offer can be filled from.
 
     A lower priority goes first, the older of two equals before the other. `max_cost_minor` is the most that a unit of a supplier
-    may cost; None leaves it at what the unit is sold for. `currency` is that of what is filled.
+    may cost; None leaves it at what the unit is sold for. `currency` is that of what is filled. `tried` says whether an order comes to
+    it now: a paused one is tried all the same where nothing else fills the same, unless a person paused it.
     """
 
     id: SourceId
@@ -40,6 +58,12 @@ class Source:
     below_cost: bool
     currency: str
     created_at: datetime
+    state: SourceState = SourceState.ACTIVE
+    paused_for: PauseReason | None = None
+    pause_note: str | None = None
+    state_since: datetime | None = None
+    paused_until: datetime | None = None
+    tried: bool = True
 
 
 def check_one_of_two(first: object, second: object, *, path: tuple[str, ...]) -> None:

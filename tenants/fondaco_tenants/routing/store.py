@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fondaco_tenants.routing.rules import Source, SourceKind
+from fondaco_tenants.routing.rules import PauseReason, Source, SourceKind, SourceState
 
 _SOURCE = """id, listing_id, offer_id, kind, pool_id, supplier_offer_id, priority, enabled, max_cost_minor, below_cost,
-  created_at, coalesce((SELECT l.currency FROM listing l WHERE l.id = source.listing_id),
+  created_at, state, paused_for, pause_note, state_since, paused_until, (state = 'ACTIVE' OR source_tried(id)) AS tried,
+  coalesce((SELECT l.currency FROM listing l WHERE l.id = source.listing_id),
     (SELECT o.currency FROM offer o WHERE o.id = source.offer_id)) AS currency"""
 
 # The row of what is filled is the lock of its sources: they are ordered among each other.
@@ -89,7 +90,7 @@ SELECT l.id, l.tenant_id, l.low_stock_at, w.band,
         )
       ORDER BY c.expires_at, c.position LIMIT l.low_stock_at + l.low_stock_at / 5 + 1
     ) unit
-    WHERE x.listing_id = l.id AND x.enabled AND p.archived_at IS NULL
+    WHERE x.listing_id = l.id AND x.enabled AND (x.state = 'ACTIVE' OR source_tried(x.id)) AND p.archived_at IS NULL
     LIMIT l.low_stock_at + l.low_stock_at / 5 + 1
   ) seen
 ) AS available
@@ -159,5 +160,8 @@ SELECT listing_id FROM moved UNION ALL SELECT listing_id FROM begun
 
 def to_source(row: Mapping[str, Any]) -> Source:
     """A row as the module speaks of it."""
-    fields: dict[str, Any] = dict(row) | {"kind": SourceKind(row["kind"])}
+    why = None if row["paused_for"] is None else PauseReason(row["paused_for"])
+    fields: dict[str, Any] = dict(row) | {
+        "kind": SourceKind(row["kind"]), "state": SourceState(row["state"]), "paused_for": why,
+    }  # fmt: skip
     return Source(**fields)

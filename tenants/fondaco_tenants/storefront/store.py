@@ -55,7 +55,7 @@ SELECT count(*) FROM (
       )
     ORDER BY c.expires_at, c.position LIMIT {most}
   ) unit
-  WHERE x.listing_id = {listing} AND x.enabled AND p.archived_at IS NULL
+  WHERE x.listing_id = {listing} AND x.enabled AND (x.state = 'ACTIVE' OR source_tried(x.id)) AND p.archived_at IS NULL
   LIMIT {most}
 ) seen
 """

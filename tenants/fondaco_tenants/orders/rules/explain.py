@@ -14,6 +14,7 @@ class Verdict(StrEnum):
     TAKEN = "TAKEN"
     NEXT = "NEXT"
     DISABLED = "DISABLED"
+    PAUSED = "PAUSED"
     OFFER_WITHDRAWN = "OFFER_WITHDRAWN"
     SUPPLIER_INACTIVE = "SUPPLIER_INACTIVE"
     NO_AGREEMENT = "NO_AGREEMENT"
@@ -54,6 +55,8 @@ class Candidate:
     source_id: SourceId
     enabled: bool
     step: FirstStep | None = None
+    # False while it is paused, or probed with as many units as it gets at first.
+    tried: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,8 @@ def _verdict(candidate: Candidate, units: int, wanted: int, *, left: int, able: 
         return Verdict.TAKEN
     if not candidate.enabled:
         return Verdict.DISABLED
+    if not candidate.tried:
+        return Verdict.PAUSED
     why = None if candidate.step is None else _held_back(candidate.step, wanted, left=left)
     if why is not None:
         return why

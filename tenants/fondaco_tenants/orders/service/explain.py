@@ -55,7 +55,7 @@ async def explain_route(tx: Tx, ctx: Ctx, *, listing_id: ListingId, quantity: in
     steps = await _steps(tx, listing_id, quote.currency)
     sources = await routing.list_sources(tx, ctx, listing_ids=[listing_id])
     told = explain(
-        [Candidate(source.id, source.enabled, _step(source, steps)) for source in sources],
+        [Candidate(source.id, source.enabled, _step(source, steps), source.tried) for source in sources],
         quantity=quantity, price_minor=quote.unit_price_minor, fee_bps=quote.fee_bps, taken=taken, able=able,
     )  # fmt: skip
     return [
