@@ -42,6 +42,8 @@ SELECT column_name FROM information_schema.columns WHERE table_schema = 'public'
 TENANT = "SELECT id FROM tenant WHERE slug = $1"
 # What rows say of merchants beyond one's neighbour: whose the code is that was sold, and how long its way was.
 BEYOND = frozenset({("allocation", "leaf_tenant_id"), ("hop", "depth")})
+# Codes are named where they are the merchant's own: the ids of others' say when these were imported, and so whose they are.
+OF_OWN_CODES = frozenset({("allocation", "code_id"), ("code_reveal", "code_id")})
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -165,12 +167,19 @@ async def _write_table(tx: Tx, table: Table, sealed: Sequence[SealedColumn], fil
     return count
 
 
+def _told(table: Table, column: str) -> str:
+    if (table.name, column) not in OF_OWN_CODES:
+        return f'"{column}"'
+    return f'CASE WHEN EXISTS (SELECT FROM code c WHERE c.id = "{table.name}"."{column}") THEN "{column}" END AS "{column}"'
+
+
 async def _rows(tx: Tx, table: Table, columns: Sequence[str]) -> AsyncIterator[Any]:
     """Every row in the order of its key, some at a time: nothing of a large table is held at once."""
     keys = [column.name for column in table.primary_key.columns]
     # The key leads from row to row also where it is not told.
     read = dict.fromkeys([*columns, *keys])
-    listed, ordered = (", ".join(f'"{name}"' for name in names) for names in (read, keys))
+    listed = ", ".join(_told(table, name) for name in read)
+    ordered = ", ".join(f'"{name}"' for name in keys)
     after: list[Any] = []
     while True:
         bound = ", ".join(f"${number}" for number in range(1, len(after) + 1))

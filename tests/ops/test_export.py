@@ -9,9 +9,12 @@ from typing import Any
 import pyrage
 import pytest
 
+from fondaco_core.db import transaction
 from fondaco_core.errors import SettingError
 from fondaco_core.ids import TenantId
 from fondaco_ops.export import export_tenant, read_recipient, tables, written_to
+from fondaco_tenants import delivery
+from tests.support.factories.chain_sales import make_chain_sale
 from tests.support.factories.delivery import make_sale
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -38,6 +41,18 @@ async def test_a_merchants_own_rows_are_in_it_and_nobody_elses() -> None:
     assert {row["state"] for row in found["code"]} == {"DELIVERED"}
     assert str(other.tenant_id) not in json.dumps(found)
     assert str(other.order_id) not in json.dumps(found)
+
+
+async def test_the_codes_of_others_that_it_sold_are_not_named_in_it() -> None:
+    made = await make_chain_sale()
+    async with transaction(made.sale.buyer) as tx:
+        await delivery.reveal_code(tx, made.sale.buyer, allocation_id=made.sale.allocations[0])
+
+    store, owner = [await exported(each.tenant_id, opened=False) for each in (made.chain.c, made.chain.a)]
+
+    assert str(made.code_ids[0]) not in json.dumps(store)
+    assert [row["code_id"] for row in store["allocation"] + store["code_reveal"]] == [None, None]
+    assert [row["code_id"] for row in owner["code_reveal"]] == [str(made.code_ids[0])]
 
 
 async def test_codes_are_in_it_only_for_a_recipient() -> None:

@@ -134,6 +134,7 @@ from fondaco_tenants.codes.service.hold import (
 )
 from fondaco_tenants.codes.service.imports import import_codes, sealing
 from fondaco_tenants.codes.service.lines import KeptLine, kept_lines, open_lines
+from fondaco_tenants.codes.service.names import name_of_code
 from fondaco_tenants.codes.service.pools import (
     Pool,
     PoolChanges,
@@ -300,6 +301,7 @@ __all__ = [
     "lock_code",
     "make_codes",
     "makings_by_ids",
+    "name_of_code",
     "open_lines",
     "pick_codes",
     "pools_by_ids",

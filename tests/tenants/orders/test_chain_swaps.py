@@ -133,3 +133,23 @@ async def test_a_code_that_was_seen_is_doubted_and_the_store_is_told_no_reason()
     async with governing(admin_ctx()) as tx:
         told = await tx.fetchval("SELECT failure FROM allocation WHERE id = $1", unit.id)
     assert told == "The code was withdrawn from the vault."
+
+
+async def test_no_log_of_a_store_names_another_merchants_codes_by_what_says_when_they_were_imported() -> None:
+    made = await make_chain_sale(units=2, spare=1)
+    async with transaction(made.sale.buyer) as tx:
+        await delivery.reveal_code(tx, made.sale.buyer, allocation_id=made.sale.allocations[0])
+
+    await withdraw(made)
+
+    async with governing(admin_ctx()) as tx:
+        every = await tx.fetch("SELECT id FROM code WHERE tenant_id = $1", made.chain.a.tenant_id)
+        logs = await tx.fetch(
+            "SELECT to_jsonb(t)::text AS text FROM audit_entry t WHERE tenant_id = $1 UNION ALL"
+            " SELECT to_jsonb(t)::text FROM outbox_event t WHERE tenant_id = $1",
+            made.chain.c.tenant_id,
+        )
+    written = "\n".join(row["text"] for row in logs)
+    assert all(act in written for act in ("order.placed", "code.revealed", "unit.replaced"))
+    assert [row["id"] for row in every if str(row["id"]) in written] == []
+    assert len(every) == 3

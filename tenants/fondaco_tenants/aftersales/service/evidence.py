@@ -77,7 +77,7 @@ async def make_unit_evidence(tx: Tx, ctx: Ctx, *, allocation_id: AllocationId, r
     links = (await delivery.list_links(tx, ctx, [unit.order_id])).get(unit.order_id, [])
     subjects: list[UUID] = [unit.id, unit.order_id, *(link.id for link in links)]
     if unit.code_id is not None:
-        subjects.append(unit.code_id)
+        subjects.append(codes.name_of_code(unit.code_id, owner_id=unit.leaf_tenant_id, seen_by=unit.tenant_id))
     told: dict[str, Any] = {
         "allocation_id": str(unit.id), "order_id": str(unit.order_id), "unit": unit.unit, "attempt": unit.attempt,
         "state": unit.state.value, "masked": unit.masked, "revealed_at": unit.revealed_at,

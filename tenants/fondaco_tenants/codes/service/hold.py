@@ -5,12 +5,14 @@ They are called by orders, which has asked for permission and says for whom; `tx
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from fondaco_core import clock, custody
 from fondaco_core.db import Tx
 from fondaco_core.errors import Bug
 from fondaco_core.ids import AllocationId, CodeId, PoolId, TenantId
 from fondaco_tenants.codes.rules import CodeState
+from fondaco_tenants.codes.service.names import name_of_code
 from fondaco_tenants.codes.store import hold as store
 
 # The mark of a pool is raised by whoever picks a code whose position is a multiple of this: so often that picking never
@@ -27,6 +29,10 @@ class Picked:
     owner_id: TenantId
     position: int
     masked: str
+
+    def named_to(self, tenant_id: TenantId) -> UUID:
+        """By which number a merchant's log names it."""
+        return name_of_code(self.code_id, owner_id=self.owner_id, seen_by=tenant_id)
 
 
 async def pick_codes(tx: Tx, units: Mapping[PoolId, int]) -> dict[PoolId, list[Picked]]:

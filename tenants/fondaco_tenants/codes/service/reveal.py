@@ -16,6 +16,7 @@ from fondaco_core.keyring import keyring
 from fondaco_core.secret import Secret
 from fondaco_tenants.codes.events import CodesRevealed
 from fondaco_tenants.codes.rules import Plain, RevealVia, pack, unpack
+from fondaco_tenants.codes.service.names import name_of_code
 from fondaco_tenants.codes.service.vault import checked_reason
 from fondaco_tenants.codes.store import vault as store
 
@@ -86,7 +87,9 @@ async def reveal_codes(
                 note=None if plain.note is None or door is not RevealVia.BACK_OFFICE else Secret(plain.note),
             )
         )
-    await _record(tx, ctx, code_ids, allocations, door, order_id=order_id, link_id=link_id, reason=reason)
+    await _record(
+        tx, ctx, code_ids, allocations, owners=owners, door=door, order_id=order_id, link_id=link_id, reason=reason
+    )
     return shown
 
 
@@ -143,8 +146,9 @@ async def _record(
     ctx: Ctx,
     code_ids: Sequence[UUID],
     allocations: Sequence[UUID | None],
-    door: RevealVia,
     *,
+    owners: Sequence[UUID | None],
+    door: RevealVia,
     order_id: UUID | None,
     link_id: UUID | None,
     reason: str | None,
@@ -160,8 +164,8 @@ async def _record(
     await audit.record_many(
         tx, ctx, "code.revealed", subject_kind="code", reason=reason,
         subjects=[
-            (TenantId(owner), code_id, {**detail, "allocation_id": allocation})
-            for code_id, allocation in zip(code_ids, allocations, strict=True)
+            (TenantId(owner), name_of_code(code_id, owner_id=whose, seen_by=owner), {**detail, "allocation_id": allocation})
+            for code_id, allocation, whose in zip(code_ids, allocations, owners, strict=True)
         ],
     )  # fmt: skip
     told = CodesRevealed(

@@ -325,7 +325,7 @@ async def _write(tx: Tx, ctx: Ctx, customer_id: CustomerId, drafts: Sequence[Dra
         subjects=[
             (tenant, d.request.order_id, {
                 "state": d.state.value, "total_minor": d.priced.total.amount_minor, "currency": d.priced.total.currency,
-                "codes": [str(unit.picked.code_id) for unit in d.all_units],
+                "codes": [str(unit.picked.named_to(tenant)) for unit in d.all_units],
             })
             for d in drafts
         ],

@@ -150,12 +150,16 @@ async def _spare(tx: Tx, unit: Any) -> Picked | None:
     return next((found[pool][0] for pool in pools if found[pool]), None)
 
 
+def _code_of(order: OrderView, unit: Any) -> UUID:
+    return codes.name_of_code(unit["code_id"], owner_id=unit["leaf_tenant_id"], seen_by=order.tenant_id)
+
+
 async def _announce_replaced(
     tx: Tx, ctx: Ctx, order: OrderView, unit: Any, made: AllocationId, *, picked: Picked, reason: str
 ) -> None:
     seen = unit["revealed_at"] is not None
     detail = {
-        "order_id": order.id, "failed": unit["id"], "failed_code": unit["code_id"], "code": picked.code_id,
+        "order_id": order.id, "failed": unit["id"], "failed_code": _code_of(order, unit), "code": picked.named_to(order.tenant_id),
         "attempt": unit["attempt"] + 1, "seen": seen,
     }  # fmt: skip
     await audit.record(
@@ -170,7 +174,13 @@ async def _tell(
     tx: Tx, ctx: Ctx, order: OrderView, unit: Any, *, became: str, reason: str | None, made: AllocationId | None = None
 ) -> None:
     """Tells support of a unit that has no other code by now, and what became of it."""
-    detail = {"order_id": order.id, "became": became, "code": unit["code_id"], "attempt": unit["attempt"], "next": made}
+    detail = {
+        "order_id": order.id,
+        "became": became,
+        "code": _code_of(order, unit),
+        "attempt": unit["attempt"],
+        "next": made,
+    }
     await audit.record(
         tx, ctx, "unit.failed", subject_kind="allocation", subject_id=unit["id"], tenant_id=order.tenant_id,
         reason=reason, detail=detail,
