@@ -12,8 +12,9 @@ from fondaco_core.ids import ListingId
 from fondaco_core.money import Money
 from fondaco_tenants import routing, supply
 from tests.support.door import Door, open_door
-from tests.support.factories.chains import agree, fill, make_chain, make_front, make_merchant, make_offer
+from tests.support.factories.chains import agree, fill, make_chain, make_front, make_merchant, make_offer, stock_up
 from tests.support.factories.codes import make_codes, make_pool
+from tests.support.factories.orders import make_buyer
 from tests.support.factories.routing import make_source
 from tests.support.world import node_id
 
@@ -112,3 +113,20 @@ async def test_a_route_is_explained_to_its_merchant_alone(door: Door) -> None:
     for ctx in (chain.a.owner, chain.b.owner):
         data = await door.ask(EXPLAIN, {"id": node_id("Listing", chain.shop.listing_id), "n": 1}, ctx=ctx)
         assert data["merchant"] == {"explainRoute": None}
+
+
+async def test_a_simulation_counts_a_supplier_once_however_many_ways_it_has(door: Door) -> None:
+    chain = await make_chain(codes=1)
+    await stock_up(chain.a, chain.offer_of_a, chain.entitlement_id, 2)
+    buyer = await make_buyer(chain.shop)
+    lines = [{"listingId": node_id("Listing", chain.shop.listing_id), "quantity": 3}]
+
+    told = await door.do(
+        "simulateOrder",
+        {"lines": lines},
+        ctx=buyer,
+        show="... on SimulateOrderSuccess { wouldBePlaced lines { sourcesTried } }",
+    )
+
+    assert told["wouldBePlaced"] is True
+    assert told["lines"] == [{"sourcesTried": 1}]

@@ -285,7 +285,7 @@ class Mutation:
             lines=[
                 SimulatedLine(
                     title=line.title, quantity=line.quantity, unit_price=Money.of(line.unit_price),
-                    subtotal=Money.of(line.subtotal), available=line.available, sources_tried=len(line.route),
+                    subtotal=Money.of(line.subtotal), available=line.available, sources_tried=len({route.source_id for route, _ in line.route}),
                 )
                 for line in found.lines
             ],

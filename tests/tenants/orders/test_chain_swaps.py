@@ -1,5 +1,6 @@
 """A bad code of another merchant's is replaced out of the same merchant's stock, or paid back; its words stay its own."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -13,9 +14,11 @@ from fondaco_tenants.codes import Code, CodeState
 from fondaco_tenants.orders import AllocationState, AllocationView, OrderState
 from fondaco_workers.actors import orders as actors
 from tests.support.clock import later
-from tests.support.factories.chain_sales import ChainSale, make_chain_sale
+from tests.support.factories.chain_sales import ChainSale, make_chain_sale, sell_over
+from tests.support.factories.codes import make_codes
 from tests.support.factories.identity import admin_ctx
 from tests.support.invariants import assert_invariants
+from tests.support.waiting import until
 from tests.tenants.orders.test_chains import money
 from tests.tenants.orders.test_swap import units_of
 
@@ -153,3 +156,32 @@ async def test_no_log_of_a_store_names_another_merchants_codes_by_what_says_when
     assert all(act in written for act in ("order.placed", "code.revealed", "unit.replaced"))
     assert [row["id"] for row in every if str(row["id"]) in written] == []
     assert len(every) == 3
+
+
+async def test_who_pays_for_one_order_and_what_was_withdrawn_of_two_do_not_wait_for_each_other_in_a_circle() -> None:
+    first = await make_chain_sale(paid=False)
+    texts = await make_codes(first.sale.pool, 1)
+    second = await sell_over(first.chain, first.sale.pool, texts, paid=False)
+    owner, buyer = first.chain.a.owner, second.sale.buyer
+    async with transaction(owner) as tx:
+        code_ids = [*first.code_ids, *second.code_ids]
+        await codes.quarantine_codes(tx, owner, code_ids=code_ids, reason=OF_OWNER)
+
+    async def swap() -> None:
+        async with trading(SYSTEM) as tx:
+            await orders.swap_withdrawn(tx, SYSTEM, code_ids=code_ids)
+
+    async with trading(buyer) as tx:
+        await tx.fetchrow('SELECT id FROM "order" WHERE id = $1 FOR NO KEY UPDATE', second.sale.order_id)
+        swapping = asyncio.create_task(swap())
+        await until(_somebody_waits)
+        used = "SELECT agreement_id FROM agreement_use WHERE supplier_tenant_id = $1 FOR NO KEY UPDATE"
+        await tx.fetch(used, first.chain.a.tenant_id)
+    await swapping
+
+    assert await money(first.chain.b.tenant_id) == (100_000, 0, 0)
+
+
+async def _somebody_waits() -> bool:
+    async with governing(admin_ctx()) as tx:
+        return bool(await tx.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"))

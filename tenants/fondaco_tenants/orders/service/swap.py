@@ -87,8 +87,10 @@ async def swap_withdrawn(tx: Tx, ctx: Ctx, *, code_ids: Sequence[CodeId]) -> int
     ctx.require("system.run")
     swapped = 0
     units = await tx.fetch(store.UNITS_OF_CODES, list(code_ids))
-    for order_id in sorted({row["order_id"] for row in units}):
-        order = order_view(await tx.fetchrow(store.LOCK, order_id))
+    # All orders before anything else, since one that is cancelled locks what its merchants have, which others wait for.
+    wanted = sorted({row["order_id"] for row in units})
+    locked = {order_id: order_view(await tx.fetchrow(store.LOCK, order_id)) for order_id in wanted}
+    for order_id, order in locked.items():
         for row in units:
             unit = await _locked_unit(tx, row["id"]) if row["order_id"] == order_id else None
             if unit is None or unit["state"] not in {AllocationState.HELD.value, AllocationState.FULFILLED.value}:
