@@ -167,7 +167,8 @@ class Mutation:
 
     @mutation(
         refusals=[
-            StaleVersion, supply.OfferInWrongState, catalog.EntitlementRetired, routing.NoSource, tenancy.TenantNotActive,
+            StaleVersion, supply.OfferInWrongState, supply.TooManyOffers, catalog.EntitlementRetired, routing.NoSource,
+            tenancy.TenantNotActive,
         ]
     )  # fmt: skip
     async def publish_offer(self, info: Info, tx: Tx, input: PublishOfferInput) -> PublishOfferSuccess:

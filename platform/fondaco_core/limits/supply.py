@@ -18,6 +18,8 @@ SUPPLY_INVITATIONS_MAX = 500
 SUPPLY_INVITATION_USES_MAX = 1_000
 SUPPLY_INVITATION_DAYS_MAX = 365
 SUPPLY_INVITATION_DAYS = 30
+# The most offers of one supplier that are published at once: the stock behind each is looked at for each of its resellers, time and again.
+OFFERS_MAX = 5_000
 # The most quantity breaks of one price list, as many as people compare; how many days ahead a list may begin, and the most
 # lists of one offer and tier that are still to come.
 PRICE_BREAKS_MAX = 10

@@ -136,9 +136,10 @@ CLOSED_SINCE = """
 SELECT EXISTS (
   SELECT FROM hop h WHERE h.order_id = $1 AND h.depth > 0 AND NOT EXISTS (
     SELECT FROM hop above
-    JOIN source b ON b.id = above.source_id AND b.enabled AND coalesce(h.unit_price_minor <= b.max_cost_minor, true)
+    JOIN source b ON b.id = above.source_id AND b.enabled AND (b.state = 'ACTIVE' OR source_tried(b.id))
+      AND coalesce(h.unit_price_minor <= b.max_cost_minor, true)
       AND (b.below_cost OR h.unit_price_minor * h.quantity <= above.unit_price_minor * above.quantity - above.fee_minor)
-    JOIN source e ON e.id = h.source_id AND e.enabled
+    JOIN source e ON e.id = h.source_id AND e.enabled AND (e.state = 'ACTIVE' OR source_tried(e.id))
     JOIN offer o ON o.id = h.offer_id AND o.state = 'PUBLISHED'
     JOIN tenant t ON t.id = h.seller_tenant_id AND t.state = 'ACTIVE'
     JOIN agreement a ON a.id = h.agreement_id

@@ -25,7 +25,7 @@ from fondaco_tenants.supply.errors import (
     TooManyTiers,
     WithItself,
 )
-from fondaco_tenants.supply.errors_offers import OfferInWrongState, PricesSetAlready, TooManyPrices
+from fondaco_tenants.supply.errors_offers import OfferInWrongState, PricesSetAlready, TooManyOffers, TooManyPrices
 from fondaco_tenants.supply.events import (
     AgreementChanged,
     OfferChanged,
@@ -158,6 +158,7 @@ __all__ = [
     "TierArchived",
     "TierInUse",
     "TooManyInvitations",
+    "TooManyOffers",
     "TooManyPrices",
     "TooManyRequests",
     "TooManyTiers",

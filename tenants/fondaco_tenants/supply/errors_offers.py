@@ -3,6 +3,7 @@
 Conflict
 ├── OfferInWrongState   the offer is not in a state in which this can be done
 ├── PricesSetAlready    the tier's prices from that moment on are set already
+├── TooManyOffers       the merchant has as many offers published as it may have
 └── TooManyPrices       as many changes of the tier's prices are to come as may
 """
 
@@ -43,6 +44,18 @@ class PricesSetAlready(Conflict):
             "The prices of this tier from that moment on are set already; choose a moment after it.",
             zh="该等级在此时间点的价格已设定，请选择更晚的时间。",
             path=("starts_at",),
+        )
+
+
+class TooManyOffers(Conflict):
+    """The merchant has as many offers published as it may have; withdraw some first."""
+
+    code = "TOO_MANY_OFFERS"
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"A merchant has at most {limits.OFFERS_MAX} published offers; withdraw some first.",
+            zh=f"每个商户最多可同时发布 {limits.OFFERS_MAX} 个供货项，请先撤回部分供货项。",
         )
 
 

@@ -22,6 +22,9 @@ UPDATE offer SET state = $2, published_at = $3, withdrawn_at = $4, version = ver
 """
 # Of one's own; beside `id`, since a reseller sees its supplier's.
 LOCK = f"SELECT {_OFFER} FROM offer WHERE id = $1 AND tenant_id = $2 FOR NO KEY UPDATE"
+# Two who publish the last one at once: the second waits, and counts the first one.
+LOCK_PUBLISHED = "SELECT pg_advisory_xact_lock(hashtextextended('offers ' || $1::uuid::text, 0))"
+COUNT_PUBLISHED = "SELECT count(*) FROM offer WHERE tenant_id = $1 AND state = 'PUBLISHED'"
 OWN_BY_IDS = f"SELECT {_OFFER} FROM offer WHERE id = ANY($1::uuid[]) AND tenant_id = $2"
 # A search finds whole words and parts of them; patterns are never the asker's.
 LIST = f"""

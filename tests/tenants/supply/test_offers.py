@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fondaco_core import audit, clock, tenancy
+from fondaco_core import audit, clock, limits, tenancy
 from fondaco_core.context import Ctx
 from fondaco_core.db import Database, governing, reading, transaction
 from fondaco_core.errors import Invalid, NotAllowed, NotFound, StaleVersion
@@ -294,3 +294,22 @@ async def test_news_of_anothers_offer_are_told_to_nobody(supplier: Ctx) -> None:
     await run_twice(actors.tell_offer, tenant_id=other, offer_id=str(offer.id), version=2)
 
     assert await told(reseller) == []
+
+
+async def test_no_merchant_publishes_more_offers_than_everybody_can_look_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    supplier = await make_member_ctx(await make_tenant())
+    first, *drafts = [await make_offer(supplier, published=False) for _ in range(4)]
+    monkeypatch.setattr(limits, "OFFERS_MAX", 2)
+
+    async def publish(offer: Offer) -> Offer:
+        async with transaction(supplier) as tx:
+            return await supply.publish_offer(tx, supplier, offer_id=offer.id, version=offer.version)
+
+    first = await publish(first)
+    done = await asyncio.gather(*(publish(each) for each in drafts), return_exceptions=True)
+    async with transaction(supplier) as tx:
+        await supply.withdraw_offer(tx, supplier, offer_id=first.id, version=first.version)
+    refused = next(draft for draft, each in zip(drafts, done, strict=True) if isinstance(each, supply.TooManyOffers))
+
+    assert sum(isinstance(each, supply.TooManyOffers) for each in done) == 2
+    assert (await publish(refused)).state is PUBLISHED

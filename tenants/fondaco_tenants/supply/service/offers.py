@@ -12,7 +12,7 @@ from fondaco_core.ids import EntitlementId, OfferId, new_id
 from fondaco_core.money import Money, checked_currency
 from fondaco_tenants import catalog
 from fondaco_tenants.supply import rules_offers, store_offers
-from fondaco_tenants.supply.errors_offers import OfferInWrongState
+from fondaco_tenants.supply.errors_offers import OfferInWrongState, TooManyOffers
 from fondaco_tenants.supply.events import OfferChanged, OfferPublished, OfferWithdrawn
 from fondaco_tenants.supply.rules_offers import Offer, OfferState, OfferTerms
 from fondaco_tenants.supply.service.partners import begin_partner
@@ -91,7 +91,7 @@ async def update_offer(tx: Tx, ctx: Ctx, *, offer_id: OfferId, version: int, **c
 async def publish_offer(tx: Tx, ctx: Ctx, *, offer_id: OfferId, version: int) -> Offer:
     """Shows an offer to the resellers whose tiers have a price for it, and to all merchants when it is in the market.
 
-    Raises NotFound, StaleVersion, OfferInWrongState, EntitlementRetired, TenantNotActive.
+    Raises NotFound, StaleVersion, OfferInWrongState, TooManyOffers, EntitlementRetired, TenantNotActive.
     """
     ctx.require("supply.edit")
     await tenancy.require_active(tx, ctx)
@@ -166,6 +166,9 @@ async def _move(tx: Tx, ctx: Ctx, offer_id: OfferId, version: int, state: OfferS
         raise OfferInWrongState(before.state, wanted=state)
     if state is OfferState.PUBLISHED:
         await _offerable(tx, before.entitlement_id)
+        await tx.execute(store_offers.LOCK_PUBLISHED, ctx.tenant)
+        if await tx.fetchval(store_offers.COUNT_PUBLISHED, ctx.tenant) >= limits.OFFERS_MAX:
+            raise TooManyOffers
     after = rules_offers.moved(before, state, clock.now())
     await tx.execute(store_offers.MOVE, offer_id, state.value, after.published_at, after.withdrawn_at)
     await audit.record(
