@@ -60,3 +60,13 @@ def new_public_code(prefix: str, *, length: int = 12) -> str:
     assert length % 4 == 0
     symbols = "".join(secrets.choice(_SYMBOLS) for _ in range(length))
     return "-".join([prefix, *(symbols[i : i + 4] for i in range(0, length, 4))])
+
+
+def new_ordered_code(prefix: str) -> str:
+    """The same for what is numbered by the million: `LT-06EY-3K9P-X4QD-7M2C` begins with its time, so that an index of them grows at its end.
+
+    Nine symbols are milliseconds, seven are random: nobody guesses one, and no two are alike.
+    """
+    number = time.time_ns() // 1_000_000 << 35 | secrets.randbits(35)
+    symbols = "".join(_SYMBOLS[number >> shift & 31] for shift in range(75, -1, -5))
+    return "-".join([prefix, *(symbols[i : i + 4] for i in range(0, 16, 4))])

@@ -6,6 +6,7 @@ fails and says what is missing.
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from graphql import GraphQLObjectType
@@ -19,7 +20,8 @@ from tests.support.documents import Documents
 from tests.support.door import Door, open_door
 from tests.support.factories.identity import admin_ctx
 from tests.support.rows import as_owner, texts_in
-from tests.support.strangers import NODES, PUBLIC_NODES, STRANGERS, TABLES, Known, everything, leaked, meet
+from tests.support.strangers import NODES, PUBLIC_NODES, STRANGERS, TABLES, Known, everything, leaked, meet, row_key
+from tests.support.world import node_id
 
 # The permission that one of the merchant's people needs to see a node; a session is its bearer's alone.
 NODE_PERMISSIONS = {
@@ -44,6 +46,8 @@ NODE_PERMISSIONS = {
     "StockExport": "codes.read",
     "SupplyInvitation": "supply.read",
     "SupplyOffer": "supply.read",
+    "SupplyPurchase": "supply.read",
+    "SupplySale": "supply.read",
     "Tier": "supply.read",
     "Upload": "codes.import",
     "WebhookEndpoint": "webhooks.read",
@@ -189,7 +193,7 @@ async def test_a_partner_is_told_a_name_what_is_agreed_and_what_is_offered_to_it
 ) -> None:
     a, _ = known
     shown = [row for table, row in a.rows if table in SHOWN_TO_PARTNERS and row.get("state") != "DRAFT"]
-    seen = set(texts_in(shown))
+    seen = set(texts_in(shown)) | traded_with(a.rows, str(a.world.partner.tenant))
     forbidden = (a.marks & a.texts()) - seen - {str(a.world.partner.tenant_id)}
 
     answers = await everything(door, a, a.world.partner)
@@ -198,6 +202,19 @@ async def test_a_partner_is_told_a_name_what_is_agreed_and_what_is_offered_to_it
     assert {name: leaks for name, answer in answers.items() if (leaks := leaked(answer, forbidden))} == {}
     assert len(forbidden) > 100
     assert all(nodes["nodes"])
+
+
+def traded_with(rows: list[tuple[str, dict[str, Any]]], partner: str) -> set[str]:
+    """What a partner knows of what the two sold to each other: lots, masks of their units, its own codes, sources and orders."""
+    hops, units, codes = ([row for table, row in rows if table == name] for name in ("hop", "allocation", "code"))
+    own = {unit["id"] for unit in units}
+    known = {hop[name] for hop in hops for name in ("lot_id", "lot") if partner in hop.values()}
+    known |= {hop["order_id"] for hop in hops if hop["buyer_tenant_id"] == partner}
+    known |= {hop["source_id"] for hop in hops if hop["seller_tenant_id"] == partner}
+    known |= {unit[name] for unit in units for name in ("code_id", "masked") if unit["leaf_tenant_id"] == partner}
+    # The units of its own orders, whose codes are the other's.
+    bought = [code for code in codes if code["allocation_id"] and code["allocation_id"] not in own]
+    return known | {code[name] for code in bought for name in ("id", "allocation_id", "masked")}
 
 
 @pytest.mark.parametrize("kind", sorted(NODE_PERMISSIONS))
@@ -209,11 +226,32 @@ async def test_a_node_is_for_who_has_its_permission(door: Door, known: tuple[Kno
     without = replace(a.world.owner, permissions=MERCHANT_PERMISSIONS - missing)
     only = replace(without, permissions=frozenset({needed}))
 
-    refused = await door.ask(NODES, {"ids": a.ids(kind)[:100]}, ctx=without)
-    shown = await door.ask(NODES, {"ids": a.ids(kind)[:100]}, ctx=only)
+    ids = sources_of(a, "listing_id") if kind == "Source" else a.ids(kind)[:100]
+    refused = await door.ask(NODES, {"ids": ids}, ctx=without)
+    shown = await door.ask(NODES, {"ids": ids}, ctx=only)
 
     assert [node for node in refused["nodes"] if node is not None] == []
     assert all(node is not None for node in shown["nodes"])
+
+
+def sources_of(known: Known, head: str) -> list[str]:
+    """The nodes of what listings, or offers, are filled from."""
+    return [node_id("Source", row_key(row)) for table, row in known.rows if table == "source" and row[head]]
+
+
+async def test_a_source_of_an_offer_is_for_who_may_see_supply(door: Door, known: tuple[Known, Known]) -> None:
+    a, _ = known
+    ids = sources_of(a, "offer_id")
+    with_catalog, with_supply = (
+        replace(a.world.owner, permissions=frozenset({needed})) for needed in ("catalog.read", "supply.read")
+    )
+
+    refused = await door.ask(NODES, {"ids": ids}, ctx=with_catalog)
+    shown = await door.ask(NODES, {"ids": ids}, ctx=with_supply)
+
+    assert ids
+    assert set(map(bool, refused["nodes"])) == {False}
+    assert set(map(bool, shown["nodes"])) == {True}
 
 
 @pytest.mark.parametrize("kind", sorted(PLATFORM_NODES))

@@ -47,12 +47,17 @@ TABLES = {
     "SupplyInvitation": "supply_invitation",
     # As others see it.
     "SupplyOffer": "offer",
+    # As its two parties see it.
+    "SupplyPurchase": "hop",
+    "SupplySale": "hop",
     "Tenant": "tenant",
     "Tier": "tier",
     "Upload": "upload",
     "WebhookEndpoint": "webhook_endpoint",
     "WebhookMessage": "webhook_message",
 }
+# Which party sees a lot as a node of this type.
+PARTY_OF_LOTS = {"SupplyPurchase": "buyer_tenant_id", "SupplySale": "seller_tenant_id"}
 # What a field is asked with when its argument is an id: the type that it is of; None where one's own would leave nothing.
 ID_ARGUMENTS: dict[tuple[str, str, str], str | None] = {
     ("Merchant", "clientKey", "apiClientId"): "ApiClient",
@@ -143,6 +148,8 @@ class Known:
             return [node_id(kind, self.world.pool.entitlement_id)]
         around = {str(self.world.order_id), str(self.world.buyer.customer_id), str(self.world.link_id)}
         rows = [row for table, row in self.rows if table == TABLES[kind]]
+        if kind in PARTY_OF_LOTS:
+            rows = [row for row in rows if is_lot_of(row, PARTY_OF_LOTS[kind], str(self.world.tenant_id))]
         rows.sort(key=lambda row: around.isdisjoint(texts_in(row)))
         return [node_id(kind, row_key(row)) for row in rows]
 
@@ -200,6 +207,11 @@ class Known:
         if ctx is None or ctx.tenant_id != self.world.tenant_id:
             return set()
         return set(texts_in([row for _, row in self.rows_of_buyer(ctx)]))
+
+
+def is_lot_of(row: dict[str, Any], party: str, tenant_id: str) -> bool:
+    """Whether a hop is the one that its lot is named after, of this seller or buyer, and paid."""
+    return row["lot_id"] == row["id"] and row[party] == tenant_id and row["settles_at"] is not None
 
 
 def row_key(row: dict[str, Any]) -> UUID:

@@ -16,7 +16,7 @@ from fondaco_core.config import Settings
 from fondaco_core.context import Ctx, system_ctx
 from fondaco_core.db import governing, trading, transaction
 from fondaco_core.identity import MERCHANT_PERMISSIONS, MemberRole, PlatformRole
-from fondaco_core.ids import EntitlementId, OrderId, TenantId, UploadId
+from fondaco_core.ids import EntitlementId, ListingId, OfferId, OrderId, StoreId, TenantId, UploadId
 from fondaco_core.money import Money
 from fondaco_core.secret import Secret
 from fondaco_tenants import codes, customers, delivery, orders, payments, routing, settlement, supply
@@ -25,9 +25,16 @@ from fondaco_workers.subscriptions import subscriptions
 from tests.support.clock import later
 from tests.support.door import Door
 from tests.support.factories.catalog import make_entitlement, make_listing
-from tests.support.factories.codes import MadePool, make_pool, make_requested_import, make_upload, some_codes
+from tests.support.factories.codes import (
+    MadePool,
+    make_codes,
+    make_pool,
+    make_requested_import,
+    make_upload,
+    some_codes,
+)
 from tests.support.factories.identity import admin_ctx, make_member, make_member_ctx, make_user
-from tests.support.factories.offers import make_offer_rows
+from tests.support.factories.offers import make_offer_rows, make_undersold
 from tests.support.factories.orders import fund
 from tests.support.factories.own_codes import make_own_code_rows
 from tests.support.factories.payments import fake_gateways, look_and_settle, make_gateway, send_refunds, start_payment
@@ -36,6 +43,7 @@ from tests.support.factories.routing import make_source
 from tests.support.factories.storefront import make_store
 from tests.support.factories.supply import make_agreement, make_invitation, make_terms, make_tier
 from tests.support.factories.tenancy import make_tenant
+from tests.support.factories.traded import fill_from_pool, make_traded
 from tests.support.factories.webhooks import make_attempted_message, make_endpoint
 
 PASSWORD = Secret("correct horse battery staple")
@@ -151,6 +159,7 @@ class _Shop:
     """Makes the parts of a world, one after the other."""
 
     store_slug: str
+    store_id: StoreId
     entitlement_id: UUID
     listing: str
     pool: MadePool
@@ -175,7 +184,7 @@ class _Shop:
     async def open(self) -> None:
         """A store with a listing on sale and one that is not, and the merchant's profile."""
         store = await make_store(self.owner, slug=f"store-{self.tag}", name=f"Store {self.tag}")
-        self.store_slug = store.slug
+        self.store_slug, self.store_id = store.slug, store.id
         entitlement = await make_entitlement(sku=f"sku-{self.tag}")
         self.entitlement_id = entitlement.id
         listing = await make_listing(
@@ -410,12 +419,29 @@ class _Shop:
             )
         await make_agreement(self.owner, partner, tier=tier)
         theirs = await make_agreement(partner, self.owner)
-        await make_offer_rows(
+        mine, offered, sold = await make_offer_rows(
             self.owner, partner, entitlement_id=EntitlementId(self.entitlement_id), tier_id=tier.id,
             their_tier_id=theirs.tier_id, tag=self.tag,
         )  # fmt: skip
         _, token = await make_invitation(self.owner, tier, label=f"Invitation {self.tag}", uses_max=5)
         self.secrets["supply invitation"] = token.reveal()
+        await self.trade(mine, offered, sold.id)
+
+    async def trade(self, mine: OfferId, theirs: OfferId, sold: ListingId) -> None:
+        """What the two have sold over each other: of the merchant's codes in its partner's store, and the other way round."""
+        entitlement_id = EntitlementId(self.entitlement_id)
+        texts = {"code resold": some_codes(3), "code of partner": some_codes(3)}
+        self.secrets |= {f"{what} {place}": text for what, found in texts.items() for place, text in enumerate(found)}
+        own, other = [await make_pool(who, entitlement_id=entitlement_id) for who in (self.owner, self.partner)]
+        await make_codes(own, 3, texts=texts["code resold"])
+        await make_codes(other, 3, texts=texts["code of partner"])
+        await fill_from_pool(self.owner, offer_id=mine, pool_id=own.id)
+        await fill_from_pool(self.partner, offer_id=theirs, pool_id=other.id)
+        resold = await make_undersold(
+            self.owner, offer_id=theirs, entitlement_id=entitlement_id, store_id=self.store_id
+        )
+        await make_traded(self.partner, listing_id=sold)
+        await make_traded(self.owner, listing_id=resold.id)
 
     async def be_paid_out(self) -> None:
         """What it sold so far is its own."""

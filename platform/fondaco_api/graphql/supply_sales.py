@@ -1,13 +1,13 @@
 """What a merchant sold to its resellers and bought from its suppliers, in the schema: its own step of each sale, and no other."""
 
 from datetime import datetime
-from typing import Annotated, ClassVar
+from typing import Annotated
 from uuid import UUID
 
 import strawberry
 
 from fondaco_api.graphql.context import Context, Info
-from fondaco_api.graphql.node import global_id, key_of
+from fondaco_api.graphql.node import Node, key_of
 from fondaco_api.graphql.paging import After, Connection, First, Page, connect, read_page
 from fondaco_api.graphql.scalars import Money
 from fondaco_api.graphql.supply import Partner, load_partners
@@ -36,16 +36,36 @@ class SuppliedUnit:
     state: AllocationState = strawberry.field(description="How it stands.")
 
 
+async def load_sales(context: Context, ids: list[HopId]) -> list[orders.Resold | None]:
+    """What the asker's merchant sold to others, by ids."""
+    return await _load(context, ids, sold=True)
+
+
+async def load_purchases(context: Context, ids: list[HopId]) -> list[orders.Resold | None]:
+    """What the asker's merchant bought from others, by ids."""
+    return await _load(context, ids, sold=False)
+
+
+async def _load(context: Context, ids: list[HopId], *, sold: bool) -> list[orders.Resold | None]:
+    if context.ctx.tenant_id is None or not context.ctx.has("supply.read"):
+        return [None for _ in ids]
+    async with trading(context.ctx, read_only=True) as tx:
+        found = await orders.resold_by_ids(tx, context.ctx, ids, sold=sold)
+    return [found.get(id_) for id_ in ids]
+
+
 @strawberry.type
 class _Resold:
-    """What both parties see of a sale between merchants."""
+    """What both parties see of units that went from one to the other by one line of an order and one offer: a lot."""
 
     row: strawberry.Private[orders.Resold]
-    kind: ClassVar[str]
 
-    @strawberry.field(description="An opaque id, by which messages name it.")
-    def id(self) -> strawberry.ID:
-        return strawberry.ID(global_id(self.kind, self.row.id))
+    @strawberry.field(
+        description="The lot's number, which both parties see, such as LT-06EY-3K9P-X4QD-7M2C: a code that turns up where it should not be "
+        "is traced by it (`traceLot`)."
+    )
+    def lot(self) -> str:
+        return self.row.lot
 
     @strawberry.field(description="When it was paid.")
     def paid_at(self) -> datetime:
@@ -63,9 +83,16 @@ class _Resold:
     def refunded_quantity(self) -> int:
         return self.row.refunded_units
 
-    @strawberry.field(description="What each unit costs between the two of you.")
+    @strawberry.field(
+        description="What each unit costs between the two of you; where some of them cost less than others, what they cost on average, "
+        "rounded down."
+    )
     def unit_price(self) -> Money:
         return Money.of(self.row.unit_price)
+
+    @strawberry.field(description="What all of its units cost together.")
+    def total(self) -> Money:
+        return Money.of(self.row.amount)
 
     @strawberry.field(
         description="What of all units' price is owed by the buyer's credit line instead of having been paid."
@@ -94,18 +121,22 @@ class _Resold:
 
 
 @strawberry.type(
-    description="What your merchant sold to a reseller by one line of an order. Whose customer it was, and by which order, is the "
+    description="What your merchant sold to a reseller by one line of an order and one offer: a lot. Whose customer it was, and by which order, is the "
     "reseller's alone."
 )
-class SupplySale(_Resold):
+class SupplySale(Node, _Resold):
     """A sale as its supplier sees it."""
-
-    kind = "SupplySale"
 
     @classmethod
     def of(cls, row: orders.Resold) -> "SupplySale":
         """The schema's form of a sale."""
-        return cls(row=row)
+        return cls(key=row.id, row=row)
+
+    @classmethod
+    async def load_node(cls, context: Context, key: UUID) -> "SupplySale | None":
+        """The lot, for the merchant that is this party to it."""
+        row = await context.loaders.load(load_sales, HopId(key))
+        return None if row is None else cls.of(row)
 
     @strawberry.field(description="What was sold.")
     async def offer(self, info: Info) -> Offer | None:
@@ -118,15 +149,19 @@ class SupplySale(_Resold):
 
 
 @strawberry.type(description="What your merchant bought from a supplier for one line of an order.")
-class SupplyPurchase(_Resold):
+class SupplyPurchase(Node, _Resold):
     """A purchase as its reseller sees it."""
-
-    kind = "SupplyPurchase"
 
     @classmethod
     def of(cls, row: orders.Resold) -> "SupplyPurchase":
         """The schema's form of a purchase."""
-        return cls(row=row)
+        return cls(key=row.id, row=row)
+
+    @classmethod
+    async def load_node(cls, context: Context, key: UUID) -> "SupplyPurchase | None":
+        """The lot, for the merchant that is this party to it."""
+        row = await context.loaders.load(load_purchases, HopId(key))
+        return None if row is None else cls.of(row)
 
     @strawberry.field(description="What was bought; null when it is not offered to you any more.")
     async def supplier_offer(self, info: Info) -> SupplyOffer | None:

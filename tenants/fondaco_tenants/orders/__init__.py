@@ -99,7 +99,7 @@ from fondaco_tenants.orders.service.read import (
     list_orders,
 )
 from fondaco_tenants.orders.service.resales import Resale
-from fondaco_tenants.orders.service.resold import Resold, ResoldUnit, list_resold, units_of_resold
+from fondaco_tenants.orders.service.resold import Resold, ResoldUnit, list_resold, resold_by_ids, units_of_resold
 from fondaco_tenants.orders.service.settle import find_payments, settle_payment, start_payment
 from fondaco_tenants.orders.service.simulate import Simulated, SimulatedLine, simulate_order
 from fondaco_tenants.orders.service.stock import (
@@ -203,6 +203,7 @@ __all__ = [
     "replace_unit",
     "request_export",
     "require_opener",
+    "resold_by_ids",
     "search_orders",
     "send_look_up",
     "set_hold_budgets",

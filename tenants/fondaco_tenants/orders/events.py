@@ -97,3 +97,5 @@ class SupplySold(Event):
     hop_id: str
     offer_id: str
     units: int
+    # The public number by which both of them know these units.
+    lot: str

@@ -97,4 +97,14 @@ INVARIANTS = {
     "a hop has a time when its money is its seller's own exactly when its order is paid": """
         SELECT h.id FROM hop h JOIN "order" o ON o.id = h.order_id WHERE (h.settles_at IS NULL) <> (o.paid_at IS NULL)
     """,
+    "what two merchants traded by one line and one offer is one lot, with one number": """
+        SELECT h.id FROM hop h LEFT JOIN hop l ON l.id = h.lot_id
+        WHERE (h.depth > 0) <> (h.lot_id IS NOT NULL) OR (h.lot IS NOT NULL) <> coalesce(h.lot_id = h.id, false)
+           OR (l.line_id, l.seller_tenant_id, l.buyer_tenant_id, l.offer_id) IS DISTINCT FROM (h.line_id, h.seller_tenant_id, h.buyer_tenant_id, h.offer_id)
+             AND h.depth > 0
+           OR EXISTS (
+             SELECT FROM hop g WHERE g.line_id = h.line_id AND g.seller_tenant_id = h.seller_tenant_id AND g.depth > 0
+               AND g.buyer_tenant_id = h.buyer_tenant_id AND g.offer_id = h.offer_id AND g.lot_id <> h.lot_id
+           )
+    """,
 }

@@ -127,9 +127,9 @@ FROM unnest($23::uuid[], $24::uuid[], $25::uuid[], $26::uuid[], $27::int[], $28:
 """,
         "hop_written": """
 INSERT INTO hop (id, order_id, line_id, source_id, route, depth, seller_tenant_id, buyer_tenant_id, offer_id, agreement_id,
-  entitlement_id, currency, quantity, unit_price_minor, fee_minor, credit_minor, settles_at)
+  entitlement_id, currency, quantity, unit_price_minor, fee_minor, credit_minor, settles_at, lot_id, lot)
 SELECT * FROM unnest($33::uuid[], $34::uuid[], $35::uuid[], $36::uuid[], $37::int[], $38::int[], $39::uuid[], $40::uuid[], $41::uuid[],
-  $42::uuid[], $43::uuid[], $44::text[], $45::int[], $46::bigint[], $47::bigint[], $48::bigint[], $49::timestamptz[])
+  $42::uuid[], $43::uuid[], $44::text[], $45::int[], $46::bigint[], $47::bigint[], $48::bigint[], $49::timestamptz[], $50::uuid[], $51::text[])
 """,
     },
 )
@@ -347,7 +347,7 @@ WHERE state = 'WAITING' AND ($1::timestamptz IS NULL OR (wait_until, id) > ($1, 
 
 # Whom the owner of codes sold those to that other merchants' customers have: its own neighbour, and nobody beyond.
 RESALES = """
-SELECT c.id AS code_id, h.buyer_tenant_id AS reseller_id, o.paid_at AS sold_at
+SELECT c.id AS code_id, h.buyer_tenant_id AS reseller_id, h.lot_id, o.paid_at AS sold_at
 FROM code c
 JOIN allocation a ON a.id = c.allocation_id AND a.code_id = c.id AND a.tenant_id <> c.tenant_id
 JOIN hop h ON h.line_id = a.line_id AND h.route = a.route AND h.seller_tenant_id = c.tenant_id

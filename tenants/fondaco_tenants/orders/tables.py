@@ -164,6 +164,7 @@ class Hop(Base):
         Index("ix_hop_order_id", "order_id"),
         Index("ix_hop_seller_tenant_id", "seller_tenant_id", "id"),
         Index("ix_hop_buyer_tenant_id", "buyer_tenant_id", "id", postgresql_where=text("buyer_tenant_id IS NOT NULL")),
+        Index("uq_hop_lot", "lot", unique=True, postgresql_where=text("lot IS NOT NULL")),
         Index("ix_hop_unsettled", "settles_at", postgresql_where=text("settled_at IS NULL AND settles_at IS NOT NULL")),
         {
             "info": guarded(
@@ -188,6 +189,10 @@ class Hop(Base):
     depth: Mapped[int] = mapped_column(Integer)
     seller_tenant_id: Mapped[UUID]
     buyer_tenant_id: Mapped[UUID | None]
+    # Units that two merchants trade by one line and one offer are one lot, over however many routes they come: it is named after
+    # the first of their hops, which alone bears its public number. Null where the buyer is the customer.
+    lot_id: Mapped[UUID | None]
+    lot: Mapped[str | None]
     # What was bought, by which agreement; null where the buyer is the customer.
     offer_id: Mapped[UUID | None]
     agreement_id: Mapped[UUID | None]

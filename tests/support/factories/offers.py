@@ -7,7 +7,7 @@ from uuid import uuid4
 from fondaco_core import clock
 from fondaco_core.context import Ctx
 from fondaco_core.db import governing, transaction
-from fondaco_core.ids import EntitlementId, OfferId, TierId
+from fondaco_core.ids import EntitlementId, OfferId, StoreId, TierId
 from fondaco_core.money import Money
 from fondaco_tenants import routing, supply
 from fondaco_tenants.catalog import Listing
@@ -64,10 +64,17 @@ async def make_prices(
 
 
 async def make_undersold(
-    reseller: Ctx, *, offer_id: OfferId, entitlement_id: EntitlementId, price_minor: int = 4_500
+    reseller: Ctx,
+    *,
+    offer_id: OfferId,
+    entitlement_id: EntitlementId,
+    price_minor: int = 4_500,
+    store_id: StoreId | None = None,
 ) -> Listing:
     """A listing of a reseller's at some price, filled from a supplier's offer alone."""
-    listing = await make_listing(reseller, entitlement_id=entitlement_id, price=Money(price_minor, "CNY"))
+    listing = await make_listing(
+        reseller, entitlement_id=entitlement_id, price=Money(price_minor, "CNY"), store_id=store_id
+    )
     async with transaction(reseller) as tx:
         await routing.add_source(tx, reseller, listing_id=listing.id, supplier_offer_id=offer_id)
     return listing
@@ -75,12 +82,15 @@ async def make_undersold(
 
 async def make_offer_rows(
     owner: Ctx, partner: Ctx, *, entitlement_id: EntitlementId, tier_id: TierId, their_tier_id: TierId, tag: str
-) -> None:
-    """What two merchants offer each other and nobody else, at prices that hold and at some to come; and a draft."""
+) -> tuple[OfferId, OfferId, Listing]:
+    """What two merchants offer each other and nobody else, at prices that hold and at some to come; and a draft.
+
+    Gives both offers, and the partner's listing that is filled from the first.
+    """
     mine = await make_offer(
         owner, entitlement_id=entitlement_id, title=f"Offer {tag}", tier_id=tier_id, min_resale=Money(4_900, "CNY")
     )
-    await make_undersold(partner, offer_id=mine.id, entitlement_id=entitlement_id)
+    undersold = await make_undersold(partner, offer_id=mine.id, entitlement_id=entitlement_id)
     await make_offer(owner, entitlement_id=entitlement_id, title=f"Drafted {tag}", tier_id=tier_id, published=False)
     theirs = await make_offer(partner, entitlement_id=entitlement_id, title=f"Offered {tag}", tier_id=their_tier_id)
     soon = clock.now() + timedelta(days=30)
@@ -88,6 +98,7 @@ async def make_offer_rows(
         later = breaks_of((1, 4_200), (10, 4_100))
         await make_prices(supplier, offer_id=offer.id, tier_id=tier, breaks=later, starts_at=soon)
         await make_score_rows(supplier, offer_id=offer.id)
+    return mine.id, theirs.id, undersold
 
 
 async def make_score_rows(supplier: Ctx, *, offer_id: OfferId) -> None:

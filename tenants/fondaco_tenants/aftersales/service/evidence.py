@@ -60,6 +60,7 @@ async def make_evidence(
     }  # fmt: skip
     if resale is not None:
         told["resale"] = {"reseller_id": str(resale.reseller_id), "sold_at": resale.sold_at}
+        subjects.append(resale.lot_id)
     return await _file(tx, ctx, subjects, told=told, subject_kind="code", subject_id=code_id, reason=why)
 
 

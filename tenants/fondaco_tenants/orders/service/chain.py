@@ -150,11 +150,13 @@ async def post_held(tx: Tx, order_id: OrderId) -> None:
     await _end_hold(tx, [order_id], closed=False)
 
 
-async def void_held(tx: Tx, order_ids: Sequence[OrderId]) -> None:
-    """Frees what orders that come to nothing had set aside, owed and used of quotas between merchants."""
-    if await tx.fetchval(store_chain.IS_CHAINED, list(order_ids)):
-        await lock_chain(tx, order_ids)
-        await _end_hold(tx, order_ids, closed=True)
+async def void_held(tx: Tx, order_ids: Sequence[OrderId]) -> bool:
+    """Frees what orders that come to nothing had set aside, owed and used of quotas between merchants; False when that is nothing."""
+    if not await tx.fetchval(store_chain.IS_CHAINED, list(order_ids)):
+        return False
+    await lock_chain(tx, order_ids)
+    await _end_hold(tx, order_ids, closed=True)
+    return True
 
 
 async def lock_buyer(tx: Tx, order: OrderView) -> None:

@@ -18,9 +18,9 @@ from fondaco_tenants.orders.errors import CodeAlreadyRedeemed, CodeAlreadyReveal
 from fondaco_tenants.orders.events import OrderClosed, OrderFulfilled, OrderRefunded
 from fondaco_tenants.orders.rules import AllocationState, HopBack, HopPlan, OrderState, SoldHop
 from fondaco_tenants.orders.service import chain
+from fondaco_tenants.orders.service.lots import record_lots_of, tell_sellers
 from fondaco_tenants.orders.service.quote import as_guest, check_guest_pays_nothing
 from fondaco_tenants.orders.service.read import OrderView, may_see, order_view
-from fondaco_tenants.orders.service.resold import tell_sellers
 from fondaco_tenants.payments import BackTo, RefundReason
 
 
@@ -129,7 +129,8 @@ async def close_orders(
     released = await tx.fetch(store.RELEASE_ALLOCATIONS, list(order_ids), now)
     await codes.release_codes(tx, [AllocationId(row["id"]) for row in released])
     await tx.execute(store.LOWER_LINES, [row["line_id"] for row in released])
-    await chain.void_held(tx, order_ids)
+    if await chain.void_held(tx, order_ids):
+        await record_lots_of(tx, order_ids, "supply.released", released=True)
     await tx.execute(store.CLOSE, list(order_ids), state.value, reason, now)
     await payments.give_up_payments(tx, order_ids)
     pairs = list(zip(tenants, order_ids, strict=True))

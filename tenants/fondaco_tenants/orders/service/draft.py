@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from fondaco_core.ids import AllocationId, CustomerId, HopId, OrderLineId, TenantId, new_id
+from fondaco_core.ids import AllocationId, CustomerId, HopId, OrderLineId, TenantId, new_id, new_ordered_code
 from fondaco_core.money import Money
 from fondaco_core.postings import NewTransfer
 from fondaco_tenants.codes import Picked
@@ -28,6 +28,15 @@ class Unit:
         return None if self.picked.owner_id == seller_id else self.picked.masked
 
 
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """Units that one merchant sells to another by one line and one offer, over whatever routes; named after the first of its hops."""
+
+    id: HopId
+    # What both of them call it.
+    number: str
+
+
 @dataclass(slots=True)
 class Draft:
     """An order on its way through the decisions."""
@@ -37,14 +46,25 @@ class Draft:
     priced: PricedOrder
     units: dict[int, list[Unit]] = field(default_factory=dict)
     hops: list[HopPlan] = field(default_factory=list)
-    # Those of the hops, once they are written.
+    # Those of the hops, and of their lots, once they are written.
     hop_ids: list[HopId] = field(default_factory=list)
+    lots: list[Lot | None] = field(default_factory=list)
     payments: list[NewTransfer] = field(default_factory=list)
     gift: NewGift | None = None
     device_hash: bytes | None = None
     address_hash: bytes | None = None
     # What a guest's unpaid order is held under; None for any other.
     budgets: HoldBudgets | None = None
+
+    def name_hops(self) -> None:
+        """Gives the hops their ids, and those between merchants their lots."""
+        self.hop_ids = [HopId(new_id()) for _ in self.hops]
+        known: dict[tuple[object, ...], Lot] = {}
+        for id_, hop in zip(self.hop_ids, self.hops, strict=True):
+            key = (hop.line, hop.seller_id, hop.buyer_id, hop.offer_id)
+            if hop.depth and key not in known:
+                known[key] = Lot(id_, new_ordered_code("LT"))
+            self.lots.append(known[key] if hop.depth else None)
 
     @property
     def fulfilled(self) -> bool:
@@ -143,8 +163,8 @@ def unit_columns(drafts: Sequence[Draft]) -> list[list[object]]:
             (
                 id_, order_id, line_ids[h.line], h.source_id, h.route, h.depth, h.seller_id, h.buyer_id,
                 h.offer_id, h.agreement_id, h.entitlement_id, draft.priced.total.currency, h.quantity, h.unit_price_minor,
-                h.fee_minor, h.credit_minor, h.settles_at,
+                h.fee_minor, h.credit_minor, h.settles_at, lot and lot.id, lot.number if lot is not None and lot.id == id_ else None,
             )
-            for id_, h in zip(draft.hop_ids, draft.hops, strict=True)
+            for id_, h, lot in zip(draft.hop_ids, draft.hops, draft.lots, strict=True)
         ]  # fmt: skip
     return [list(column) for rows in (lines, allocations, hops) for column in zip(*rows, strict=True)]

@@ -14,14 +14,14 @@ from fondaco_core import audit, clock, ledger, outbox
 from fondaco_core.context import ActorKind, Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import Refusal
-from fondaco_core.ids import AllocationId, CodeId, CustomerId, HopId, OrderId, PoolId, new_id, new_public_code
+from fondaco_core.ids import AllocationId, CodeId, CustomerId, OrderId, PoolId, new_id, new_public_code
 from fondaco_core.money import Money
 from fondaco_core.postings import AccountKind, Owner
 from fondaco_tenants import codes
 from fondaco_tenants.codes import Picked
 from fondaco_tenants.orders import rules, store
 from fondaco_tenants.orders.errors import OutOfStock
-from fondaco_tenants.orders.events import OrderFulfilled, OrderPlaced, SupplySold
+from fondaco_tenants.orders.events import OrderFulfilled, OrderPlaced
 from fondaco_tenants.orders.rules import OrderState, PricedOrder, Quote
 from fondaco_tenants.orders.service import chain
 from fondaco_tenants.orders.service.budgets import (
@@ -33,6 +33,7 @@ from fondaco_tenants.orders.service.budgets import (
 )
 from fondaco_tenants.orders.service.draft import Draft, Unit, order_columns, unit_columns, view_of
 from fondaco_tenants.orders.service.gifts import add_gifts, checked_gift
+from fondaco_tenants.orders.service.lots import lots_of, news_of, record_lots
 from fondaco_tenants.orders.service.quote import (
     OrderRequest,
     as_guest,
@@ -305,7 +306,7 @@ async def _write(tx: Tx, ctx: Ctx, customer_id: CustomerId, drafts: Sequence[Dra
             await codes.allocate_codes(tx, bound, delivered=delivered)
     public = [new_public_code("FD") for _ in drafts]
     for draft in drafts:
-        draft.hop_ids = [HopId(new_id()) for _ in draft.hops]
+        draft.name_hops()
     await tx.later(
         store.WRITE,
         drafts[0].priced.seller_id,
@@ -331,20 +332,15 @@ async def _write(tx: Tx, ctx: Ctx, customer_id: CustomerId, drafts: Sequence[Dra
         ],
     )  # fmt: skip
     events: list[tuple[UUID | None, outbox.Event]] = []
+    lots = {draft.request.order_id: lots_of(draft) for draft in drafts}
+    for fulfilled, action in ((True, "supply.sold"), (False, "supply.held")):
+        sold = [lot for draft in drafts if draft.fulfilled is fulfilled for lot in lots[draft.request.order_id]]
+        await record_lots(tx, sold, action)
     for draft in drafts:
         order_id = str(draft.request.order_id)
         events.append((tenant, OrderPlaced(order_id, draft.state.value)))
         if draft.fulfilled:
             events.append((tenant, OrderFulfilled(order_id)))
-            events += _sold(draft)
+            events += news_of(lots[draft.request.order_id])
     await outbox.announce(tx, *events)
     return [view_of(draft, code, now) for draft, code in zip(drafts, public, strict=True)]
-
-
-def _sold(draft: Draft) -> list[tuple[UUID | None, outbox.Event]]:
-    """What the merchants behind the store hear: each of its own step alone."""
-    return [
-        (hop.seller_id, SupplySold(str(id_), str(hop.offer_id), hop.quantity))
-        for id_, hop in zip(draft.hop_ids, draft.hops, strict=True)
-        if hop.depth
-    ]

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
-from fondaco_core.ids import CodeId, TenantId
+from fondaco_core.ids import CodeId, HopId, TenantId
 from fondaco_tenants.orders import store
 
 
@@ -16,6 +16,8 @@ class Resale:
 
     code_id: CodeId
     reseller_id: TenantId
+    # The lot that it went in.
+    lot_id: HopId
     # When it was paid; None while it is only held for somebody.
     sold_at: datetime | None
 

@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from fondaco_core import outbox
 from fondaco_core.context import Ctx
 from fondaco_core.crypto import keyed_hash
 from fondaco_core.db import Tx
-from fondaco_core.ids import HopId, OfferId, OrderId, TenantId
+from fondaco_core.ids import HopId, OfferId, TenantId
 from fondaco_core.keyring import keyring
 from fondaco_core.money import Money
 from fondaco_tenants.orders import store_resold
-from fondaco_tenants.orders.events import SupplySold
 from fondaco_tenants.orders.rules import AllocationState
 
 # Long enough that no two buyers of one merchant have the same.
@@ -27,20 +25,27 @@ _PSEUDONYM_CHARS = 32
 
 @dataclass(frozen=True, slots=True)
 class Resold:
-    """One step between two merchants as one of them sees it; `fee` is the seller's, and None for the buyer."""
+    """Units that went between two merchants by one line and one offer, as one of them sees it; `fee` is the seller's, and None for the buyer."""
 
     id: HopId
+    # The public number by which both of them know these units.
+    lot: str
     partner_id: TenantId
     offer_id: OfferId
     units: int
     refunded_units: int
-    unit_price: Money
+    amount: Money
     credit: Money
     fee: Money | None
     end_customer: str
     paid_at: datetime
     settles_at: datetime
     settled_at: datetime | None
+
+    @property
+    def unit_price(self) -> Money:
+        """What a unit costs: on average, where breaks made some of them cheaper."""
+        return Money(self.amount.amount_minor // self.units, self.amount.currency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,30 +74,28 @@ async def list_resold(
     return [_resold(row, sold=sold) for row in rows]
 
 
+async def resold_by_ids(tx: Tx, ctx: Ctx, ids: Sequence[HopId], *, sold: bool) -> dict[HopId, Resold]:
+    """Those of these lots that the asker's merchant sold, or bought."""
+    ctx.require("supply.read")
+    statement = store_resold.SALES_BY_IDS if sold else store_resold.PURCHASES_BY_IDS
+    rows = await tx.fetch(statement, ctx.tenant, list(ids))
+    return {HopId(row["id"]): _resold(row, sold=sold) for row in rows}
+
+
 async def units_of_resold(tx: Tx, ctx: Ctx, ids: Sequence[HopId]) -> dict[HopId, list[ResoldUnit]]:
     """The units of steps that the asker's merchant is a party to."""
     ctx.require("supply.read")
     found: dict[HopId, list[ResoldUnit]] = defaultdict(list)
     for row in await tx.fetch(store_resold.UNITS, list(ids), ctx.tenant):
-        found[HopId(row["hop_id"])].append(ResoldUnit(row["masked"], AllocationState(row["state"])))
+        found[HopId(row["lot_id"])].append(ResoldUnit(row["masked"], AllocationState(row["state"])))
     return dict(found)
-
-
-async def tell_sellers(tx: Tx, order_id: OrderId) -> None:
-    """Tells every merchant that sold to another one by an order that it is paid."""
-    rows = await tx.fetch(store_resold.SOLD, order_id)
-    await outbox.announce(tx, *((row["seller_tenant_id"], _sold(row)) for row in rows))
-
-
-def _sold(row: Any) -> SupplySold:
-    return SupplySold(str(row["id"]), str(row["offer_id"]), row["quantity"])
 
 
 def _resold(row: Any, *, sold: bool) -> Resold:
     currency = row["currency"]
     return Resold(
-        id=HopId(row["id"]), partner_id=TenantId(row["partner_id"]), offer_id=OfferId(row["offer_id"]), units=row["quantity"],
-        refunded_units=row["refunded_units"], unit_price=Money(row["unit_price_minor"], currency),
+        id=HopId(row["id"]), lot=row["lot"], partner_id=TenantId(row["partner_id"]), offer_id=OfferId(row["offer_id"]), units=row["quantity"],
+        refunded_units=row["refunded_units"], amount=Money(row["amount_minor"], currency),
         credit=Money(row["credit_minor"], currency), fee=Money(row["fee_minor"], currency) if sold else None,
         end_customer=_pseudonym(row), paid_at=row["paid_at"], settles_at=row["settles_at"], settled_at=row["settled_at"],
     )  # fmt: skip

@@ -21,9 +21,9 @@ from fondaco_tenants.orders.events import OrderFulfilled
 from fondaco_tenants.orders.rules import OrderState
 from fondaco_tenants.orders.service import chain
 from fondaco_tenants.orders.service.change import sale_of
+from fondaco_tenants.orders.service.lots import tell_sellers
 from fondaco_tenants.orders.service.quote import limit_key
 from fondaco_tenants.orders.service.read import OrderView, find_orders, get_order, order_view
-from fondaco_tenants.orders.service.resold import tell_sellers
 from fondaco_tenants.payments import Due, Outcome, PaymentView, Standing, Through
 
 

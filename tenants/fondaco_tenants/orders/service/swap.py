@@ -23,6 +23,7 @@ from fondaco_tenants.orders.errors import CodeAlreadyRedeemed, NotOwnCode, Order
 from fondaco_tenants.orders.events import UnitFailed, UnitReplaced
 from fondaco_tenants.orders.rules import AllocationState, OrderState
 from fondaco_tenants.orders.service.change import close_orders
+from fondaco_tenants.orders.service.lots import record_lots_of
 from fondaco_tenants.orders.service.read import AllocationView, OrderView, allocation_view, may_see, order_view
 
 # What the record says of a unit whose code somebody took out of the vault; of another merchant's, it says no more.
@@ -168,6 +169,8 @@ async def _announce_replaced(
         tx, ctx, "unit.replaced", subject_kind="allocation", subject_id=made, tenant_id=order.tenant_id, reason=reason,
         detail=detail,
     )  # fmt: skip
+    if picked.owner_id != order.tenant_id:
+        await record_lots_of(tx, [order.id], "supply.replaced")
     told = UnitReplaced(str(order.id), str(made), str(unit["id"]), unit["attempt"] + 1, seen)
     await outbox.announce(tx, (order.tenant_id, told))
 

@@ -53,6 +53,7 @@ _REDEMPTION: Final = _of("redemptionId", "redemption_id", "Redemption", "The red
 _CODE: Final = _of("codeId", "code_id", "Code", "The code.")
 _BREAK_GLASS: Final = _of("breakGlassId", "break_glass_id", "BreakGlass", "The access, with its reason.")
 _TIER: Final = _of("tierId", "tier_id", "Tier", "The tier.")
+_LOT: Final = Field("lot", "lot", Kind.LOT, "The lot's number, by which both parties know its units.")
 _CURRENCY_FIELD: Final = Field("currency", "currency", Kind.CURRENCY, "The currency of the amount.")
 _RESALE_PRICES: Final = (
     _many("askedMinor", "What a unit is sold for, in minor units.", source="asked_minor"),
@@ -269,7 +270,7 @@ CATALOGUE: Final[tuple[PublicType, ...]] = (
         "supply.sold", "supply.sold", "A reseller bought units of your offer, and they are paid.", "分销商采购了您的供货。",
         (
             _of("supplySaleId", "hop_id", "SupplySale", "The sale."), _of("offerId", "offer_id", "Offer", "The offer."),
-            _many("units", "How many units."),
+            _many("units", "How many units."), _LOT,
         ),
     ),
     PublicType(

@@ -16,6 +16,7 @@ from fondaco_core.errors import Bug
 
 _STATE: Final = re.compile(r"[A-Z]+(_[A-Z]+)*")
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
+_LOT: Final = re.compile(r"LT(-[0-9A-HJKMNP-TV-Z]{4}){3,4}")
 _NODE: Final = re.compile(r"[A-Z][A-Za-z]+")
 _STATE_CHARS_MAX: Final = 40
 
@@ -29,6 +30,7 @@ class Kind(StrEnum):
     CURRENCY = "CURRENCY"
     MOMENT = "MOMENT"
     FLAG = "FLAG"
+    LOT = "LOT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Field:
             Kind.CURRENCY: "CNY",
             Kind.MOMENT: "2026-11-22T08:30:00+00:00",
             Kind.FLAG: True,
+            Kind.LOT: "LT-06EY-3K9P-X4QD-7M2C",
         }[self.kind]
 
 
@@ -112,6 +115,10 @@ def _currency(_: Field, value: object) -> str | None:
     return value if isinstance(value, str) and _CURRENCY.fullmatch(value) else None
 
 
+def _lot(_: Field, value: object) -> str | None:
+    return value if isinstance(value, str) and _LOT.fullmatch(value) else None
+
+
 def _moment(_: Field, value: object) -> str | None:
     try:
         return datetime.fromisoformat(str(value)).isoformat()
@@ -130,4 +137,5 @@ _READERS: Final = {
     Kind.CURRENCY: _currency,
     Kind.MOMENT: _moment,
     Kind.FLAG: _flag,
+    Kind.LOT: _lot,
 }
