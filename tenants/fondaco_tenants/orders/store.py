@@ -67,10 +67,13 @@ FROM (
 ) h LEFT JOIN hold_budget b ON b.tenant_id = $5
 """
 
+# Of an own pool what guests hold anywhere; of another merchant's what this store's do, so that no store's guests keep another's away.
 HELD_BY_GUESTS = """
 SELECT h.pool_id, sum(h.units)::int AS units, count(*)::int AS orders, min(o.hold_expires_at) AS frees_at
 FROM guest_hold h JOIN "order" o ON o.id = h.order_id AND o.state = 'PENDING_PAYMENT'
-WHERE h.pool_id = ANY($1::uuid[]) GROUP BY h.pool_id
+WHERE h.pool_id = ANY($1::uuid[])
+  AND (h.tenant_id = $2 OR EXISTS (SELECT FROM code_pool p WHERE p.id = h.pool_id AND p.tenant_id = $2))
+GROUP BY h.pool_id
 """
 HOLD_FOR_GUESTS = Write(
     frozenset({"guest_hold"}),

@@ -14,8 +14,9 @@ from fondaco_core.context import ActorKind, Ctx, system_ctx
 from fondaco_core.db import governing, reading, trading, transaction
 from fondaco_core.errors import Invalid, NotAllowed, Refusal, StaleVersion
 from fondaco_tenants import customers, orders
-from fondaco_tenants.orders import Budget, HoldBudgetExceeded, HoldBudgets, OrderRequest, PayBy, Placed
+from fondaco_tenants.orders import Budget, HoldBudgetExceeded, HoldBudgets, OrderRequest, OutOfStock, PayBy, Placed
 from fondaco_tenants.orders.rules import Held, guests_share, hold_more
+from tests.support.factories.chains import agree, make_chain, make_front, make_merchant
 from tests.support.factories.identity import some_email
 from tests.support.factories.orders import Shop, make_buyer, make_shop, place
 from tests.support.invariants import assert_invariants
@@ -218,3 +219,26 @@ def test_guests_may_hold_what_one_may_and_else_leave_the_rest(held: int, availab
 
     assert most >= 5
     assert most == 5 or most * 100 <= (held + available) * percent
+
+
+async def test_the_share_of_anothers_pool_is_a_stores_own_and_says_nothing_of_what_there_is() -> None:
+    chain = await make_chain(codes=10)
+    other = await make_merchant(funds_minor=100_000)
+    await agree(chain.b, other)
+    shops = chain.shop, await make_front(other, chain.entitlement_id, chain.offer_of_b)
+    for shop in shops:
+        await set_budgets(shop, guest_units_max=1, guest_share_percent=50)
+    await hold(shops[0], guest_ctx(shops[0]))
+
+    there = [await try_hold(shops[1], guest_ctx(shops[1])) for _ in range(5)]
+    too_much = await try_hold(shops[1], guest_ctx(shops[1]))
+    async with trading(guest_ctx(shops[1])) as tx:
+        request = OrderRequest(lines=((shops[1].listing_id, 1),), pay_by=PayBy.LATER)
+        simulated = await orders.simulate_order(tx, guest_ctx(shops[1]), customer_id=None, request=request)
+
+    assert sum(isinstance(each, Placed) for each in there) == 4
+    for refusal in (too_much, simulated.refusal):
+        assert isinstance(refusal, OutOfStock)
+        assert refusal.available == 0
+    assert isinstance(await try_hold(shops[0], guest_ctx(shops[0])), Placed)
+    await assert_invariants()

@@ -22,8 +22,8 @@ from fondaco_core.ids import CustomerId, OrderId, PoolId, TenantId
 from fondaco_core.keyring import keyring
 from fondaco_tenants import codes
 from fondaco_tenants.orders import rules, store
-from fondaco_tenants.orders.errors import HoldBudgetExceeded, InvalidOrder
-from fondaco_tenants.orders.rules import Budget, Held, HoldBudgets
+from fondaco_tenants.orders.errors import HoldBudgetExceeded, InvalidOrder, OutOfStock
+from fondaco_tenants.orders.rules import Budget, Held, HoldBudgets, Quote
 from fondaco_tenants.orders.service.draft import Draft
 from fondaco_tenants.orders.service.quote import as_guest
 
@@ -138,10 +138,10 @@ def hold_more(usage: Usage, keys: Iterable[Key], *, units: int, guest: bool) -> 
 
 
 async def guests_left(tx: Tx, budgets: HoldBudgets, wants: Mapping[PoolId, int]) -> dict[PoolId, tuple[int, Held]]:
-    """How many units of each pool guests may hold together, and what they hold of it already."""
+    """How many units of each pool guests may hold together, and what they hold of it already; of another merchant's, this store's guests."""
     if budgets.guest_share_percent == _WHOLE:
         return {}
-    rows = {PoolId(row["pool_id"]): row for row in await tx.fetch(store.HELD_BY_GUESTS, list(wants))}
+    rows = {PoolId(row["pool_id"]): row for row in await tx.fetch(store.HELD_BY_GUESTS, list(wants), tx.tenant_id)}
     held = {
         pool: Held(rows[pool]["orders"], rows[pool]["units"], rows[pool]["frees_at"]) if pool in rows else Held()
         for pool in wants
@@ -160,19 +160,33 @@ async def within_share(tx: Tx, drafts: list[Draft], outcomes: MutableMapping[Ord
     for draft in drafts:
         wants = Counter(unit.picked.pool_id for unit in draft.all_units)
         if draft.budgets is not None:
+            others = {
+                unit.picked.pool_id: line
+                for line in draft.priced.lines
+                for unit in draft.units[line.line]
+                if unit.route.legs
+            }
             try:
-                check_share(await guests_left(tx, draft.budgets, wants), wants)
-            except HoldBudgetExceeded as refusal:
+                check_share(await guests_left(tx, draft.budgets, wants), wants, others)
+            except (HoldBudgetExceeded, OutOfStock) as refusal:
                 outcomes[draft.request.order_id] = refusal
                 continue
         kept.append(draft)
     return kept
 
 
-def check_share(shares: Mapping[PoolId, tuple[int, Held]], wants: Mapping[PoolId, int]) -> None:
-    """Refuses what would leave too little of a pool for those who pay."""
+def check_share(
+    shares: Mapping[PoolId, tuple[int, Held]], wants: Mapping[PoolId, int], others: Mapping[PoolId, Quote]
+) -> None:
+    """Refuses what would leave too little of a pool for those who pay.
+
+    Of a pool of another merchant's (`others`, with the line that it fills) it is not told how much there is, nor when any comes free.
+    """
     for pool, (most, held) in shares.items():
         if held.units + wants[pool] > most:
+            if pool in others:
+                line = others[pool]
+                raise OutOfStock(line.listing_id, asked=line.quantity, available=0, path=("lines", str(line.line)))
             raise HoldBudgetExceeded(
                 Budget.GUESTS.value, orders_max=None, units_max=most, orders_left=None,
                 units_left=max(0, most - held.units), frees_at=held.frees_at,

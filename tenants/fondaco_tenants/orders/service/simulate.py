@@ -168,12 +168,13 @@ async def _require_holdable(
     usage = await usage_of(tx, ctx, customer_id=customer_id, keys=keys)
     hold_more(usage, keys, units=draft.units_asked, guest=as_guest(ctx))
     if as_guest(ctx):
-        left, wants = dict(stock), Counter[PoolId]()
+        left, wants, others = dict(stock), Counter[PoolId](), dict[PoolId, Quote]()
         for quote in quotes:
             for route, units in rules.plan_units(quote, left):
                 left[route.pool_id] -= units
                 wants[route.pool_id] += units
-        check_share(await guests_left(tx, usage.budgets, wants), wants)
+                others |= {route.pool_id: quote} if route.legs else {}
+        check_share(await guests_left(tx, usage.budgets, wants), wants, others)
 
 
 async def _require_affordable(tx: Tx, customer_id: CustomerId | None, priced: PricedOrder) -> None:
