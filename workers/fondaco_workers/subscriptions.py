@@ -22,7 +22,7 @@ from fondaco_tenants.codes import (
 )
 from fondaco_tenants.customers import CustomerProofMade
 from fondaco_tenants.delivery import DeliveryDue
-from fondaco_tenants.orders import ExportRequested, LookUpAsked, OrderFulfilled, UnitReplaced
+from fondaco_tenants.orders import ExportRequested, LookUpAsked, OrderFulfilled, SupplySold, UnitReplaced
 from fondaco_tenants.payments import (
     PaymentCaptured,
     PaymentNotified,
@@ -51,6 +51,7 @@ from fondaco_workers.actors import (
     payments,
     reconciliation,
     routing,
+    scores,
     supply,
     webhooks,
 )
@@ -72,6 +73,7 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Actor[...], ...]] = {
     ExportRequested: (orders.write_export,),
     LookUpAsked: (orders.send_look_up,),
     OrderFulfilled: (delivery.plan,),
+    SupplySold: (scores.add_sales,),
     UnitReplaced: (delivery.plan_replacement,),
     PaymentCaptured: (payments.settle,),
     PaymentNotified: (payments.look,),

@@ -96,6 +96,36 @@ class RemoveSourceSuccess:
     )
 
 
+@strawberry.input(description="Which source to pause, and why.")
+class PauseSourceInput:
+    """The source and the reason."""
+
+    id: strawberry.ID = strawberry.field(description="The source.")
+    reason: str = strawberry.field(description="Why; kept in the log, and shown with the source.")
+
+
+@strawberry.input(description="Which source to resume, and why.")
+class ResumeSourceInput:
+    """The source and the reason."""
+
+    id: strawberry.ID = strawberry.field(description="The source.")
+    reason: str = strawberry.field(description="Why; kept in the log.")
+
+
+@strawberry.type(description="No order comes to the source until somebody resumes it.")
+class PauseSourceSuccess:
+    """The result."""
+
+    source: Source = strawberry.field(description="The source as it is now.")
+
+
+@strawberry.type(description="Orders come to the source again.")
+class ResumeSourceSuccess:
+    """The result."""
+
+    source: Source = strawberry.field(description="The source as it is now.")
+
+
 @strawberry.type
 class Mutation:
     """Where a merchant's listings and offers are filled from."""
@@ -157,6 +187,30 @@ class Mutation:
         assert offer_id is not None
         own = (await supply.own_offers_by_ids(tx, ctx, [offer_id]))[offer_id]
         return RemoveSourceSuccess(listing=None, offer=Offer.of(own))
+
+    @mutation(refusals=[routing.SourceInWrongState, tenancy.TenantNotActive])
+    async def pause_source(
+        self,
+        info: Info,
+        tx: Tx,
+        input: Annotated[PauseSourceInput, strawberry.argument(description="Which one, and why.")],
+    ) -> PauseSourceSuccess:
+        """Lets no order come to a source until somebody resumes it, even where nothing else fills the same."""
+        source_id = SourceId(key_of(input.id, Source))
+        paused = await routing.pause_source(tx, info.context.ctx, source_id=source_id, reason=input.reason)
+        return PauseSourceSuccess(source=Source.of(paused))
+
+    @mutation(refusals=[routing.SourceInWrongState, tenancy.TenantNotActive])
+    async def resume_source(
+        self,
+        info: Info,
+        tx: Tx,
+        input: Annotated[ResumeSourceInput, strawberry.argument(description="Which one, and why.")],
+    ) -> ResumeSourceSuccess:
+        """Lets orders come to a source again that is paused or being tried again; what went wrong with it before is forgotten."""
+        source_id = SourceId(key_of(input.id, Source))
+        resumed = await routing.resume_source(tx, info.context.ctx, source_id=source_id, reason=input.reason)
+        return ResumeSourceSuccess(source=Source.of(resumed))
 
 
 def _key(text: str | None, kind: type[Node], name: str) -> UUID | None:

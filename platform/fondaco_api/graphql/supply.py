@@ -11,6 +11,7 @@ from fondaco_api.graphql.enums import described
 from fondaco_api.graphql.node import Node
 from fondaco_api.graphql.paging import After, Connection, First, connect, read_page
 from fondaco_api.graphql.scalars import Money
+from fondaco_api.graphql.supply_scorecards import Scorecard, load_supplier_scorecards
 from fondaco_core.ids import TenantId, TierId
 from fondaco_tenants import supply
 from fondaco_tenants.supply import StockView
@@ -74,6 +75,13 @@ class Partner(Node):
     @strawberry.field(description="Counts changes; a change names the version it was made on.")
     def version(self) -> int:
         return self.row.version
+
+    @strawberry.field(
+        description="How it does as a supplier, by all of its offers that you see; null when you see none."
+    )
+    async def scorecard(self, info: Info) -> Scorecard | None:
+        found = await info.context.loaders.load(load_supplier_scorecards, TenantId(self.row.tenant_id))
+        return None if found is None else Scorecard(row=found, own=self.row.tenant_id == info.context.ctx.tenant_id)
 
     @strawberry.field(description="Whether it is your own merchant.")
     def is_viewer(self, info: Info) -> bool:

@@ -16,6 +16,7 @@ from fondaco_api.graphql.stock import load_seen_stock
 from fondaco_api.graphql.supply import Partner, load_partners
 from fondaco_api.graphql.supply_agreements import Agreement, load_agreements
 from fondaco_api.graphql.supply_offers import PriceList
+from fondaco_api.graphql.supply_scorecards import Scorecard, load_scorecards
 from fondaco_core.ids import EntitlementId, OfferId, TenantId
 from fondaco_tenants import orders, supply
 from fondaco_tenants.storefront import StockClass
@@ -134,6 +135,13 @@ class SupplyOffer(Node):
         if found is None:
             return None
         return OfferStock(view=found.view, available=found.available, units=found.units, stock_class=found.stock_class)
+
+    @strawberry.field(description="How it does, whatever it is filled from.")
+    async def scorecard(self, info: Info) -> Scorecard | None:
+        found = await info.context.loaders.load(load_scorecards, self.row.offer.id)
+        return (
+            None if found is None else Scorecard(row=found, own=self.row.offer.tenant_id == info.context.ctx.tenant_id)
+        )
 
     @strawberry.field(description="When it was last published; null for an own one that never was.")
     def published_at(self) -> datetime | None:

@@ -16,6 +16,7 @@ from fondaco_api.graphql.routing import Source, load_sources_of_offers
 from fondaco_api.graphql.scalars import CurrencyCode, Money
 from fondaco_api.graphql.stock import load_stock_of_own_offers
 from fondaco_api.graphql.supply import Tier, load_tiers
+from fondaco_api.graphql.supply_scorecards import Scorecard, load_scorecards
 from fondaco_core import clock
 from fondaco_core.ids import EntitlementId, OfferId, TierId
 from fondaco_tenants import supply
@@ -181,6 +182,11 @@ class Offer(Node):
         return connect(
             page, rows, key=lambda row: (row.starts_at, row.tier_id), make=lambda row: TierPriceList(row=row)
         )
+
+    @strawberry.field(description="How it does, as those see it who may buy it, with how much was sold.")
+    async def scorecard(self, info: Info) -> Scorecard | None:
+        found = await info.context.loaders.load(load_scorecards, self.row.id)
+        return None if found is None else Scorecard(row=found, own=True)
 
     @strawberry.field(
         description="How many units you can deliver of it now to the tier that pays most, from all of its sources, exact up to 100,000."

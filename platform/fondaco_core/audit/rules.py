@@ -22,7 +22,8 @@ NEED_REASON: Final = frozenset(
         # keys
         "client_key.retired", "keys.destruction_begun", "keys.rotation_begun",
         # what is done to others
-        "agreement.declined", "agreement.ended", "agreement.suspended", "supply_invitation.revoked",
+        "agreement.declined", "agreement.ended", "agreement.suspended", "source.paused", "source.resumed",
+        "supply_invitation.revoked",
         "break_glass.opened", "customer.blocked", "customer.unblocked", "tenant.closed", "tenant.resumed",
         "tenant.suspended",
     }

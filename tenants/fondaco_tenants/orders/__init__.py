@@ -100,6 +100,7 @@ from fondaco_tenants.orders.service.read import (
 )
 from fondaco_tenants.orders.service.resales import Resale
 from fondaco_tenants.orders.service.resold import Resold, ResoldUnit, list_resold, resold_by_ids, units_of_resold
+from fondaco_tenants.orders.service.scored import rebuild_scores, score_sales
 from fondaco_tenants.orders.service.settle import find_payments, settle_payment, start_payment
 from fondaco_tenants.orders.service.simulate import Simulated, SimulatedLine, simulate_order
 from fondaco_tenants.orders.service.stock import (
@@ -198,12 +199,14 @@ __all__ = [
     "place_order",
     "place_orders",
     "read_export_piece",
+    "rebuild_scores",
     "recipient_of",
     "refund_order",
     "replace_unit",
     "request_export",
     "require_opener",
     "resold_by_ids",
+    "score_sales",
     "search_orders",
     "send_look_up",
     "set_hold_budgets",

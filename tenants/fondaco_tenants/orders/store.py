@@ -7,7 +7,7 @@ from fondaco_core.db import Write
 QUOTE = """
 SELECT l.id AS listing_id, l.store_id, l.tenant_id AS seller_id, l.entitlement_id, l.title, l.price_minor, l.currency,
   l.order_max, l.customer_max, l.customer_period_days, t.fee_bps, s.hold_s, s.guest_checkout, src.ids AS source_ids, src.pools AS pool_ids,
-  src.priorities, src.chained,
+  src.priorities, src.probes, src.chained,
   c.id IS NOT NULL AS known, c.blocked_at IS NOT NULL AS blocked
 FROM listing l
 JOIN store s ON s.id = l.store_id AND s.state = 'OPEN'
@@ -15,7 +15,9 @@ JOIN tenant t ON t.id = l.tenant_id AND t.state = 'ACTIVE'
 LEFT JOIN LATERAL (
   SELECT array_agg(x.id ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS ids,
     array_agg(x.pool_id ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS pools,
-    array_agg(x.priority ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS priorities, coalesce(bool_or(x.kind = 'OFFER'), false) AS chained
+    array_agg(x.priority ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS priorities,
+    array_agg(CASE WHEN x.state = 'PROBING' THEN source_probes(x.id) END ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS probes,
+    coalesce(bool_or(x.kind = 'OFFER'), false) AS chained
   FROM source x WHERE x.listing_id = l.id AND x.enabled AND (x.state = 'ACTIVE' OR source_tried(x.id))
 ) src ON true
 LEFT JOIN customer c ON c.id = $2
@@ -25,7 +27,8 @@ WHERE l.id = ANY($1::uuid[]) AND l.state = 'ACTIVE'
 OWN_SOURCES = """
 SELECT l.id AS listing_id, array_agg(x.id ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS source_ids,
   array_agg(x.pool_id ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS pool_ids,
-  array_agg(x.priority ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS priorities
+  array_agg(x.priority ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS priorities,
+  array_agg(CASE WHEN x.state = 'PROBING' THEN source_probes(x.id) END ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS probes
 FROM unnest($1::uuid[]) AS l(id) LEFT JOIN source x ON x.listing_id = l.id AND x.enabled AND (x.state = 'ACTIVE' OR source_tried(x.id)) GROUP BY l.id
 """
 
@@ -306,7 +309,7 @@ ORDER_ID_OF = "SELECT order_id FROM allocation WHERE id = $1"
 # With the attempt before it, which is what failed when this one waits.
 LOCK_UNIT = """
 SELECT a.id, a.tenant_id, a.leaf_tenant_id, a.line_id, a.unit, a.attempt, a.source_id, a.route, a.code_id, a.state, a.revealed_at,
-  p.id AS failed_id, p.code_id AS failed_code_id
+  a.failure, p.id AS failed_id, p.code_id AS failed_code_id
 FROM allocation a LEFT JOIN allocation p ON p.line_id = a.line_id AND p.unit = a.unit AND p.attempt = a.attempt - 1
 WHERE a.id = $1 FOR NO KEY UPDATE OF a
 """

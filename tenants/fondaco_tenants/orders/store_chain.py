@@ -28,10 +28,10 @@ IN_TURN = f"row_number() OVER (PARTITION BY s.listing_id, s.id ORDER BY r.place,
 # `$4` routes of each listing that a supplier fills, each with its steps, as far as every step is open now: offer published, source on,
 # merchant active, agreement active, a price for its tier. What buyers have is read without a lock, and looked at again under it.
 _ROUTES = f"""
-SELECT r.listing_id, r.source_id, r.priority, r.pool_id, leg.*
+SELECT r.listing_id, r.source_id, r.priority, r.pool_id, r.probe, leg.*
 FROM listing l
 CROSS JOIN LATERAL (
-  SELECT s.listing_id, s.id AS source_id, s.priority, r.* FROM source s
+  SELECT s.listing_id, s.id AS source_id, s.priority, CASE WHEN s.state = 'PROBING' THEN source_probes(s.id) END AS probe, r.* FROM source s
   JOIN route r ON r.offer_id = s.supplier_offer_id AND NOT s.tenant_id = ANY(r.seller_ids)
   WHERE s.listing_id = l.id AND s.enabled AND (s.state = 'ACTIVE' OR source_tried(s.id)) AND s.kind = 'OFFER'
   ORDER BY %s LIMIT $4
@@ -43,6 +43,7 @@ CROSS JOIN LATERAL (
     array_agg(price.list ORDER BY g.n) AS prices, array_agg(b.max_cost_minor ORDER BY g.n) AS max_costs,
     array_agg(b.below_cost ORDER BY g.n) AS below_costs, array_agg(rest.units_left ORDER BY g.n) AS units_left,
     array_agg(rest.hold_left ORDER BY g.n) AS hold_left,
+    array_agg(CASE WHEN e.state = 'PROBING' THEN source_probes(e.id) END ORDER BY g.n) AS probes,
     array_agg(rest.credit_left ORDER BY g.n) AS credits, array_agg(terms.settle_days ORDER BY g.n) AS settle_days,
     array_agg(greatest(0, coalesce(w.posted_minor - w.pending_minor - w.floor_minor, 0)) ORDER BY g.n) AS wallets
   FROM unnest(r.offer_ids, r.seller_ids, r.source_ids) WITH ORDINALITY AS g(offer_id, seller_id, source_id, n)

@@ -2,13 +2,20 @@
 
 Owns     source, route, route_due, listing_watch, stock_told, resale_breach.
 Promises a listing or offer is filled only from pools of its own tenant that hold its entitlement, and from suppliers' offers of it;
-         sources are tried in the order of their priority; what nothing fills is not put on sale; no route leads over a
+         sources are tried in the order of their priority, and those that fail are paused; what nothing fills is not put on sale; no route leads over a
          merchant twice, and nobody but trading sees one.
 Stands on catalog, supply, codes.
 """
 
-from fondaco_tenants.routing.errands import rebuild_routes, watch_listings, watch_resale_prices
-from fondaco_tenants.routing.errors import NoSource, OfferDoesNotFit, PoolDoesNotFit, SourceExists, SupplyCircle
+from fondaco_tenants.routing.errands import look_at_troubles, rebuild_routes, watch_listings, watch_resale_prices
+from fondaco_tenants.routing.errors import (
+    NoSource,
+    OfferDoesNotFit,
+    PoolDoesNotFit,
+    SourceExists,
+    SourceInWrongState,
+    SupplyCircle,
+)
 from fondaco_tenants.routing.events import (
     ListingBack,
     ListingLow,
@@ -16,6 +23,8 @@ from fondaco_tenants.routing.events import (
     OfferSourcesChanged,
     ResalePriceBreached,
     ResalePriceTooLow,
+    SourcePaused,
+    SourceResumed,
     SourcesChanged,
     StockChanged,
 )
@@ -31,6 +40,7 @@ from fondaco_tenants.routing.service import (
     update_source,
 )
 from fondaco_tenants.routing.service.breaches import ResaleBreach, list_breaches
+from fondaco_tenants.routing.service.pauses import count_probes, pause_source, resume_source
 from fondaco_tenants.routing.service.told import StockNow, tell_stock
 
 __all__ = [
@@ -47,20 +57,27 @@ __all__ = [
     "ResalePriceTooLow",
     "Source",
     "SourceExists",
+    "SourceInWrongState",
     "SourceKind",
+    "SourcePaused",
+    "SourceResumed",
     "SourceState",
     "SourcesChanged",
     "StockChanged",
     "StockNow",
     "SupplyCircle",
     "add_source",
+    "count_probes",
     "list_breaches",
     "list_offer_sources",
     "list_sources",
+    "look_at_troubles",
+    "pause_source",
     "publish_listing",
     "publish_offer",
     "rebuild_routes",
     "remove_source",
+    "resume_source",
     "sources_by_ids",
     "tell_stock",
     "update_source",

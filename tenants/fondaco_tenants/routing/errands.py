@@ -3,7 +3,7 @@
 from fondaco_core import limits
 from fondaco_core.context import Ctx
 from fondaco_core.db import governing, trading
-from fondaco_tenants.routing.service import breaches, routes, watch
+from fondaco_tenants.routing.service import breaches, pauses, routes, watch
 
 
 async def watch_listings(ctx: Ctx, *, over_others: watch.OverOthers) -> int:
@@ -45,3 +45,21 @@ async def rebuild_routes(ctx: Ctx) -> int:
             if not await routes.rebuild_next(tx, ctx):
                 return done
         done += 1
+
+
+async def look_at_troubles(ctx: Ctx) -> int:
+    """Counts what went wrong with sources of all tenants and pauses those that failed; then tries again whose pause is over.
+
+    Says how many things went wrong. Each page is a transaction of its own.
+    """
+    ctx.require("system.run")
+    total = 0
+    while True:
+        async with governing(ctx) as tx:
+            looked = await pauses.look_at_troubles(tx, ctx)
+        total += looked
+        if looked < limits.SCORED_AT_ONCE:
+            break
+    async with governing(ctx) as tx:
+        await pauses.move_probes(tx, ctx)
+    return total

@@ -6,7 +6,8 @@ Invalid
 Conflict
 ├── SourceExists       it is filled from there already
 ├── SupplyCircle       the supplier's offer is itself filled from the asker's goods
-└── NoSource           what nothing fills is not put on sale
+├── NoSource           what nothing fills is not put on sale
+└── SourceInWrongState it is paused by a person, or active, already
 
 An archived pool is refused as codes refuses it: PoolArchived.
 """
@@ -60,6 +61,20 @@ class SupplyCircle(Conflict):
             zh="该供货的上游包含您自己的货源，会形成循环，请选择其他供应商。",
             path=("supplier_offer_id",),
         )
+
+
+class SourceInWrongState(Conflict):
+    """The source is already as it is asked to be."""
+
+    code = "SOURCE_IN_WRONG_STATE"
+
+    def __init__(self, *, paused: bool) -> None:
+        super().__init__(
+            "A person has paused this source already." if paused else "This source is not paused.",
+            zh="该货源已被人工暂停。" if paused else "该货源未被暂停。",
+            path=("id",),
+        )
+        self.paused = paused
 
 
 class NoSource(Conflict):

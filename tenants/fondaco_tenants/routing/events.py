@@ -1,6 +1,7 @@
 """Facts that routing announces."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -23,6 +24,31 @@ class OfferSourcesChanged(Event):
     name: ClassVar[str] = "offer.sources_changed"
 
     offer_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePaused(Event):
+    """No order comes to a source for now: by itself, since it failed, or a person said so."""
+
+    name: ClassVar[str] = "source.paused"
+
+    source_id: UUID
+    listing_id: UUID | None
+    offer_id: UUID | None
+    reason: str
+    # None: until a person resumes it.
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceResumed(Event):
+    """Orders come to a source again that was paused."""
+
+    name: ClassVar[str] = "source.resumed"
+
+    source_id: UUID
+    listing_id: UUID | None
+    offer_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)

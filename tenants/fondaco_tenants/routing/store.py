@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from fondaco_core.db import Write
 from fondaco_tenants.routing.rules import PauseReason, Source, SourceKind, SourceState
 
 _SOURCE = """id, listing_id, offer_id, kind, pool_id, supplier_offer_id, priority, enabled, max_cost_minor, below_cost,
@@ -156,6 +157,21 @@ WITH seen AS (
 )
 SELECT listing_id FROM moved UNION ALL SELECT listing_id FROM begun
 """
+
+
+# Units that go over sources that are being probed, as fondaco_trade; whoever writes to several does so in the order of their keys.
+PROBED = Write(
+    frozenset({"source"}),
+    {
+        "probe_locked": """
+SELECT s.id, w.units FROM unnest($1::uuid[], $2::int[]) AS w(source_id, units)
+JOIN source s ON s.id = w.source_id AND s.state = 'PROBING' ORDER BY s.id FOR NO KEY UPDATE OF s
+""",
+        "probe_counted": """
+UPDATE source s SET probe_units = s.probe_units + w.units, probed_at = $3::timestamptz FROM probe_locked w WHERE s.id = w.id
+""",
+    },
+)
 
 
 def to_source(row: Mapping[str, Any]) -> Source:

@@ -108,8 +108,8 @@ class Source(TenantOwned):
         Index("ix_source_paused", "id", postgresql_where=text("state <> 'ACTIVE'")),
         {
             "info": guarded(
-                tenant="SELECT, INSERT, UPDATE, DELETE", trade=True, trade_grant="SELECT, UPDATE (probe_units)",
-                platform="SELECT, UPDATE (state, paused_for, pause_note, state_since, paused_until, strikes, probe_units)",
+                tenant="SELECT, INSERT, UPDATE, DELETE", trade=True, trade_grant="SELECT, UPDATE (probe_units, probed_at)",
+                platform="SELECT, UPDATE (state, paused_for, pause_note, state_since, paused_until, strikes, probe_units, probed_at)",
                 reason="a merchant's own list, which it may shorten; trading reads those of every hop of a chain, and a job pauses what fails",
             )
         },
@@ -141,8 +141,9 @@ class Source(TenantOwned):
     paused_until: Mapped[datetime | None]
     # How often it was paused by itself of late; each pause is twice as long as the one before.
     strikes: Mapped[int] = mapped_column(Integer, server_default=text("0"))
-    # Units that went over it since it is being probed.
+    # Units that went over it since it is being probed, and when the last ones did.
     probe_units: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    probed_at: Mapped[datetime | None]
 
 
 class Route(Base):

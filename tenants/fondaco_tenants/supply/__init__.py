@@ -1,6 +1,7 @@
 """supply: what merchants offer each other, to whom, on which terms.
 
-Owns     partner, tier, tier_terms, agreement, agreement_use, supply_invitation, offer, offer_price.
+Owns     partner, tier, tier_terms, agreement, agreement_use, supply_invitation, offer, offer_price, offer_health, offer_score_day,
+         offer_time_day, supply_trouble.
 Promises a price list and a tier's terms are never changed, only followed by later ones; a merchant sees of others what is
          offered to it, and of its partners their names; nobody has an agreement with itself, nor two with one partner.
 Stands on catalog, core.
@@ -58,6 +59,7 @@ from fondaco_tenants.supply.rules_offers import (
     effective,
     unit_price,
 )
+from fondaco_tenants.supply.rules_scorecard import Fact, Scorecard, Tally, Trouble, TroubleKind
 from fondaco_tenants.supply.service.agreements import (
     Agreement,
     agreements_by_ids,
@@ -102,6 +104,17 @@ from fondaco_tenants.supply.service.partners import (
     update_partner,
 )
 from fondaco_tenants.supply.service.prices import list_prices, prices_of_offers, set_prices
+from fondaco_tenants.supply.service.scorecards import (
+    add_facts,
+    begin_counting,
+    forget_scores,
+    note_troubles,
+    rebuild_scores,
+    refresh_health,
+    scorecards_of_offers,
+    scorecards_of_suppliers,
+    take_troubles,
+)
 from fondaco_tenants.supply.service.tiers import (
     SetTerms,
     Tier,
@@ -126,6 +139,7 @@ __all__ = [
     "ByInvitationOnly",
     "CreditCurrencyFixed",
     "CreditStillOwed",
+    "Fact",
     "Invitation",
     "InvitationNotGood",
     "MarketFilters",
@@ -146,11 +160,13 @@ __all__ = [
     "PriceBreak",
     "PriceList",
     "PricesSetAlready",
+    "Scorecard",
     "SetTerms",
     "StockView",
     "SupplierNotTrading",
     "SuppliersChoice",
     "SupplyOfferChanged",
+    "Tally",
     "Terms",
     "TermsSet",
     "TermsSetAlready",
@@ -162,10 +178,14 @@ __all__ = [
     "TooManyPrices",
     "TooManyRequests",
     "TooManyTiers",
+    "Trouble",
+    "TroubleKind",
     "Used",
     "WithItself",
     "accept_agreement",
+    "add_facts",
     "agreements_by_ids",
+    "begin_counting",
     "begin_partner",
     "change_agreement",
     "change_terms",
@@ -176,6 +196,7 @@ __all__ = [
     "decline_agreement",
     "effective",
     "end_agreement",
+    "forget_scores",
     "get_agreement",
     "get_invitation",
     "get_partner",
@@ -190,18 +211,24 @@ __all__ = [
     "list_terms",
     "list_tiers",
     "may",
+    "note_troubles",
     "offers_by_ids",
     "own_offers_by_ids",
     "partners_by_ids",
     "prices_of_offers",
     "publish_offer",
+    "rebuild_scores",
+    "refresh_health",
     "request_agreement",
     "resellers_of_tier",
     "resume_agreement",
     "revoke_invitation",
+    "scorecards_of_offers",
+    "scorecards_of_suppliers",
     "search_market",
     "set_prices",
     "suspend_agreement",
+    "take_troubles",
     "tell_offer",
     "tell_prices",
     "terms_of_tiers",

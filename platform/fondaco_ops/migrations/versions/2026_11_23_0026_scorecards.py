@@ -119,13 +119,20 @@ STATEMENTS: tuple[str, ...] = (
     'GRANT SELECT ON "offer_time_day" TO fondaco_tenant',
     'GRANT SELECT, INSERT, UPDATE, DELETE ON "offer_time_day" TO fondaco_platform',
     """
-    ALTER TABLE source ADD state text NOT NULL DEFAULT 'ACTIVE', ADD paused_for text, ADD pause_note text, ADD state_since timestamptz, ADD paused_until timestamptz, ADD strikes integer NOT NULL DEFAULT 0, ADD probe_units integer NOT NULL DEFAULT 0, ADD CONSTRAINT ck_source_state CHECK (state IN ('ACTIVE', 'PAUSED', 'PROBING')), ADD CONSTRAINT ck_source_paused_for CHECK (paused_for IN ('BAD_CODES', 'STOCK_OUTS', 'UNREADABLE', 'PERSON')), ADD CONSTRAINT ck_source_paused CHECK ((state = 'ACTIVE') = (paused_for IS NULL) AND (state = 'PAUSED' OR paused_until IS NULL)), ADD CONSTRAINT ck_source_probe CHECK (strikes >= 0 AND probe_units >= 0)
+    ALTER TABLE source ADD state text NOT NULL DEFAULT 'ACTIVE', ADD paused_for text, ADD pause_note text, ADD state_since timestamptz, ADD paused_until timestamptz, ADD strikes integer NOT NULL DEFAULT 0, ADD probe_units integer NOT NULL DEFAULT 0, ADD probed_at timestamptz
     """,
-    "CREATE INDEX ix_source_paused ON source (id) WHERE state <> 'ACTIVE'",
-    "ALTER TABLE hop ADD scored boolean NOT NULL DEFAULT false",
-    'GRANT SELECT, UPDATE (probe_units) ON "source" TO fondaco_trade',
+    "ALTER TABLE source ADD CONSTRAINT ck_source_state CHECK (state IN ('ACTIVE', 'PAUSED', 'PROBING')) NOT VALID",
     """
-    GRANT SELECT, UPDATE (state, paused_for, pause_note, state_since, paused_until, strikes, probe_units) ON "source" TO fondaco_platform
+    ALTER TABLE source ADD CONSTRAINT ck_source_paused_for CHECK (paused_for IN ('BAD_CODES', 'STOCK_OUTS', 'UNREADABLE', 'PERSON')) NOT VALID
+    """,
+    """
+    ALTER TABLE source ADD CONSTRAINT ck_source_paused CHECK ((state = 'ACTIVE') = (paused_for IS NULL) AND (state = 'PAUSED' OR paused_until IS NULL)) NOT VALID
+    """,
+    "ALTER TABLE source ADD CONSTRAINT ck_source_probe CHECK (strikes >= 0 AND probe_units >= 0) NOT VALID",
+    "ALTER TABLE hop ADD scored boolean NOT NULL DEFAULT false",
+    'GRANT SELECT, UPDATE (probe_units, probed_at) ON "source" TO fondaco_trade',
+    """
+    GRANT SELECT, UPDATE (state, paused_for, pause_note, state_since, paused_until, strikes, probe_units, probed_at) ON "source" TO fondaco_platform
     """,
     'GRANT SELECT, UPDATE (scored) ON "hop" TO fondaco_platform',
 )
@@ -150,7 +157,19 @@ TRIED = """
       END FROM source m WHERE m.id = $1
     $$
 """
+# How many units more a source that is probed gets: a few, or as many as one order has where nothing else fills the same.
+PROBES = """
+    CREATE FUNCTION source_probes(source_id uuid) RETURNS integer
+    LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
+      SELECT CASE WHEN EXISTS (
+        SELECT FROM source a
+        WHERE (a.listing_id = m.listing_id OR a.offer_id = m.offer_id) AND a.enabled AND a.state = 'ACTIVE'
+      ) THEN greatest(0, 5 - m.probe_units) ELSE 1000 END FROM source m WHERE m.id = $1
+    $$
+"""
 TRIED_GUARDED = (
+    "REVOKE ALL ON FUNCTION source_probes(uuid) FROM PUBLIC",
+    "GRANT EXECUTE ON FUNCTION source_probes(uuid) TO fondaco_tenant, fondaco_trade, fondaco_platform",
     "REVOKE ALL ON FUNCTION source_tried(uuid) FROM PUBLIC",
     "GRANT EXECUTE ON FUNCTION source_tried(uuid) TO fondaco_tenant, fondaco_trade, fondaco_platform",
 )
@@ -160,5 +179,5 @@ def upgrade() -> None:
     """Applies it."""
     op.execute("SET LOCAL lock_timeout = '4s'")
     op.execute("SET LOCAL statement_timeout = '30s'")
-    for statement in (*STATEMENTS, TRIED, *TRIED_GUARDED):
+    for statement in (*STATEMENTS, TRIED, PROBES, *TRIED_GUARDED):
         op.execute(statement)

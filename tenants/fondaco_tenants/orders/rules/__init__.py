@@ -34,6 +34,7 @@ from fondaco_tenants.orders.rules.routes import (
     short_lines,
     units_over,
 )
+from fondaco_tenants.orders.rules.shortages import Shortage, shortages
 from fondaco_tenants.orders.rules.states import (
     NEXT_STATES,
     SETTLED,
@@ -57,6 +58,7 @@ __all__ = [
     "PricedOrder",
     "Quote",
     "Route",
+    "Shortage",
     "SoldHop",
     "at_ease",
     "bear_chain",
@@ -72,6 +74,7 @@ __all__ = [
     "refund_of_hop",
     "share_back",
     "short_lines",
+    "shortages",
     "state_after_refund",
     "units_over",
 ]

@@ -53,6 +53,8 @@ class Route:
     source_id: SourceId
     pool_id: PoolId
     legs: tuple[Leg, ...] = ()
+    # The sources on it that are being probed, and how many units each still gets.
+    probes: tuple[tuple[SourceId, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Over which routes units come, and at which price at every hop."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,9 +17,12 @@ def plan_units(quote: Quote, available: Mapping[PoolId, int]) -> list[tuple[Rout
     """
     plan: list[tuple[Route, int]] = []
     missing, left = quote.quantity, dict(available)
+    probed: Counter[SourceId] = Counter()
     for route in quote.routes:
-        units = units_over(quote, route, min(missing, left.get(route.pool_id, 0)))
+        wanted = min(missing, left.get(route.pool_id, 0), *(most - probed[source] for source, most in route.probes))
+        units = units_over(quote, route, wanted) if wanted > 0 else 0
         if units:
+            probed.update({source: units for source, _ in route.probes})
             plan.append((route, units))
             left[route.pool_id] -= units
             missing -= units
@@ -27,6 +31,7 @@ def plan_units(quote: Quote, available: Mapping[PoolId, int]) -> list[tuple[Rout
 
 def units_over(quote: Quote, route: Route, units: int) -> int:
     """How many of so many units a route can bring: what every buyer on it may buy and pay, and nobody sells below cost."""
+    units = min([units, *(most for _, most in route.probes)])
     if not route.legs:
         return units
     for leg in route.legs:

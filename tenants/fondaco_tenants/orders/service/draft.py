@@ -1,14 +1,15 @@
 """An order on its way through the decisions, and as it is written when all of them are made."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from fondaco_core.ids import AllocationId, CustomerId, HopId, OrderLineId, TenantId, new_id, new_ordered_code
+from fondaco_core.ids import AllocationId, CustomerId, HopId, OrderLineId, SourceId, TenantId, new_id, new_ordered_code
 from fondaco_core.money import Money
 from fondaco_core.postings import NewTransfer
 from fondaco_tenants.codes import Picked
-from fondaco_tenants.orders.rules import AllocationState, HoldBudgets, HopPlan, OrderState, PricedOrder, Route
+from fondaco_tenants.orders.rules import AllocationState, HoldBudgets, HopPlan, OrderState, PricedOrder, Route, Shortage
 from fondaco_tenants.orders.service.quote import NewGift, OrderRequest, PayBy
 from fondaco_tenants.orders.service.read import OrderView
 
@@ -50,6 +51,9 @@ class Draft:
     hop_ids: list[HopId] = field(default_factory=list)
     lots: list[Lot | None] = field(default_factory=list)
     payments: list[NewTransfer] = field(default_factory=list)
+    # What suppliers had too little of for it, and how many units go over sources that are being probed.
+    short: list[Shortage] = field(default_factory=list)
+    probes: Counter[SourceId] = field(default_factory=Counter)
     gift: NewGift | None = None
     device_hash: bytes | None = None
     address_hash: bytes | None = None

@@ -4,7 +4,7 @@ Every order of a request stands or falls alone: one that is refused leaves no tr
 Locks are taken in one order: limits, budgets, codes, the buyer's wallet, uses of agreements, wallets, in each by key. Nothing is written before everything is decided.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,10 +14,10 @@ from fondaco_core import audit, clock, ledger, outbox
 from fondaco_core.context import ActorKind, Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import Refusal
-from fondaco_core.ids import AllocationId, CodeId, CustomerId, OrderId, PoolId, new_id, new_public_code
+from fondaco_core.ids import AllocationId, CodeId, CustomerId, OrderId, PoolId, SourceId, new_id, new_public_code
 from fondaco_core.money import Money
 from fondaco_core.postings import AccountKind, Owner
-from fondaco_tenants import codes
+from fondaco_tenants import codes, routing
 from fondaco_tenants.codes import Picked
 from fondaco_tenants.orders import rules, store
 from fondaco_tenants.orders.errors import OutOfStock
@@ -45,6 +45,7 @@ from fondaco_tenants.orders.service.quote import (
     with_all_routes,
 )
 from fondaco_tenants.orders.service.read import OrderView
+from fondaco_tenants.orders.service.scored import note_short
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +252,10 @@ def _next_pool(line: Quote, missing: int, in_vain: Container[PoolId]) -> PoolId 
 def _assign(draft: Draft, left: dict[PoolId, list[Picked]]) -> None:
     """Takes the codes of a whole order out of what is locked; there are enough."""
     for line in draft.priced.lines:
-        plan = rules.plan_units(line, {pool: len(codes_left) for pool, codes_left in left.items()})
+        available = {pool: len(codes_left) for pool, codes_left in left.items()}
+        plan = rules.plan_units(line, available)
+        if line.chained:
+            draft.short += rules.shortages(line, available)
         draft.units[line.line] = [
             Unit(AllocationId(new_id()), route, number, left[route.pool_id].pop(0))
             for number, (route, units) in enumerate(plan)
@@ -259,6 +263,7 @@ def _assign(draft: Draft, left: dict[PoolId, list[Picked]]) -> None:
         ]
         for number, (route, units) in enumerate(plan):
             draft.hops += rules.price_hops(line, route, units, number=number)
+            draft.probes.update({source: units for source, _ in route.probes})
 
 
 async def _affordable(
@@ -318,6 +323,8 @@ async def _write(tx: Tx, ctx: Ctx, customer_id: CustomerId, drafts: Sequence[Dra
     await hold_for_guests(tx, drafts[0].priced.seller_id, drafts)
     await add_gifts(tx, drafts[0].priced.seller_id, drafts)
     await chain.write_uses(tx, drafts, now)
+    await routing.count_probes(tx, sum((draft.probes for draft in drafts), Counter[SourceId]()), now)
+    await note_short(tx, drafts, now)
     await ledger.post(tx, [t for draft in drafts if draft.fulfilled for t in draft.payments])
     await ledger.hold(tx, [t for draft in drafts if not draft.fulfilled for t in draft.payments])
     tenant = drafts[0].priced.seller_id

@@ -21,7 +21,7 @@ from fondaco_tenants.orders import store, store_chain
 from fondaco_tenants.orders.rules import Leg, Quote, Route
 
 # What is read with a listing and is no part of its quote.
-_NOT_QUOTED = frozenset({"known", "blocked", "price_minor", "source_ids", "pool_ids", "priorities"})
+_NOT_QUOTED = frozenset({"known", "blocked", "price_minor", "source_ids", "pool_ids", "priorities", "probes"})
 # Where a listing's source stands in the order in which they are tried.
 _Place = tuple[int, UUID]
 # Before anything was sold here.
@@ -111,7 +111,10 @@ async def _routes_over_others(
         )  # fmt: skip
         legs = tuple(_leg(*step) for step in zip(*columns, strict=True))
         place = (row["priority"], row["source_id"])
-        found[row["listing_id"]].append((place, Route(SourceId(row["source_id"]), PoolId(row["pool_id"]), legs)))
+        probes = _probes([row["source_id"], *row["source_ids"]], [row["probe"], *row["probes"]])
+        found[row["listing_id"]].append(
+            (place, Route(SourceId(row["source_id"]), PoolId(row["pool_id"]), legs, probes))
+        )
     return found
 
 
@@ -134,11 +137,21 @@ def price_list(text: str) -> tuple[tuple[int, int], ...]:
 
 def _in_order(row: Mapping[str, Any], over_others: Sequence[tuple[_Place, Route]] | None) -> tuple[Route, ...]:
     """All routes of a listing in the order in which they are tried: that of its sources, and each supplier's own within."""
-    own = zip(row["priorities"] or (), row["source_ids"] or (), row["pool_ids"] or (), strict=True)
-    routes = [((priority, source), Route(source, pool)) for priority, source, pool in own]
+    own = zip(
+        row["priorities"] or (), row["source_ids"] or (), row["pool_ids"] or (), row["probes"] or (), strict=True
+    )  # fmt: skip
+    routes = [
+        ((priority, source), Route(source, pool, probes=_probes([source], [probe])))
+        for priority, source, pool, probe in own
+    ]
     if over_others:
         routes = sorted([*routes, *over_others], key=lambda each: each[0])
     return tuple(route for _, route in routes)
+
+
+def _probes(source_ids: Sequence[UUID], left: Sequence[int | None]) -> tuple[tuple[SourceId, int], ...]:
+    """The sources that are being probed, each with how many units it still gets."""
+    return tuple((SourceId(id_), units) for id_, units in zip(source_ids, left, strict=True) if units is not None)
 
 
 async def with_all_routes(tx: Tx, quotes: Sequence[Quote]) -> dict[ListingId, tuple[Route, ...]]:

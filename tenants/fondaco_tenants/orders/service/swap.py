@@ -25,6 +25,8 @@ from fondaco_tenants.orders.rules import AllocationState, OrderState
 from fondaco_tenants.orders.service.change import close_orders
 from fondaco_tenants.orders.service.lots import record_lots_of
 from fondaco_tenants.orders.service.read import AllocationView, OrderView, allocation_view, may_see, order_view
+from fondaco_tenants.orders.service.scored import note_trouble
+from fondaco_tenants.supply import TroubleKind
 
 # What the record says of a unit whose code somebody took out of the vault; of another merchant's, it says no more.
 _WITHDRAWN = "The code was withdrawn from the vault."
@@ -102,6 +104,7 @@ async def swap_withdrawn(tx: Tx, ctx: Ctx, *, code_ids: Sequence[CodeId]) -> int
                 await _swap(tx, ctx, order, unit, reason=why or _WITHDRAWN, condemned=row["reason"] or _WITHDRAWN)
                 swapped += 1
             elif await tx.execute(store.DOUBT_UNIT, unit["id"], why or _WITHDRAWN):
+                await note_trouble(tx, unit, TroubleKind.BAD)
                 await _tell(tx, ctx, order, unit, became="SEEN", reason=why)
     return swapped
 
@@ -121,6 +124,8 @@ async def _swap(tx: Tx, ctx: Ctx, order: OrderView, unit: Any, *, reason: str, c
     `reason` is the store's to read, `condemned` is what the code's owner reads with the code.
     """
     now = clock.now()
+    if unit["failure"] is None:
+        await note_trouble(tx, unit, TroubleKind.BAD)
     await tx.execute(store.FAIL_UNIT, unit["id"], reason, now)
     await codes.condemn_codes(tx, [AllocationId(unit["id"])], reason=condemned)
     picked = await _spare(tx, unit)
@@ -228,7 +233,12 @@ async def serve_waiting(tx: Tx, ctx: Ctx, *, waiting: Waiting) -> bool:
     picked = await _spare(tx, unit)
     if picked is None:
         return False
-    await tx.execute(store.SERVE_UNIT, unit["id"], picked.owner_id, picked.code_id, clock.now(), picked.masked)
+    now = clock.now()
+    await tx.execute(store.SERVE_UNIT, unit["id"], picked.owner_id, picked.code_id, now, picked.masked)
+    waited = now - (waiting.wait_until - timedelta(seconds=limits.UNIT_WAIT_S))
+    await note_trouble(
+        tx, {**dict(unit), "code_id": picked.code_id}, TroubleKind.LATE, took_ms=waited // timedelta(milliseconds=1)
+    )  # fmt: skip
     await codes.allocate_codes(tx, [(AllocationId(unit["id"]), picked)], delivered=True)
     await tx.execute(store.TOUCH, order.id)
     failed = {**dict(unit), "id": unit["failed_id"], "attempt": unit["attempt"] - 1, "code_id": unit["failed_code_id"]}

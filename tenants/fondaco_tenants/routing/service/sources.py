@@ -105,7 +105,7 @@ async def update_source(
     `max_cost` counts only with `bounds_cost`: None takes the bound away then.
     """
     ctx.require("catalog.edit" if ctx.has("catalog.edit") else "supply.edit")
-    listing_id, offer_id, currency = await _locked(tx, ctx, source_id)
+    listing_id, offer_id, currency = await locked_source(tx, ctx, source_id)
     max_cost_minor = checked_max_cost(max_cost, currency)
     row = await tx.fetchrow(
         store.CHANGE, source_id, checked_priority(priority), enabled, below_cost, bounds_cost, max_cost_minor
@@ -124,7 +124,7 @@ async def update_source(
 async def remove_source(tx: Tx, ctx: Ctx, *, source_id: SourceId) -> tuple[ListingId | None, OfferId | None]:
     """Lets a listing or offer not be filled from a place any more, and says which; what was sold from it stays sold."""
     ctx.require("catalog.edit" if ctx.has("catalog.edit") else "supply.edit")
-    listing_id, offer_id, _ = await _locked(tx, ctx, source_id)
+    listing_id, offer_id, _ = await locked_source(tx, ctx, source_id)
     if await tx.execute(store.REMOVE, source_id) == 0:
         raise NotFound("source")
     await _told(tx, ctx, "source_removed", listing_id, offer_id, {"source_id": source_id})
@@ -194,7 +194,8 @@ async def _check_supplier(tx: Tx, ctx: Ctx, offer_id: OfferId, filled: Mapping[s
         raise SupplyCircle
 
 
-async def _locked(tx: Tx, ctx: Ctx, source_id: SourceId) -> tuple[ListingId | None, OfferId | None, str]:
+async def locked_source(tx: Tx, ctx: Ctx, source_id: SourceId) -> tuple[ListingId | None, OfferId | None, str]:
+    """What an own source fills, locked, and its currency; refuses who may not change it."""
     row = await tx.fetchrow(store.HEAD_OF, source_id)
     of_offer = row is not None and row["offer_id"] is not None
     ctx.require("supply.edit" if of_offer else "catalog.edit")

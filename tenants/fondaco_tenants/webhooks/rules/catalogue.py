@@ -188,6 +188,28 @@ CATALOGUE: Final[tuple[PublicType, ...]] = (
         ),
     ),
     PublicType(
+        "source.paused", "source.paused",
+        "A source of a listing or of an offer of yours is paused: it failed, or a person said so. Others that fill the same serve it.",
+        "货源已暂停。",
+        (
+            _of("sourceId", "source_id", "Source", "The source."),
+            _of("listingId", "listing_id", "Listing", "What it fills; null when it fills an offer.", optional=True),
+            _of("offerId", "offer_id", "Offer", "What it fills; null when it fills a listing.", optional=True),
+            _in_state(
+                "Why.", "BAD_CODES", "STOCK_OUTS", "UNREADABLE", "PERSON", name="reason", source="reason"
+            ),
+            Field("until", "until", Kind.MOMENT, "When it is tried again; null: when a person resumes it.", optional=True),
+        ),
+    ),
+    PublicType(
+        "source.resumed", "source.resumed", "Orders come to a source again that was paused.", "货源已恢复。",
+        (
+            _of("sourceId", "source_id", "Source", "The source."),
+            _of("listingId", "listing_id", "Listing", "What it fills; null when it fills an offer.", optional=True),
+            _of("offerId", "offer_id", "Offer", "What it fills; null when it fills a listing.", optional=True),
+        ),
+    ),
+    PublicType(
         "batch.expiring", "batch.expiring", "Codes in stock expire soon; once for each number of days.", "卡密即将过期。",
         (
             _BATCH, _POOL, _many("days", "Within how many days."), _many("codes", "How many codes."),
