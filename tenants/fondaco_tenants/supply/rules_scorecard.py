@@ -121,7 +121,7 @@ def health_of(tally: Tally) -> int:
     The share of good units among those asked for, where a bad code counts as several units that did not come, and where an offer
     begins as if it had been asked for some units before; less something for each pause, and for being slow.
     """
-    good = max(0, tally.filled_units - limits.HEALTH_BAD_WEIGHT * tally.bad_units)
+    good = tally.filled_units - limits.HEALTH_BAD_WEIGHT * tally.bad_units
     prior = limits.HEALTH_PRIOR_UNITS
     share = (_PER_MILLE * good + limits.HEALTH_NEUTRAL * prior) // (tally.asked_units + prior)
     slow = sum(_SLOW_COSTS for bound in _SLOW_MS if tally.p95_ms is not None and tally.p95_ms > bound)
