@@ -9,7 +9,7 @@ import pytest
 
 VERSIONS = Path(__file__).resolve().parents[2] / "platform" / "fondaco_ops" / "migrations" / "versions"
 # Nothing has been released before this one, so that no installation has a table that is large or a process of older code.
-BEFORE_THE_FIRST_RELEASE = "0020"
+BEFORE_THE_FIRST_RELEASE = "0030"
 
 # What a statement does to a table that an earlier migration made, and what is done instead.
 _ALTER = r"ALTER TABLE (?:ONLY )?{table} (?:.*, ?)?"

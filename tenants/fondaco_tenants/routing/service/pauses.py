@@ -123,7 +123,10 @@ async def _watched(tx: Tx, fresh: Mapping[SourceId, set[PauseReason]], now: date
     rows = await tx.fetch(
         store_pauses.LOOK_AT, sorted(fresh), since, oldest, limits.SOURCE_BAD_UNITS, limits.SOURCE_SHORT_TIMES
     )  # fmt: skip
-    return [Watched(**(dict(row) | {"state": SourceState(row["state"]), "fresh": fresh[row["id"]]})) for row in rows]
+    found: list[dict[str, Any]] = [
+        {**row, "state": SourceState(row["state"]), "fresh": fresh[row["id"]]} for row in rows
+    ]
+    return [Watched(**each) for each in found]
 
 
 async def _pause(tx: Tx, ctx: Ctx, pauses: Sequence[Pause], now: datetime) -> None:
