@@ -75,6 +75,7 @@ async def pause_source(tx: Tx, ctx: Ctx, *, source_id: SourceId, reason: str) ->
 
     Raises SourceInWrongState when a person paused it already.
     """
+    ctx.require("catalog.edit" if ctx.has("catalog.edit") else "supply.edit")
     why = tenancy.checked_reason(reason)
     listing_id, offer_id, row = await _held(tx, ctx, source_id)
     if row["paused_for"] == PauseReason.PERSON.value:
@@ -91,6 +92,7 @@ async def resume_source(tx: Tx, ctx: Ctx, *, source_id: SourceId, reason: str) -
 
     Raises SourceInWrongState when it is active.
     """
+    ctx.require("catalog.edit" if ctx.has("catalog.edit") else "supply.edit")
     why = tenancy.checked_reason(reason)
     listing_id, offer_id, row = await _held(tx, ctx, source_id)
     if row["state"] == SourceState.ACTIVE.value:
@@ -102,7 +104,6 @@ async def resume_source(tx: Tx, ctx: Ctx, *, source_id: SourceId, reason: str) -
 
 
 async def _held(tx: Tx, ctx: Ctx, source_id: SourceId) -> tuple[ListingId | None, OfferId | None, Any]:
-    ctx.require("catalog.edit" if ctx.has("catalog.edit") else "supply.edit")
     listing_id, offer_id, _ = await locked_source(tx, ctx, source_id)
     row = await tx.fetchrow(store_pauses.LOCK, source_id)
     if row is None:
