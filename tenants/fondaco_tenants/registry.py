@@ -15,6 +15,7 @@ from fondaco_core.ledger import tables as ledger
 from fondaco_core.notary import tables as notary
 from fondaco_core.outbox import tables as outbox
 from fondaco_core.tenancy import tables as tenancy
+from fondaco_tenants.aftersales import tables as aftersales
 from fondaco_tenants.catalog import tables as catalog
 from fondaco_tenants.codes import tables as codes
 from fondaco_tenants.customers import tables as customers
@@ -30,7 +31,7 @@ from fondaco_tenants.webhooks import tables as webhooks
 
 TABLES = (
     audit, custody, idempotency, identity, keyring, ledger, notary, outbox, tenancy,
-    catalog, codes, customers, delivery, merchants, orders, payments, routing, settlement, storefront, supply, webhooks,
+    aftersales, catalog, codes, customers, delivery, merchants, orders, payments, routing, settlement, storefront, supply, webhooks,
 )  # fmt: skip
 
 

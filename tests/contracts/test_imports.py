@@ -99,6 +99,8 @@ def own_sources() -> list[tuple[str, str]]:
 
 # A trading transaction sees every tenant's codes, holds, hops and money: these begin one, and hand it to orders alone.
 TRADERS = {
+    "platform/fondaco_api/graphql/leaks.py",
+    "platform/fondaco_api/graphql/tracing.py",
     "platform/fondaco_api/graphql/order_changes.py",
     "platform/fondaco_api/graphql/order_mending.py",
     "platform/fondaco_api/graphql/order_placing.py",

@@ -224,8 +224,8 @@ async def test_an_auditor_changes_nothing(door: Door, known: tuple[Known, Known]
                 changed[name] = tables
             before = after
 
-    # To make evidence is an auditor's work, and the log says who did.
-    assert changed == {name: {"audit_entry"} for name in proofs}
+    # To make evidence and to trace what turned up is an auditor's work, and the log says who did.
+    assert changed == {name: {"audit_entry"} for name in {*proofs, "traceCode"}}
 
 
 def test_only_buying_is_open_to_anybody() -> None:

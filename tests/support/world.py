@@ -43,7 +43,7 @@ from tests.support.factories.routing import make_source
 from tests.support.factories.storefront import make_store
 from tests.support.factories.supply import make_agreement, make_invitation, make_terms, make_tier
 from tests.support.factories.tenancy import make_tenant
-from tests.support.factories.traded import fill_from_pool, make_traded
+from tests.support.factories.traded import fill_from_pool, make_traded, report_sold
 from tests.support.factories.webhooks import make_attempted_message, make_endpoint
 
 PASSWORD = Secret("correct horse battery staple")
@@ -142,7 +142,7 @@ async def _make_world(door: Door) -> World:
         private=(
             f"Pool {tag}", f"origin {tag}", f"Legal {tag}", f"reference {tag}", f"Machine {tag}", f"Buyer {tag}", f"Owner {tag}", sold.order_code,
             f"Tier {tag}", f"Invitation {tag}", f"Partner {tag}", f"Offer {tag}", f"Drafted {tag}",
-            f"Offered {tag}",
+            f"Offered {tag}", f"Place {tag}",
         ),
     )  # fmt: skip
 
@@ -442,6 +442,8 @@ class _Shop:
         )
         await make_traded(self.partner, listing_id=sold)
         await make_traded(self.owner, listing_id=resold.id)
+        await report_sold(self.owner, pool_id=own.id, place=f"Place {self.tag}")
+        await report_sold(self.partner, pool_id=other.id, place="A forum")
 
     async def be_paid_out(self) -> None:
         """What it sold so far is its own."""

@@ -11,7 +11,7 @@ from fondaco_core.context import ActorKind, Ctx
 NEED_REASON: Final = frozenset(
     {
         # seeing what is sealed
-        "batch.lines_taken", "code.revealed", "delivery_link.created", "evidence.made", "link_key.shown",
+        "batch.lines_taken", "code.revealed", "code.traced", "lot.traced", "path.traced", "delivery_link.created", "evidence.made", "link_key.shown",
         # taking it out, in the open or not
         "order_export.requested", "stock.exported", "tenant.exported",
         # undoing what was bought or bought in

@@ -65,6 +65,7 @@ PERMISSIONS = {
     "platform.wallets": "Record money that came in or went out.",
     "platform.gateways": "Keep the ways to pay, and their secrets.",
     "platform.break_glass": "Look at one merchant's side for a while, with a reason, so that the merchant sees it.",
+    "platform.trace": "Trace a code or a lot over all merchants, with a reason, so that they see it.",
     # jobs
     "system.run": "Run the platform's own jobs.",
 }

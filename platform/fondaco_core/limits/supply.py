@@ -53,3 +53,10 @@ SOURCE_STRIKES_FORGOTTEN_S = 86_400
 # go wrong with them.
 PROBE_UNITS = 5
 PROBE_WATCH_S = 900
+# Texts that are no codes of the merchant's: so many may be traced within so many seconds. Whoever was sent a list of codes looks for some
+# of others' as well; who tries out guesses meets this bound.
+TRACE_MISSES_MAX = 50
+TRACE_MISSES_S = 15 * 60
+# How much is written down of where a code was found, in characters, and of how many places.
+LEAK_PLACE_MAX = 500
+LEAK_FINDS_MAX = 100

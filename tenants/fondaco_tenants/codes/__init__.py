@@ -171,12 +171,16 @@ from fondaco_tenants.codes.service.reveal import Revealed, reveal_codes, reveal_
 from fondaco_tenants.codes.service.uploads import Upload, get_upload, request_import, resume_imports
 from fondaco_tenants.codes.service.vault import (
     Code,
+    code_ids_of_text,
     codes_by_ids,
+    count_trace_miss,
     find_codes,
+    is_own_among,
     list_codes,
     quarantine_codes,
     record_collisions,
     release_quarantined,
+    require_few_misses,
     void_codes,
 )
 from fondaco_tenants.codes.service.watch import ExpiryDay, expiring_units, expiry_calendar
@@ -272,8 +276,10 @@ __all__ = [
     "begin_download",
     "change_pool",
     "checked_recipient",
+    "code_ids_of_text",
     "codes_by_ids",
     "condemn_codes",
+    "count_trace_miss",
     "create_pool",
     "crossing",
     "deliver_codes",
@@ -291,6 +297,7 @@ __all__ = [
     "get_pool",
     "get_upload",
     "import_codes",
+    "is_own_among",
     "kept_lines",
     "list_batches",
     "list_codes",
@@ -318,6 +325,7 @@ __all__ = [
     "release_lock",
     "release_quarantined",
     "request_import",
+    "require_few_misses",
     "resume_imports",
     "reveal_codes",
     "reveal_own_code",

@@ -3,7 +3,8 @@
 from fondaco_core.context import Ctx, system_ctx
 from fondaco_core.db import trading, transaction
 from fondaco_core.ids import ListingId, OfferId, PoolId
-from fondaco_tenants import orders, routing
+from fondaco_tenants import aftersales, codes, orders, routing
+from fondaco_tenants.codes import CodeState
 from fondaco_tenants.orders import OrderRequest, PayBy
 from tests.support.factories.customers import make_customer_ctx
 from tests.support.factories.orders import fund
@@ -34,3 +35,11 @@ async def make_traded(reseller: Ctx, *, listing_id: ListingId) -> None:
                 await orders.refund_order(
                     tx, reseller, order_id=placed.order_id, reason="one too many", allocation_ids=[unit]
                 )
+
+
+async def report_sold(owner: Ctx, *, pool_id: PoolId, place: str) -> None:
+    """A code out of a pool that a reseller's customer has turned up somewhere."""
+    async with transaction(owner) as tx:
+        (code, *_) = await codes.list_codes(tx, owner, pool_id=pool_id, state=CodeState.DELIVERED)
+    async with trading(owner) as tx:
+        await aftersales.report_leak(tx, owner, code_id=code.id, place=place)

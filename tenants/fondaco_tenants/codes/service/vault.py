@@ -7,16 +7,18 @@ from typing import Any
 
 from fondaco_core import audit, clock, limits, tenancy
 from fondaco_core.context import Ctx
-from fondaco_core.crypto import CodeKind, fingerprint_many, normalise_code
+from fondaco_core.crypto import CodeKind, fingerprint_many, keyed_hash, normalise_code
 from fondaco_core.db import Tx
 from fondaco_core.errors import Invalid, NotFound
 from fondaco_core.ids import BatchId, CodeId, PoolId, TenantId
 from fondaco_core.keyring import keyring
 from fondaco_core.secret import Secret
 from fondaco_tenants.codes.errors import CodesInWrongState, ReasonTooLong, ReasonTooShort
+from fondaco_tenants.codes.errors_own import TooManyWrongCodes
 from fondaco_tenants.codes.rules import CodeState, before_states
 from fondaco_tenants.codes.service.withdraw import BOUND, require_unseen, withdraw_bound
 from fondaco_tenants.codes.store import vault as store
+from fondaco_tenants.codes.store.making import COUNT_MISS, MISSES
 
 # The most answers to a search for one text: a code and the voided ones before it.
 FOUND_MAX = 20
@@ -86,13 +88,50 @@ async def find_codes(tx: Tx, ctx: Ctx, *, text: Secret[str]) -> list[Code]:
     ctx.require("codes.read")
     if len(text.reveal()) > limits.CODE_BYTES_MAX:
         raise Invalid("No code is as long as this.", zh="没有这么长的卡密。", path=("text",))
+    marks = _marks([text.reveal()])
+    return [_code(row) for row in await tx.fetch(store.BY_FINGERPRINTS, marks, FOUND_MAX)] if marks else []
+
+
+async def is_own_among(tx: Tx, ctx: Ctx, texts: Sequence[str]) -> bool:
+    """Whether one of these texts is a code of the tenant's: what is written down in the open must say none."""
+    ctx.require("codes.read")
+    marks = _marks(texts)
+    return bool(marks and await tx.fetch(store.BY_FINGERPRINTS, marks, 1))
+
+
+async def code_ids_of_text(tx: Tx, ctx: Ctx, *, text: Secret[str]) -> list[CodeId]:
+    """The one code of the platform's with this text, whosever it is; for the platform's people, as fondaco_platform."""
+    ctx.require("platform.trace")
+    return [CodeId(row["code_id"]) for row in await tx.fetch(store.IDS_BY_FINGERPRINTS, _marks([text.reveal()]))]
+
+
+async def require_few_misses(tx: Tx, ctx: Ctx, *, since: datetime) -> None:
+    """Raises TooManyWrongCodes when the tenant has traced too many texts lately that are no codes of its own."""
+    ctx.require("codes.read")
+    for row in await tx.fetch(MISSES, [_misses_key(ctx)], since):
+        if row["misses"] >= limits.TRACE_MISSES_MAX:
+            raise TooManyWrongCodes(max(1, int((row["since"] - since).total_seconds())))
+
+
+async def count_trace_miss(tx: Tx, ctx: Ctx, *, since: datetime) -> None:
+    """Counts one more text that is no code of the tenant's."""
+    ctx.require("codes.read")
+    await tx.fetch(COUNT_MISS, [_misses_key(ctx)], ctx.tenant, clock.now(), since)
+
+
+def _misses_key(ctx: Ctx) -> bytes:
+    return keyed_hash(keyring().lookup_key, "trace", str(ctx.tenant))
+
+
+def _marks(texts: Sequence[str]) -> list[bytes]:
+    """What recognises codes of these texts, however they are spelled."""
     spelled = {
-        normalise_code(text.reveal(), kind, case_sensitive=exact) for kind in CodeKind for exact in (False, True)
+        normalise_code(text, kind, case_sensitive=exact)
+        for text in texts
+        for kind in CodeKind
+        for exact in (False, True)
     }
-    marks = fingerprint_many(keyring().fingerprint_key, sorted(spelled - {""}))
-    if not marks:
-        return []
-    return [_code(row) for row in await tx.fetch(store.BY_FINGERPRINTS, marks, FOUND_MAX)]
+    return fingerprint_many(keyring().fingerprint_key, sorted(spelled - {""}))
 
 
 async def quarantine_codes(tx: Tx, ctx: Ctx, *, code_ids: Sequence[CodeId], reason: str) -> list[Code]:

@@ -15,6 +15,9 @@ SELECT {_CODE} FROM code WHERE fingerprint = ANY($1::bytea[]) AND NOT original A
 ORDER BY changed_at DESC LIMIT $2
 """
 
+# Over all merchants, as fondaco_platform.
+IDS_BY_FINGERPRINTS = "SELECT code_id FROM code_fingerprint WHERE fingerprint = ANY($1::bytea[])"
+
 # Batch after batch, the newest first, each in the order of its file, so that an index gives the order whatever the size.
 # `$2`, `$3` are the batch and the position where the page before ended.
 LIST_DOWN = f"""

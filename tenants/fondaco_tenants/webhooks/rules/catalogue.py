@@ -296,6 +296,16 @@ CATALOGUE: Final[tuple[PublicType, ...]] = (
         ),
     ),
     PublicType(
+        "supply.leak_reported", "supply.leak_reported",
+        "A code of a lot that you bought turned up where it should not be; once for each code.", "您采购批次中的卡密被发现外泄。",
+        (_of("leakId", "leak_id", "Leak", "The leak, with the lot or order that it went on in."), _LOT),
+    ),
+    PublicType(
+        "supply.path_traced", "supply.path_traced",
+        "The platform's people traced a code that passed through your hands; the audit log says who and why.", "平台追溯了经由您的卡密。",
+        (Field("lot", "lot", Kind.LOT, "The number of one of your lots that it was in; null when it was in none.", optional=True),),
+    ),
+    PublicType(
         "client.expiring", "client.ends_soon", "The credentials of a machine end soon.", "API 凭证即将到期。",
         (_of("apiClientId", "api_client_id", "ApiClient", "The API client."),),
     ),
