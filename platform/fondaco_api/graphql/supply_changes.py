@@ -183,7 +183,7 @@ def _tier_key(text: str) -> TierId:
 class Mutation:
     """What can be done about one's own side of supply."""
 
-    @mutation(refusals=[StaleVersion, tenancy.TenantNotActive])
+    @mutation(refusals=[StaleVersion, supply.PartnerNameTaken, tenancy.TenantNotActive])
     async def update_partner(self, info: Info, tx: Tx, input: UpdatePartnerInput) -> UpdatePartnerSuccess:
         """Writes how your merchant presents itself to other merchants. Needs `supply.edit`."""
         row = await supply.update_partner(

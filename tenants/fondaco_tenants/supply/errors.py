@@ -5,6 +5,7 @@ Refusal
 │   ├── WithItself             a merchant cannot be its own supplier
 │   └── InvitationNotGood      nobody joins by this: it is none, is over, used up or revoked
 └── Conflict
+    ├── PartnerNameTaken       another merchant's name looks like it
     ├── NameTaken              another tier of the merchant has the name
     ├── TooManyTiers           the merchant has as many tiers as it may have
     ├── TierInUse              agreements stand in the tier
@@ -61,6 +62,19 @@ class NameTaken(Conflict):
         super().__init__(
             "Another tier of yours has this name; choose another one.",
             zh="已有同名的等级，请换一个名称。",
+            path=("name",),
+        )
+
+
+class PartnerNameTaken(Conflict):
+    """Another merchant has a name that people would take for this one."""
+
+    code = "PARTNER_NAME_TAKEN"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Another merchant has this name, or one that looks like it; choose another one.",
+            zh="该名称与其他商户相同或过于相似，请换一个名称。",
             path=("name",),
         )
 

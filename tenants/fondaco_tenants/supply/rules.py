@@ -1,5 +1,6 @@
 """Pure decisions of tiers and agreements: what is granted when, who may do what in which state."""
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -8,6 +9,23 @@ from fondaco_core import limits
 from fondaco_core.errors import Invalid
 from fondaco_core.money import Money
 from fondaco_tenants.supply.errors import AgreementInWrongState, SuppliersChoice
+
+# Letters of other scripts that nobody tells from a Latin one at a glance, and what is alike in Latin itself.
+_LOOKS = str.maketrans(
+    "\u0430\u0432\u0435\u0451\u0437\u043a\u043c\u043d\u043e\u0440\u0441\u0442\u0443\u0445\u0455\u0456\u0458\u04cf"
+    "\u0501\u051b\u051d\u03b1\u03b2\u03b5\u03b6\u03b7\u03b9\u03ba\u03bc\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7\u0131",
+    "abee3kmhopctyxsijldqwabeznikmvoptuxi",
+) | str.maketrans("01i", "oll")
+
+
+def look_of(name: str) -> str:
+    """A name as it looks: equal for two that people would take for the same.
+
+    Case, accents, widths, blanks and signs do not matter, nor letters that other scripts draw alike. A name of signs alone is
+    what it is.
+    """
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name).casefold()).translate(_LOOKS)
+    return "".join(char for char in plain if char.isalnum()).translate(_LOOKS) or plain
 
 
 class StockView(StrEnum):

@@ -4,14 +4,17 @@
 
 _PARTNER = "tenant_id, name, about, changed_at, version"
 
-# Begins with the company's name; who has begun stays as it is.
+COMPANY = "SELECT name, EXISTS (SELECT FROM partner p WHERE p.tenant_id = t.id) AS begun FROM tenant t WHERE id = $1"
+# Of two who take names that look alike the second waits, and is told that it is taken; of whom nobody is told.
+LOCK_LOOK = "SELECT pg_advisory_xact_lock(hashtextextended('partner ' || $1, 0))"
+LOOK_IS_TAKEN = "SELECT supply_look_taken($1)"
+# Who has begun stays as it is.
 BEGIN_PARTNER = """
-INSERT INTO partner (tenant_id, name, changed_at) SELECT id, name, $2 FROM tenant WHERE id = $1
-ON CONFLICT (tenant_id) DO NOTHING
+INSERT INTO partner (tenant_id, name, look, changed_at) VALUES ($1, $2, $3, $4) ON CONFLICT (tenant_id) DO NOTHING
 """
 PARTNERS_BY_IDS = f"SELECT {_PARTNER} FROM partner WHERE tenant_id = ANY($1::uuid[])"
 UPDATE_PARTNER = f"""
-UPDATE partner SET name = $2, about = $3, changed_at = $4, version = version + 1
+UPDATE partner SET name = $2, about = $3, changed_at = $4, version = version + 1, look = $6
 WHERE tenant_id = $1 AND version = $5 RETURNING {_PARTNER}
 """
 

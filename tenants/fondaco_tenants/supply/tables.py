@@ -49,6 +49,7 @@ class Partner(Base):
 
     __tablename__ = "partner"
     __table_args__ = (
+        Index("uq_partner_look", "look", unique=True),
         {
             "info": guarded(
                 also=f"{_IN_THE_MARKET} OR EXISTS (SELECT FROM agreement a WHERE {_PARTNER_OF_MINE})",
@@ -60,6 +61,8 @@ class Partner(Base):
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str]
+    # The name as it looks (rules.look_of): no two merchants' look alike; null for one that was there before looks were.
+    look: Mapped[str | None]
     about: Mapped[str | None]
     changed_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(server_default=text("1"))

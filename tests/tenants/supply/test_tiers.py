@@ -1,8 +1,10 @@
 """Partners' names and suppliers' tiers, on a real database as the restricted roles."""
 
 import asyncio
+import re
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -16,6 +18,7 @@ from fondaco_core.money import Money
 from fondaco_core.tenancy import TenantNotActive
 from fondaco_tenants import supply
 from fondaco_tenants.supply import CreditCurrencyFixed, NameTaken, SetTerms, StockView, Terms, TermsSetAlready, Tier
+from fondaco_tenants.supply.rules import look_of
 from tests.support.clock import later
 from tests.support.factories.identity import make_member_ctx
 from tests.support.factories.supply import make_agreement, make_invitation, make_terms, make_tier
@@ -66,12 +69,64 @@ async def test_a_merchant_has_its_companys_name_among_merchants_from_its_first_t
 
     assert before is None
     assert after is not None
-    assert (after.name, after.about, after.version) == ("Supplier Ltd", None, 1)
+    assert (after.name.startswith("Supplier Ltd"), after.about, after.version) == (True, None, 1)
+
+
+async def test_a_merchant_whose_company_is_called_like_another_one_begins_with_a_name_that_tells_them_apart() -> None:
+    tag = uuid4().hex
+    merchants = [await make_member_ctx(await make_tenant(name=f"{name} {tag}")) for name in ("Cards", "C A R D S")]
+    names: list[str] = []
+
+    for ctx in merchants:
+        await make_tier(ctx)
+        async with reading(ctx) as tx:
+            partner = await supply.get_partner(tx, ctx)
+        assert partner is not None
+        names.append(partner.name)
+
+    assert names[0] == f"Cards {tag}"
+    assert re.fullmatch(f"C A R D S {tag} [0-9a-f]{{8}}", names[1])
+
+
+async def test_of_two_who_take_one_name_at_once_one_has_it(supplier: Ctx, reseller: Ctx) -> None:
+    name = f"Cards {uuid4().hex}"
+
+    async def take(ctx: Ctx) -> None:
+        async with transaction(ctx) as tx:
+            await supply.update_partner(tx, ctx, version=0, name=name, about=None)
+
+    done = await asyncio.gather(take(supplier), take(reseller), return_exceptions=True)
+
+    assert sorted(type(each).__name__ for each in done) == ["NoneType", "PartnerNameTaken"]
+
+
+async def test_a_merchant_writes_its_own_name_another_way(supplier: Ctx) -> None:
+    name = f"Cards {uuid4().hex}"
+    async with transaction(supplier) as tx:
+        first = await supply.update_partner(tx, supplier, version=0, name=name, about=None)
+        again = await supply.update_partner(tx, supplier, version=first.version, name=name.upper(), about=None)
+
+    assert again.name == name.upper()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("Silk Bridge", "SILK-BRIDGE", True), ("Silk Bridge", "S\u0456lk Br\u0456dge", True), ("PayPal", "Paypa1", True),
+        ("Caf\u00e9", "Cafe", True), ("Ｓｉｌｋ", "silk", True), ("丝桥", "丝 桥", True), ("丝桥", "竹源", False),
+        ("Silk Bridge", "Silk Bridges", False), ("***", "---", False),
+    ],
+)  # fmt: skip
+def test_names_are_alike_that_people_take_for_the_same(one: str, other: str, alike: bool) -> None:  # noqa: FBT001
+    assert (look_of(one) == look_of(other)) is alike
 
 
 async def test_a_merchant_chooses_its_name_among_merchants_and_keeps_it(supplier: Ctx) -> None:
+    tag = uuid4().hex
     async with transaction(supplier) as tx:
-        written = await supply.update_partner(tx, supplier, version=0, name=" Card  House ", about="  We sell cards.  ")
+        written = await supply.update_partner(
+            tx, supplier, version=0, name=f" House  {tag} ", about="  We sell cards.  "
+        )
     await make_tier(supplier)
 
     with pytest.raises(StaleVersion) as stale:
@@ -80,7 +135,7 @@ async def test_a_merchant_chooses_its_name_among_merchants_and_keeps_it(supplier
 
     async with reading(supplier) as tx:
         assert await supply.get_partner(tx, supplier) == written
-    assert (written.name, written.about) == ("Card House", "We sell cards.")
+    assert (written.name, written.about) == (f"House {tag}", "We sell cards.")
     assert stale.value.current_version == written.version
 
 
