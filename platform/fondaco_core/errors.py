@@ -19,7 +19,7 @@ _NOUNS_ZH = {
     "client": "API 客户端", "code": "卡密", "code batch": "批次", "customer": "买家", "delivery": "发货记录", "delivery link": "提货链接",
     "difference": "对账差异", "endpoint": "Webhook 端点", "entitlement": "权益", "export": "导出文件", "gateway": "支付通道", "gift": "赠礼",
     "id": "ID", "key change": "密钥变更", "leak": "泄露记录", "link": "链接", "listing": "商品", "look": "查看授权", "lot": "批次", "member": "成员", "merchant": "商户",
-    "message": "消息", "notification": "支付通知", "offer": "供货项", "order": "订单", "partner": "合作商户", "passkey": "通行密钥", "payment": "付款", "payment notification": "支付通知",
+    "message": "消息", "notification": "支付通知", "offer": "供货项", "order": "订单", "partner": "合作商户", "plan": "费率套餐", "passkey": "通行密钥", "payment": "付款", "payment notification": "支付通知",
     "pool": "卡池", "profile": "商户资料", "provider": "身份提供方", "reconciliation difference": "对账差异", "redemption": "核销记录",
     "refund": "退款", "refused refund": "退款", "result of the first request": "首次请求的结果", "session": "会话", "settings": "设置",
     "source": "货源", "stock export": "库存导出", "store": "店铺", "supply invitation": "供货邀请", "supply offer": "供货项", "supply purchase": "采购批次", "supply sale": "供货批次", "template": "模板", "tenant": "商户", "tier": "分销等级", "upload": "上传文件",

@@ -7,6 +7,7 @@ from typing import NewType
 from uuid import UUID
 
 TenantId = NewType("TenantId", UUID)
+PlanId = NewType("PlanId", UUID)
 UserId = NewType("UserId", UUID)
 MemberId = NewType("MemberId", UUID)
 ApiClientId = NewType("ApiClientId", UUID)

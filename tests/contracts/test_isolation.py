@@ -57,7 +57,7 @@ NODE_PERMISSIONS = {
 # What some nodes are shown to as well: a till sees what it redeemed.
 ALSO_WITH = {"Redemption": "codes.redeem"}
 # What is the platform's own to see, though it be about a merchant.
-PLATFORM_NODES = {"PaymentNotification", "ReconciliationDifference"}
+PLATFORM_NODES = {"PaymentNotification", "Plan", "ReconciliationDifference"}
 # The permission that each list of a merchant needs; None for what all of its people may see.
 LIST_PERMISSIONS = {
     "accounts": "wallets.read",
@@ -72,6 +72,7 @@ LIST_PERMISSIONS = {
     "deliverySettings": "merchant.read",
     "deliveryTemplate": "merchant.read",
     "expiryCalendar": "codes.read",
+    "fees": "merchant.read",
     "findOrders": "orders.read",
     "gateways": None,
     "holdBudgets": "merchant.read",

@@ -65,6 +65,7 @@ class Told:
                 of = ID_ARGUMENTS[kind, field, argument]
                 return None if of is None else self.ids(whose, of)[0]
             named = {
+                ("Fees", "fee", "amount"): {"amount": "1.00", "currency": "CNY"},
                 ("Merchant", "gateways", "currency"): "CNY",
                 ("Query", "store", "slug"): sale.store.slug,
                 ("Query", "order", "code"): sale.order_code,

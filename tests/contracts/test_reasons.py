@@ -48,6 +48,7 @@ MUTATIONS = {
     "reverseRedemption": "redemption.reversed",
     "revokeSupplyInvitation": "supply_invitation.revoked",
     "rotateTenantKey": "keys.rotation_begun",
+    "setTenantFees": "tenant.fees_set",
     "showLinkKey": "link_key.shown",
     "suspendAgreement": "agreement.suspended",
     "suspendTenant": "tenant.suspended",

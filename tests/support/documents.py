@@ -165,6 +165,8 @@ def _name_of(kind: GraphQLNamedType) -> str:
 
 
 def _literal(kind: GraphQLArgument, value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: {json.dumps(each)}" for name, each in value.items()) + "}"
     return str(value) if isinstance(get_named_type(kind.type), GraphQLEnumType) else json.dumps(value)
 
 

@@ -37,6 +37,7 @@ TABLES = {
     "Partner": "partner",
     "Payment": "payment",
     "PaymentNotification": "payment_notification",
+    "Plan": "plan",
     "Pool": "code_pool",
     "ReconciliationDifference": "reconciliation_difference",
     "Redemption": "code_redemption",
@@ -148,6 +149,8 @@ class Known:
         """Every node of a type, those around the buyer's delivered order first."""
         if kind == "Entitlement":
             return [node_id(kind, self.world.pool.entitlement_id)]
+        if kind == "Plan":
+            return [node_id(kind, self.world.plan_id)]
         around = {str(self.world.order_id), str(self.world.buyer.customer_id), str(self.world.link_id)}
         rows = [row for table, row in self.rows if table == TABLES[kind]]
         if kind in PARTY_OF_LOTS:
@@ -161,6 +164,7 @@ class Known:
             of = ID_ARGUMENTS[kind, field, argument]
             return None if of is None else self.ids(of)[0]
         named = {
+            ("Fees", "fee", "amount"): {"amount": "1.00", "currency": "CNY"},
             ("Merchant", "gateways", "currency"): "CNY",
             ("Query", "store", "slug"): self.world.store_slug,
             ("Query", "order", "code"): self.world.order_code,

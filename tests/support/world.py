@@ -11,12 +11,12 @@ from uuid import UUID, uuid4
 
 from joserfc.jwk import ECKey
 
-from fondaco_core import clock, identity, limits, mail, outbox
+from fondaco_core import clock, identity, limits, mail, outbox, tenancy
 from fondaco_core.config import Settings
 from fondaco_core.context import Ctx, system_ctx
 from fondaco_core.db import governing, trading, transaction
 from fondaco_core.identity import MERCHANT_PERMISSIONS, MemberRole, PlatformRole
-from fondaco_core.ids import EntitlementId, ListingId, OfferId, OrderId, StoreId, TenantId, UploadId
+from fondaco_core.ids import EntitlementId, ListingId, OfferId, OrderId, PlanId, StoreId, TenantId, UploadId
 from fondaco_core.money import Money
 from fondaco_core.secret import Secret
 from fondaco_tenants import codes, customers, delivery, orders, payments, routing, settlement, supply
@@ -69,6 +69,7 @@ class World:
     guest: Ctx
     # The owner of another merchant, who supplies this one and buys from it.
     partner: Ctx
+    plan_id: PlanId
     contact: str
     order_id: OrderId
     order_code: str
@@ -134,14 +135,14 @@ async def _make_world(door: Door) -> World:
     )
     return World(
         tag=tag, tenant_id=tenant_id, tenant_slug=tenant_slug, store_slug=shop.store_slug, owner=owner, members=members,
-        machine=machine, buyer=buyer, buyer_machine=buyer_machine, other_buyer=other, guest=guest, partner=shop.partner, contact=contact,
+        machine=machine, buyer=buyer, buyer_machine=buyer_machine, other_buyer=other, guest=guest, partner=shop.partner, plan_id=shop.plan_id, contact=contact,
         order_id=sold.order_id, order_code=sold.order_code, other_order_code=shop.other_order_code,
         guest_order_code=shop.guest_order_code, link_id=sold.link_id, link_secret=sold.link_secret, upload_id=upload_id,
         pool=shop.pool,
         secrets=shop.secrets,
         private=(
             f"Pool {tag}", f"origin {tag}", f"Legal {tag}", f"reference {tag}", f"Machine {tag}", f"Buyer {tag}", f"Owner {tag}", sold.order_code,
-            f"Tier {tag}", f"Invitation {tag}", f"Partner {tag}", f"Offer {tag}", f"Drafted {tag}",
+            f"Plan {tag}", f"Tier {tag}", f"Invitation {tag}", f"Partner {tag}", f"Offer {tag}", f"Drafted {tag}",
             f"Offered {tag}", f"Place {tag}",
         ),
     )  # fmt: skip
@@ -163,6 +164,7 @@ class _Shop:
     entitlement_id: UUID
     listing: str
     pool: MadePool
+    plan_id: PlanId
     partner: Ctx
     other_order_code: str
     guest_order_code: str
@@ -201,6 +203,13 @@ class _Shop:
             "supportContact": f"help-{self.tag}@example.com", "currency": "CNY",
         }  # fmt: skip
         await self.do("updateMerchantProfile", profile)
+        admin = admin_ctx()
+        async with governing(admin) as tx:
+            fees = tenancy.Fees(0, {f"category {self.tag}": 100})
+            self.plan_id = (await tenancy.create_plan(tx, admin, name=f"Plan {self.tag}", fees=fees)).id
+            await tenancy.set_tenant_fees(
+                tx, admin, tenant_id=self.owner.tenant, plan_id=self.plan_id, fee_bps=None, reason="it has agreed to"
+            )
 
     async def stock(self) -> None:
         """Codes in the pool, with lines that were none, one quarantined and one void."""

@@ -75,7 +75,10 @@ class Tenant(Node):
     def state(self) -> TenantState:
         return self.row.state
 
-    @strawberry.field(description="The platform's share of each of its sales, in basis points (1/100 of a percent).")
+    @strawberry.field(
+        description="The platform's share of each of its sales, in basis points (1/100 of a percent), while it is on no plan; what "
+        "holds now is in `merchant.fees`."
+    )
     def fee_bps(self, info: Info) -> int | None:
         ctx = info.context.ctx
         return self.row.fee_bps if ctx.has("platform.read") or ctx.has("merchant.read") else None
@@ -150,7 +153,8 @@ class CreateTenantInput:
     slug: str = strawberry.field(description="Its short name: 3 to 40 small letters, digits and hyphens.")
     name: str = strawberry.field(description="The company's name, 1 to 200 characters.")
     fee_bps: int = strawberry.field(
-        default=0, description="The platform's share of its sales, 0 to 10000 basis points."
+        default=0,
+        description="The platform's share of its sales, 0 to 10000 basis points; `setTenantFees` puts it on a plan.",
     )
     owner_email: str = strawberry.field(description="Who is asked to be its first owner.")
     owner_name: str = strawberry.field(description="That person's name, 1 to 200 characters.")

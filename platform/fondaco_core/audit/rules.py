@@ -24,7 +24,7 @@ NEED_REASON: Final = frozenset(
         # what is done to others
         "agreement.declined", "agreement.ended", "agreement.suspended", "source.paused", "source.resumed",
         "supply_invitation.revoked",
-        "break_glass.opened", "customer.blocked", "customer.unblocked", "tenant.closed", "tenant.resumed",
+        "break_glass.opened", "customer.blocked", "customer.unblocked", "tenant.closed", "tenant.fees_set", "tenant.resumed",
         "tenant.suspended",
     }
 )  # fmt: skip

@@ -1,5 +1,8 @@
 """Payments, refunds and gateways."""
 
+# The most plans by which merchants pay the platform, and categories of goods that one names: as many as people keep apart.
+PLANS_MAX = 200
+PLAN_CATEGORIES_MAX = 100
 # How many days after a sale to a customer its money is the merchant's own: most of what goes wrong is known by then.
 SALE_SETTLE_DAYS = 1
 # How many sales one payout takes into account: they are marked in one transaction, under the merchant's lock.

@@ -4,6 +4,8 @@ Invalid
 └── BadSlug            the name cannot be part of an address
 Conflict
 ├── NameTaken          another one has the name
+├── PlanNameTaken      another plan has the name
+├── TooManyPlans       there are as many plans as there may be
 ├── TenantNotActive    the tenant may not trade now
 └── WrongTenantState   the tenant cannot get from its state to that one
 """
@@ -33,6 +35,29 @@ class NameTaken(Conflict):
 
     def __init__(self) -> None:
         super().__init__("This name is taken; choose another one.", zh="该名称已被占用，请换一个。", path=("slug",))
+
+
+class PlanNameTaken(Conflict):
+    """Another plan has the name already."""
+
+    code = "PLAN_NAME_TAKEN"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Another plan has this name; choose another one.", zh="已有同名套餐，请换一个名称。", path=("name",)
+        )
+
+
+class TooManyPlans(Conflict):
+    """There are as many plans as there may be; change one that nobody is on."""
+
+    code = "TOO_MANY_PLANS"
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"There are {limits.PLANS_MAX} plans already; change one of them instead.",
+            zh=f"套餐已达上限 {limits.PLANS_MAX} 个，请修改现有套餐。",
+        )
 
 
 # How a merchant that does not trade stands, in English and in Chinese.

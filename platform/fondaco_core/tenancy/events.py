@@ -40,6 +40,15 @@ class TenantResumed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TenantFeesChanged(Event):
+    """What a merchant pays the platform for its sales is another from now on."""
+
+    name: ClassVar[str] = "tenant.fees_changed"
+    tenant_id: UUID
+    plan_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
 class TenantClosed(Event):
     """A merchant has left for good."""
 

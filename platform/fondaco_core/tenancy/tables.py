@@ -1,12 +1,58 @@
-"""Tables of tenancy: tenants, and the doors by which one is found before it is known."""
+"""Tables of tenancy: tenants, the plans that say what they pay, and the doors by which one is found before it is known."""
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, false, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, PrimaryKeyConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from fondaco_core.db import Base, guarded
+
+
+class Plan(Base):
+    """What the platform takes of sales, under a name; its fees stand by version, so that the rows are the history."""
+
+    __tablename__ = "plan"
+    __table_args__ = (
+        {
+            "info": guarded(
+                kind="global",
+                reason="the platform's own price lists; which merchant has which of them stands with the merchant",
+                tenant="SELECT",
+                platform="SELECT, INSERT, UPDATE",
+            )
+        },
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+    # Which of its fees hold.
+    version: Mapped[int] = mapped_column(Integer)
+
+
+class PlanFee(Base):
+    """The share that a plan takes of sales of one category of goods, and (an empty category) of all others; never changed."""
+
+    __tablename__ = "plan_fee"
+    __table_args__ = (
+        PrimaryKeyConstraint("plan_id", "version", "category"),
+        CheckConstraint("fee_bps BETWEEN 0 AND 10000", name="fee_bps"),
+        {
+            "info": guarded(
+                kind="global",
+                reason="the platform's own price lists; which merchant has which of them stands with the merchant",
+                tenant="SELECT",
+                platform="SELECT, INSERT",
+            )
+        },
+    )
+
+    plan_id: Mapped[UUID] = mapped_column(ForeignKey("plan.id"))
+    version: Mapped[int] = mapped_column(Integer)
+    category: Mapped[str]
+    fee_bps: Mapped[int]
+    created_at: Mapped[datetime]
 
 
 class Tenant(Base):
@@ -16,6 +62,7 @@ class Tenant(Base):
     __table_args__ = (
         CheckConstraint("state IN ('APPLIED', 'ACTIVE', 'SUSPENDED', 'CLOSED')", name="state"),
         CheckConstraint("fee_bps BETWEEN 0 AND 10000", name="fee_bps"),
+        Index("ix_tenant_plan_id", "plan_id"),
         {
             "info": guarded(
                 parties=("id",),
@@ -31,8 +78,9 @@ class Tenant(Base):
     slug: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
     state: Mapped[str]
-    plan: Mapped[str] = mapped_column(server_default=text("'STANDARD'"))
-    # The platform's share of every sale, in basis points.
+    # By which plan it pays; null: the same for all that it sells.
+    plan_id: Mapped[UUID | None] = mapped_column(ForeignKey("plan.id"))
+    # The platform's share of every sale, in basis points, while it has no plan.
     fee_bps: Mapped[int] = mapped_column(server_default=text("0"))
     applied_at: Mapped[datetime]
     decided_at: Mapped[datetime | None]

@@ -1,12 +1,13 @@
 """Every SQL statement of orders. The statements of placing are set-based: one of each, however many orders there are."""
 
 from fondaco_core.db import Write
+from fondaco_tenants.orders.store_fees import fee_bps
 
 # One round trip over what catalogue, storefront, tenancy, routing and customers say of the listings and the buyer: the hot
 # path cannot ask each of them by itself. Only what may be sold now is found; row level security keeps it to the store's tenant.
-QUOTE = """
+QUOTE = f"""
 SELECT l.id AS listing_id, l.store_id, l.tenant_id AS seller_id, l.entitlement_id, l.title, l.price_minor, l.currency,
-  l.order_max, l.customer_max, l.customer_period_days, t.fee_bps, s.hold_s, s.guest_checkout, src.ids AS source_ids, src.pools AS pool_ids,
+  l.order_max, l.customer_max, l.customer_period_days, {fee_bps(tenant="t", entitlement="l.entitlement_id")} AS fee_bps, s.hold_s, s.guest_checkout, src.ids AS source_ids, src.pools AS pool_ids,
   src.priorities, src.probes, src.chained,
   c.id IS NOT NULL AS known, c.blocked_at IS NOT NULL AS blocked
 FROM listing l

@@ -1,6 +1,7 @@
 """The SQL of chains: routes as they are open now, what resellers may still buy, and what orders use of it; as fondaco_trade."""
 
 from fondaco_core.db import Write
+from fondaco_tenants.orders.store_fees import fee_bps
 
 # The latest terms of a tier that have begun.
 TERMS = """
@@ -39,7 +40,7 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
   SELECT array_agg(g.offer_id ORDER BY g.n) AS offer_ids, array_agg(g.seller_id ORDER BY g.n) AS seller_ids,
     array_agg(a.id ORDER BY g.n) AS agreement_ids, array_agg(e.id ORDER BY g.n) AS source_ids,
-    array_agg(t.fee_bps ORDER BY g.n) AS fees,
+    array_agg({fee_bps(tenant="t", entitlement="l.entitlement_id")} ORDER BY g.n) AS fees,
     array_agg(price.list ORDER BY g.n) AS prices, array_agg(b.max_cost_minor ORDER BY g.n) AS max_costs,
     array_agg(b.below_cost ORDER BY g.n) AS below_costs, array_agg(rest.units_left ORDER BY g.n) AS units_left,
     array_agg(rest.hold_left ORDER BY g.n) AS hold_left,

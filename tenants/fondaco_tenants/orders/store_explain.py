@@ -1,11 +1,12 @@
 """The SQL of explaining a route to its merchant; as fondaco_trade, of the asker's own listings alone."""
 
 from fondaco_tenants.orders.store_chain import LEFT, TERMS
+from fondaco_tenants.orders.store_fees import fee_bps
 
 # A listing in whatever state, with what its merchant sells it for.
-HEAD = """
+HEAD = f"""
 SELECT l.id AS listing_id, l.store_id, l.tenant_id AS seller_id, l.entitlement_id, l.title, l.price_minor AS unit_price_minor,
-  l.currency, t.fee_bps, s.hold_s
+  l.currency, {fee_bps(tenant="t", entitlement="l.entitlement_id")} AS fee_bps, s.hold_s
 FROM listing l JOIN tenant t ON t.id = l.tenant_id JOIN store s ON s.id = l.store_id
 WHERE l.id = $1 AND l.tenant_id = $2
 """

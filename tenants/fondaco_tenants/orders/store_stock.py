@@ -2,13 +2,14 @@
 
 from fondaco_core import limits
 from fondaco_tenants.orders.store_chain import IN_TURN
+from fondaco_tenants.orders.store_fees import fee_bps
 
 # A way down step by step, as far as every step is open now, as orders look at it: offer published, source on, merchant active,
 # agreement active, a price for its tier; and what each buyer on it has and may. `buyer` is the source by which it buys.
 _STEPS = """
 SELECT array_agg(g.offer_id ORDER BY g.n) AS offer_ids, array_agg(g.seller_id ORDER BY g.n) AS seller_ids,
   array_agg(b.tenant_id ORDER BY g.n) AS buyer_ids, array_agg(a.id ORDER BY g.n) AS agreement_ids,
-  array_agg(e.id ORDER BY g.n) AS step_ids, array_agg(t.fee_bps ORDER BY g.n) AS fees, array_agg(price.one ORDER BY g.n) AS prices,
+  array_agg(e.id ORDER BY g.n) AS step_ids, array_agg({fee} ORDER BY g.n) AS fees, array_agg(price.one ORDER BY g.n) AS prices,
   array_agg(b.max_cost_minor ORDER BY g.n) AS max_costs, array_agg(b.below_cost ORDER BY g.n) AS below_costs,
   array_agg(least(
     coalesce(a.day_units_max, terms.day_units_max) - CASE WHEN u.day = {now}::date THEN u.day_units ELSE 0 END,
@@ -68,7 +69,8 @@ NULL::int[] AS units_left, NULL::bigint[] AS credits, NULL::bigint[] AS wallets
 # look. `$2` is now, `$3` how many units of a pool are counted.
 OF_LISTINGS = f"""
 WITH head AS (
-  SELECT l.id, l.tenant_id, l.price_minor, l.currency, t.fee_bps FROM listing l JOIN tenant t ON t.id = l.tenant_id
+  SELECT l.id, l.tenant_id, l.price_minor, l.currency, {fee_bps(tenant="t", entitlement="l.entitlement_id")} AS fee_bps
+  FROM listing l JOIN tenant t ON t.id = l.tenant_id
   WHERE l.id = ANY($1::uuid[])
 ), path AS MATERIALIZED (
   SELECT h.id AS head_id, x.priority, x.id AS source_id, NULL::bigint[] AS place, x.pool_id, {_NONE}
@@ -83,6 +85,7 @@ WITH head AS (
   ) r
   CROSS JOIN LATERAL ({
     _STEPS.format(
+        fee=fee_bps(tenant="t", entitlement="o.entitlement_id"),
         offers="r.offer_ids",
         sellers="r.seller_ids",
         sources="r.source_ids",
@@ -100,7 +103,7 @@ WITH head AS (
   SELECT o.id, o.tenant_id, coalesce(w.price_minor, (
       SELECT max(q.unit_price_minor) FROM offer_price q WHERE q.offer_id = o.id AND q.from_units = 1 AND q.starts_at = (
         SELECT max(x.starts_at) FROM offer_price x WHERE x.offer_id = o.id AND x.tier_id = q.tier_id AND x.starts_at <= $2)
-    ), 0) AS price_minor, o.currency, t.fee_bps, (
+    ), 0) AS price_minor, o.currency, {fee_bps(tenant="t", entitlement="o.entitlement_id")} AS fee_bps, (
       SELECT tt.stock_view FROM tier_terms tt WHERE tt.tier_id = w.tier_id AND tt.starts_at <= $2 ORDER BY tt.starts_at DESC LIMIT 1
     ) AS stock_view
   FROM unnest($1::uuid[], $4::uuid[], $5::bigint[]) AS w(offer_id, tier_id, price_minor)
@@ -113,6 +116,7 @@ WITH head AS (
   JOIN source f ON f.id = r.source_ids[1] AND f.enabled AND (f.state = 'ACTIVE' OR source_tried(f.id))
   CROSS JOIN LATERAL ({
     _STEPS.format(
+        fee=fee_bps(tenant="t", entitlement="o.entitlement_id"),
         offers="r.offer_ids[2:]",
         sellers="r.seller_ids[2:]",
         sources="r.source_ids[2:]",

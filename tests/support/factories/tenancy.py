@@ -4,7 +4,7 @@ from uuid import uuid4
 
 from fondaco_core import tenancy
 from fondaco_core.db import governing
-from fondaco_core.ids import TenantId
+from fondaco_core.ids import PlanId, TenantId
 from tests.support.factories.identity import admin_ctx
 
 
@@ -20,3 +20,19 @@ async def make_tenant(
         if approved:
             await tenancy.approve_tenant(tx, ctx, tenant_id)
     return tenant_id
+
+
+async def make_plan(fees: tenancy.Fees, *, name: str | None = None) -> tenancy.Plan:
+    """A plan that nobody is on yet."""
+    ctx = admin_ctx()
+    async with governing(ctx) as tx:
+        return await tenancy.create_plan(tx, ctx, name=name or f"Plan {uuid4().hex}", fees=fees)
+
+
+async def put_on_plan(tenant_id: TenantId, plan_id: PlanId) -> None:
+    """Has a merchant pay by a plan."""
+    ctx = admin_ctx()
+    async with governing(ctx) as tx:
+        await tenancy.set_tenant_fees(
+            tx, ctx, tenant_id=tenant_id, plan_id=plan_id, fee_bps=None, reason="it has agreed to"
+        )

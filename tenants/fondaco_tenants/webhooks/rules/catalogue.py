@@ -306,6 +306,11 @@ CATALOGUE: Final[tuple[PublicType, ...]] = (
         (Field("lot", "lot", Kind.LOT, "The number of one of your lots that it was in; null when it was in none.", optional=True),),
     ),
     PublicType(
+        "fees.changed", "tenant.fees_changed",
+        "What the platform takes of your sales is another from now on, or its plan says it anew; `merchant.fees` has it.", "平台费率有变更。",
+        (Field("tenantId", "tenant_id", Kind.ID, "Your merchant.", node="Tenant"),),
+    ),
+    PublicType(
         "client.expiring", "client.ends_soon", "The credentials of a machine end soon.", "API 凭证即将到期。",
         (_of("apiClientId", "api_client_id", "ApiClient", "The API client."),),
     ),

@@ -9,25 +9,23 @@ from fondaco_core import audit, clock, limits, outbox
 from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import Invalid, NotFound
-from fondaco_core.ids import TenantId, new_id
+from fondaco_core.ids import PlanId, TenantId, new_id
 from fondaco_core.outbox import Event
 from fondaco_core.tenancy import store
 from fondaco_core.tenancy.errors import BadSlug, NameTaken, TenantNotActive, WrongTenantState
 from fondaco_core.tenancy.events import TenantApplied, TenantApproved, TenantClosed, TenantResumed, TenantSuspended
-from fondaco_core.tenancy.rules import DoorKind, TenantState, is_slug, next_states
-
-FEE_BPS_MAX = 10_000
+from fondaco_core.tenancy.rules import DoorKind, TenantState, check_fee, is_slug, next_states
 
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A merchant company as it is stored. `fee_bps` is the platform's share of every sale, in basis points."""
+    """A merchant company as it is stored. `fee_bps` is the platform's share of every sale while it has no plan."""
 
     id: TenantId
     slug: str
     name: str
     state: TenantState
-    plan: str
+    plan_id: PlanId | None
     fee_bps: int
     applied_at: datetime
     decided_at: datetime | None
@@ -73,7 +71,7 @@ async def apply_tenant(tx: Tx, ctx: Ctx, *, slug: str, name: str, fee_bps: int =
     if not is_slug(slug):
         raise BadSlug
     checked = checked_name(name)
-    _check_fee(fee_bps)
+    check_fee(fee_bps)
 
     tenant_id = TenantId(new_id())
     if await tx.execute(store.ADD, tenant_id, slug, checked, fee_bps, clock.now()) == 0:
@@ -189,7 +187,8 @@ async def doors_of(tx: Tx, kind: str, tenant_ids: Sequence[TenantId]) -> dict[Te
     return {TenantId(row["tenant_id"]): row["name"] for row in rows}
 
 
-async def _for_change(tx: Tx, tenant_id: TenantId) -> Tenant:
+async def tenant_for_change(tx: Tx, tenant_id: TenantId) -> Tenant:
+    """A tenant that nobody else changes until the transaction ends; raises NotFound."""
     row = await tx.fetchrow(store.GET_FOR_CHANGE, tenant_id)
     if row is None:
         raise NotFound("tenant")
@@ -206,7 +205,7 @@ class _Step:
 
 
 async def _decide(tx: Tx, ctx: Ctx, tenant_id: TenantId, step: _Step, reason: str | None) -> Tenant:
-    tenant = await _for_change(tx, tenant_id)
+    tenant = await tenant_for_change(tx, tenant_id)
     if tenant.state not in step.before:
         raise WrongTenantState(tenant.state, step.after)
     assert step.after in next_states(tenant.state)
@@ -217,10 +216,3 @@ async def _decide(tx: Tx, ctx: Ctx, tenant_id: TenantId, step: _Step, reason: st
     )  # fmt: skip
     await outbox.announce(tx, (tenant_id, step.event))
     return _tenant(await tx.fetchrow(store.GET, tenant_id))
-
-
-def _check_fee(fee_bps: int) -> None:
-    if not 0 <= fee_bps <= FEE_BPS_MAX:
-        raise Invalid(
-            f"A fee is 0 to {FEE_BPS_MAX} basis points.", zh=f"费率须为 0 至 {FEE_BPS_MAX} 个基点。", path=("fee_bps",)
-        )
