@@ -180,13 +180,17 @@ class Listing(Node):
         return found
 
     @strawberry.field(
-        description="How many units can be sold now, exact up to 100,000. For the merchant; null for everybody else."
+        description="How many units can be sold now, exact up to 100,000. For the merchant, as far as all suppliers on the way tell how much "
+        "they have; null otherwise, and for everybody else."
     )
     async def stock(self, info: Info) -> int | None:
         """The stock."""
         if not is_owner(info.context.ctx, self.row.tenant_id):
             return None
-        return await info.context.loaders.load(load_stock_over_others if self.row.chained else load_stock, self.row.id)
+        loaders = info.context.loaders
+        if not self.row.chained:
+            return await loaders.load(load_stock, self.row.id)
+        return (await loaders.load(load_stock_over_others, self.row.id)).units
 
     @strawberry.field(
         description="The merchant is told when fewer units are left. For the merchant; null for everybody else."

@@ -192,8 +192,13 @@ class SimulatedLine:
     quantity: int = strawberry.field(description="How many were asked for.")
     unit_price: Money = strawberry.field(description="The price of one unit now.")
     subtotal: Money = strawberry.field(description="The price of all units now.")
-    available: int = strawberry.field(description="How many of the units asked for can be had now.")
-    sources_tried: int = strawberry.field(description="From how many sources they would come.")
+    available: int | None = strawberry.field(
+        description="How many of the units asked for can be had now; null when it is fewer than all and other merchants fill it, too, whose "
+        "stock is not told."
+    )
+    sources_tried: int | None = strawberry.field(
+        description="From how many sources they would come; null where other merchants fill it, too."
+    )
 
 
 @strawberry.type(description="What `placeOrder` would do now.")
@@ -285,7 +290,7 @@ class Mutation:
             lines=[
                 SimulatedLine(
                     title=line.title, quantity=line.quantity, unit_price=Money.of(line.unit_price),
-                    subtotal=Money.of(line.subtotal), available=line.available, sources_tried=len({route.source_id for route, _ in line.route}),
+                    subtotal=Money.of(line.subtotal), available=line.available, sources_tried=line.sources,
                 )
                 for line in found.lines
             ],

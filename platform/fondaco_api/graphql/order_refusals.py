@@ -33,7 +33,9 @@ class OutOfStock(Failure):
     """Fewer units than asked for can be had now, from any source."""
 
     asked: int = strawberry.field(description="How many were asked for.")
-    available: int = strawberry.field(description="How many of them can be had now.")
+    available: int | None = strawberry.field(
+        description="How many of them can be had now; null where other merchants fill it, too, whose stock is not told."
+    )
     listing_id: strawberry.ID = strawberry.field(description="The listing that is short.")
 
     @classmethod

@@ -59,8 +59,11 @@ class ExplainedSource:
     def verdict(self) -> Verdict:
         return self.row.verdict
 
-    @strawberry.field(description="How many units come from it; 0 unless it is TAKEN.")
-    def units(self) -> int:
+    @strawberry.field(
+        description="How many units come from it; 0 unless it is TAKEN. Null, as its cost is, where the number would say how much a supplier "
+        "has that does not tell."
+    )
+    def units(self) -> int | None:
         return self.row.units
 
     @strawberry.field(
@@ -82,8 +85,9 @@ class ExplainedSource:
 class ExplainedRoute:
     """The candidates as they were looked at."""
 
-    units: int = strawberry.field(
-        description="How many units all sources together would bring; the order is refused when it is fewer than it asks for."
+    units: int | None = strawberry.field(
+        description="How many units all sources together would bring; the order is refused when it is fewer than it asks for. Null when it is, "
+        "and a supplier is among them that does not tell how much it has."
     )
     sources: list[ExplainedSource] = strawberry.field(
         description="Every source of the listing in the order in which they are tried, at most 50."
@@ -108,5 +112,5 @@ class MerchantFields:
     ) -> ExplainedRoute | None:
         ctx, key = info.context.ctx, ListingId(key_of(listing_id, Listing, path=("listing_id",)))
         async with trading(ctx, read_only=True) as tx:
-            rows = await orders.explain_route(tx, ctx, listing_id=key, quantity=quantity)
-        return ExplainedRoute(units=sum(row.units for row in rows), sources=[ExplainedSource(row=row) for row in rows])
+            found = await orders.explain_route(tx, ctx, listing_id=key, quantity=quantity)
+        return ExplainedRoute(units=found.units, sources=[ExplainedSource(row=row) for row in found.sources])

@@ -8,7 +8,10 @@ from fondaco_core.context import Ctx
 from fondaco_core.db import trading
 from fondaco_core.ids import ListingId, OfferId
 from fondaco_tenants import orders
+from fondaco_tenants.orders import Told
 from fondaco_tenants.storefront import ShownListing
+
+_NOTHING = Told(0, 0)
 
 
 async def over_others(ctx: Ctx, rows: Sequence[ShownListing]) -> Sequence[ShownListing]:
@@ -21,11 +24,11 @@ async def over_others(ctx: Ctx, rows: Sequence[ShownListing]) -> Sequence[ShownL
     return [row._replace(available=found.get(row.id, 0)) if row.chained else row for row in rows]
 
 
-async def load_stock_over_others(context: Context, ids: list[ListingId]) -> list[int]:
-    """How many units the asker's own listings can sell that other merchants fill."""
+async def load_stock_over_others(context: Context, ids: list[ListingId]) -> list[Told]:
+    """How many units the asker's own listings can sell that other merchants fill, as far as these tell."""
     async with trading(context.ctx, read_only=True) as tx:
-        found = await orders.stock_over_others(tx, ids, up_to=limits.STOCK_EXACT_MAX)
-    return [found.get(id_, 0) for id_ in ids]
+        found = await orders.stock_told_over_others(tx, ids, up_to=limits.STOCK_EXACT_MAX)
+    return [found.get(id_, _NOTHING) for id_ in ids]
 
 
 async def load_seen_stock(context: Context, offers: list[orders.SeenOffer]) -> list[orders.SeenStock | None]:
@@ -35,7 +38,7 @@ async def load_seen_stock(context: Context, offers: list[orders.SeenOffer]) -> l
     return [found.get(each.offer_id) for each in offers]
 
 
-async def load_stock_of_own_offers(context: Context, ids: list[OfferId]) -> list[int]:
+async def load_stock_of_own_offers(context: Context, ids: list[OfferId]) -> list[int | None]:
     """How many units the asker's own offers have behind them."""
     async with trading(context.ctx, read_only=True) as tx:
         found = await orders.stock_of_own_offers(tx, context.ctx, ids)

@@ -189,9 +189,10 @@ class Offer(Node):
         return None if found is None else Scorecard(row=found, own=True)
 
     @strawberry.field(
-        description="How many units you can deliver of it now to the tier that pays most, from all of its sources, exact up to 100,000."
+        description="How many units you can deliver of it now to the tier that pays most, from all of its sources, exact up to 100,000; "
+        "null when a supplier of yours does not tell how much it has."
     )
-    async def stock(self, info: Info) -> int:
+    async def stock(self, info: Info) -> int | None:
         return await info.context.loaders.load(load_stock_of_own_offers, self.row.id)
 
     @strawberry.field(description="The places it is filled from, in the order in which they are tried, at most 50.")

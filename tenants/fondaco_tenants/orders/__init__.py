@@ -50,6 +50,7 @@ from fondaco_tenants.orders.events import (
 )
 from fondaco_tenants.orders.rules import SETTLED, AllocationState, Budget, HoldBudgets, OrderState
 from fondaco_tenants.orders.rules.explain import Verdict
+from fondaco_tenants.orders.rules.stock import Told
 from fondaco_tenants.orders.service.budgets import (
     BudgetsView,
     forget_guest_holds,
@@ -64,7 +65,7 @@ from fondaco_tenants.orders.service.change import (
     pay_order,
     refund_order,
 )
-from fondaco_tenants.orders.service.explain import ExplainedSource, explain_route
+from fondaco_tenants.orders.service.explain import ExplainedRoute, ExplainedSource, explain_route
 from fondaco_tenants.orders.service.exports import (
     Export,
     ExportFormat,
@@ -109,6 +110,7 @@ from fondaco_tenants.orders.service.stock import (
     stock_of_own_offers,
     stock_over_others,
     stock_seen_of_offers,
+    stock_told_over_others,
 )
 from fondaco_tenants.orders.service.swap import Replaced, replace_unit, swap_withdrawn
 
@@ -120,6 +122,7 @@ __all__ = [
     "BudgetsView",
     "CodeAlreadyRedeemed",
     "CodeAlreadyRevealed",
+    "ExplainedRoute",
     "ExplainedSource",
     "Export",
     "ExportFormat",
@@ -167,6 +170,7 @@ __all__ = [
     "Simulated",
     "SimulatedLine",
     "SupplySold",
+    "Told",
     "TooManyExports",
     "UnitFailed",
     "UnitReplaced",
@@ -216,6 +220,7 @@ __all__ = [
     "stock_of_own_offers",
     "stock_over_others",
     "stock_seen_of_offers",
+    "stock_told_over_others",
     "swap_withdrawn",
     "take_back_gift",
     "taken_back_at",

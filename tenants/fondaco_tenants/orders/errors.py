@@ -38,14 +38,14 @@ class InvalidOrder(Invalid):
 
 
 class OutOfStock(Conflict):
-    """Fewer units than asked for can be had."""
+    """Fewer units than asked for can be had; how many, is told of the merchant's own stock alone."""
 
     code = "OUT_OF_STOCK"
 
-    def __init__(self, listing_id: ListingId, *, asked: int, available: int, path: tuple[str, ...] = ()) -> None:
+    def __init__(self, listing_id: ListingId, *, asked: int, available: int | None, path: tuple[str, ...] = ()) -> None:
         super().__init__(
-            f"{asked} were asked for, {available} can be had now.",
-            zh=f"需要 {asked} 件，目前可售 {available} 件。",
+            f"{asked} were asked for, {'fewer' if available is None else available} can be had now.",
+            zh=f"需要 {asked} 件，目前可售{'不足' if available is None else f' {available} 件'}。",
             path=path,
         )
         self.listing_id = listing_id

@@ -10,6 +10,12 @@ SELECT l.id AS listing_id, l.store_id, l.tenant_id AS seller_id, l.entitlement_i
 FROM listing l JOIN tenant t ON t.id = l.tenant_id JOIN store s ON s.id = l.store_id
 WHERE l.id = $1 AND l.tenant_id = $2
 """
+# Which of these agreements do not tell exactly how much their supplier has.
+RESERVED = """
+SELECT a.id FROM agreement a CROSS JOIN LATERAL (
+  SELECT tt.stock_view FROM tier_terms tt WHERE tt.tier_id = a.tier_id AND tt.starts_at <= $2 ORDER BY tt.starts_at DESC LIMIT 1
+) terms WHERE a.id = ANY($1::uuid[]) AND terms.stock_view <> 'EXACT'
+"""
 # The merchant's own step at each of its suppliers: what it is to pay, and what it may and can; nothing of what lies behind the offer.
 STEPS = f"""
 SELECT s.id AS source_id, t.id AS supplier_id, o.state = 'PUBLISHED' AND o.currency = $4 AS published,

@@ -17,7 +17,8 @@ SELECT array_agg(g.offer_id ORDER BY g.n) AS offer_ids, array_agg(g.seller_id OR
   ) ORDER BY g.n) AS units_left,
   array_agg(CASE WHEN terms.currency = h.currency
     THEN greatest(0, coalesce(a.credit_minor, terms.credit_minor) - u.credit_used_minor) ELSE 0 END ORDER BY g.n) AS credits,
-  array_agg(greatest(0, coalesce(w.posted_minor - w.pending_minor - w.floor_minor, 0)) ORDER BY g.n) AS wallets
+  array_agg(greatest(0, coalesce(w.posted_minor - w.pending_minor - w.floor_minor, 0)) ORDER BY g.n) AS wallets,
+  array_agg(terms.stock_view ORDER BY g.n) AS views
 FROM unnest({offers}, {sellers}, {sources}) WITH ORDINALITY AS g(offer_id, seller_id, source_id, n)
 JOIN offer o ON o.id = g.offer_id AND o.state = 'PUBLISHED' AND o.currency = h.currency
 JOIN tenant t ON t.id = g.seller_id AND t.state = 'ACTIVE'
@@ -26,7 +27,7 @@ JOIN source b ON b.id = {buyer}
 JOIN agreement a ON a.supplier_tenant_id = g.seller_id AND a.reseller_tenant_id = b.tenant_id AND a.state = 'ACTIVE'
 JOIN agreement_use u ON u.agreement_id = a.id
 CROSS JOIN LATERAL (
-  SELECT tt.day_units_max, tt.month_units_max, tt.credit_minor, tt.currency FROM tier_terms tt
+  SELECT tt.stock_view, tt.day_units_max, tt.month_units_max, tt.credit_minor, tt.currency FROM tier_terms tt
   WHERE tt.tier_id = a.tier_id AND tt.starts_at <= {now} ORDER BY tt.starts_at DESC LIMIT 1
 ) terms
 JOIN LATERAL (
@@ -62,7 +63,7 @@ ORDER BY h.id, path.priority, path.source_id, path.place, path.step_ids
 _NONE = """
 NULL::uuid[] AS offer_ids, NULL::uuid[] AS seller_ids, NULL::uuid[] AS buyer_ids, NULL::uuid[] AS agreement_ids,
 NULL::uuid[] AS step_ids, NULL::int[] AS fees, NULL::bigint[] AS prices, NULL::bigint[] AS max_costs, NULL::bool[] AS below_costs,
-NULL::int[] AS units_left, NULL::bigint[] AS credits, NULL::bigint[] AS wallets
+NULL::int[] AS units_left, NULL::bigint[] AS credits, NULL::bigint[] AS wallets, NULL::text[] AS views
 """
 
 # All places that these listings are filled from: own pools, and the first routes over other merchants, as far as they are worth a

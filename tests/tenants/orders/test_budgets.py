@@ -239,6 +239,6 @@ async def test_the_share_of_anothers_pool_is_a_stores_own_and_says_nothing_of_wh
     assert sum(isinstance(each, Placed) for each in there) == 4
     for refusal in (too_much, simulated.refusal):
         assert isinstance(refusal, OutOfStock)
-        assert refusal.available == 0
+        assert refusal.available is None
     assert isinstance(await try_hold(shops[0], guest_ctx(shops[0])), Placed)
     await assert_invariants()

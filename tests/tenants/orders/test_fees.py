@@ -83,11 +83,11 @@ async def test_explaining_and_stock_tell_of_the_fee_that_an_order_would_pay() ->
     await put_on_plan(chain.c.tenant_id, plan.id)
 
     async with trading(chain.c.owner) as tx:
-        [source] = await orders.explain_route(tx, chain.c.owner, listing_id=chain.shop.listing_id, quantity=1)
+        [source] = (await orders.explain_route(tx, chain.c.owner, listing_id=chain.shop.listing_id, quantity=1)).sources
         stock = await orders.stock_over_others(tx, [chain.shop.listing_id])
     await charge(plan, Fees(0, {"games": 2_500}))
     async with trading(chain.c.owner) as tx:
-        [dear] = await orders.explain_route(tx, chain.c.owner, listing_id=chain.shop.listing_id, quantity=1)
+        [dear] = (await orders.explain_route(tx, chain.c.owner, listing_id=chain.shop.listing_id, quantity=1)).sources
         none = await orders.stock_over_others(tx, [chain.shop.listing_id])
 
     assert source.unit_margin is not None

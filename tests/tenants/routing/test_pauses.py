@@ -220,7 +220,7 @@ async def test_a_source_that_is_paused_explains_itself() -> None:
     await turn_bad(shop, cheap)
 
     async with trading(shop.owner, read_only=True) as tx:
-        first, second = await orders.explain_route(tx, shop.owner, listing_id=shop.listing_id, quantity=1)
+        first, second = (await orders.explain_route(tx, shop.owner, listing_id=shop.listing_id, quantity=1)).sources
 
     assert (first.verdict, second.verdict) == (Verdict.PAUSED, Verdict.TAKEN)
 

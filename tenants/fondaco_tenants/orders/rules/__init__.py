@@ -32,6 +32,7 @@ from fondaco_tenants.orders.rules.routes import (
     plan_units,
     price_hops,
     short_lines,
+    told_available,
     units_over,
 )
 from fondaco_tenants.orders.rules.shortages import Shortage, shortages
@@ -76,5 +77,6 @@ __all__ = [
     "short_lines",
     "shortages",
     "state_after_refund",
+    "told_available",
     "units_over",
 ]

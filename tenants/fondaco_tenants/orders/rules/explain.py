@@ -1,7 +1,7 @@
 """Why each place that a listing is filled from is taken or passed over, as far as its merchant may know: its own first step."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from fondaco_core.ids import SourceId
@@ -61,11 +61,14 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """What becomes of a candidate, how many units it brings, and what one of them costs and leaves; None of an own pool or without a price."""
+    """What becomes of a candidate, how many units it brings, and what one of them costs and leaves; None of an own pool or without a price.
+
+    The units are None, too, where they are not told.
+    """
 
     source_id: SourceId
     verdict: Verdict
-    units: int
+    units: int | None
     cost_minor: int | None
     margin_minor: int | None
 
@@ -99,6 +102,21 @@ def explain(
         told.append(Explained(candidate.source_id, verdict, units, cost, margin))
         missing -= units
     return told
+
+
+def withhold(told: Sequence[Explained], *, quantity: int, reserved: Collection[SourceId]) -> list[Explained]:
+    """The same without what says how much a reserved source has: from the first that ran short on, what those that are taken bring.
+
+    Whatever brings the last unit of an order that is complete had enough, which is all that its number says.
+    """
+    shown: list[Explained] = []
+    missing, short = quantity, False
+    for each in told:
+        missing -= each.units or 0
+        short = short or (each.verdict is Verdict.TAKEN and each.source_id in reserved and missing > 0)
+        hidden = short and each.verdict is Verdict.TAKEN
+        shown.append(replace(each, units=None, cost_minor=None, margin_minor=None) if hidden else each)
+    return shown
 
 
 def _verdict(candidate: Candidate, units: int, wanted: int, *, left: int, able: bool, complete: bool) -> Verdict:

@@ -44,6 +44,11 @@ def units_over(quote: Quote, route: Route, units: int) -> int:
     return units if units > 0 and price_hops(quote, route, units) else 0
 
 
+def told_available(quote: Quote, units: int) -> int | None:
+    """How many of a line's units a buyer is told that there are: what others have is told as enough or not, and no number says why."""
+    return units if units >= quote.quantity or not quote.chained else None
+
+
 def short_lines(
     lines: Sequence[Quote], available: Mapping[PoolId, int]
 ) -> tuple[list[tuple[Quote, int]], dict[PoolId, int]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import IntEnum
 from uuid import UUID
 
 from fondaco_core.ids import AgreementId, EntitlementId, ListingId, PoolId, StoreId, TenantId
@@ -40,6 +41,48 @@ def count_units(head: Head, routes: Sequence[Route], available: Mapping[PoolId, 
         tried = (least + most + 1) // 2
         least, most = (tried, most) if _stands(head, alone, available, tried) else (least, tried - 1)
     return least
+
+
+class Openness(IntEnum):
+    """How much a merchant is told of what a route leads to; of several steps the most reserved one counts."""
+
+    EXACT = 0
+    BANDED = 1
+    HIDDEN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How much is told: `units` where all of it may be, and `seen`, which no band that anybody chooses makes more of than may be told."""
+
+    units: int | None
+    seen: int
+
+
+def tell_units(
+    head: Head,
+    routes: Sequence[tuple[Route, Openness]],
+    available: Mapping[PoolId, int],
+    *,
+    low_below: int,
+    up_to: int,
+) -> Told:
+    """What is told of the units that these routes bring, of which some lead to what is told as a band or not at all.
+
+    What is hidden is plenty as soon as there is any. A band is few or plenty, whatever threshold the asker sets and whatever stands beside it.
+    """
+
+    def count(most: Openness, least: Openness = Openness.EXACT, up_to: int = up_to) -> int:
+        some = [route for route, openness in routes if least <= openness <= most]
+        return count_units(head, some, available, up_to=up_to) if some else 0
+
+    everything, exact = count(Openness.HIDDEN), count(Openness.EXACT)
+    if everything <= exact:
+        return Told(exact, exact)
+    if everything > count(Openness.BANDED):
+        return Told(None, up_to)
+    banded = count(Openness.BANDED, Openness.BANDED, min(up_to, low_below))
+    return Told(None, up_to if banded >= min(up_to, low_below) else max(exact, min(banded, 1)))
 
 
 def is_borne(planned: Sequence[tuple[Quote, Plan]]) -> bool:

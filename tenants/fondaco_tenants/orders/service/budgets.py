@@ -186,7 +186,7 @@ def check_share(
         if held.units + wants[pool] > most:
             if pool in others:
                 line = others[pool]
-                raise OutOfStock(line.listing_id, asked=line.quantity, available=0, path=("lines", str(line.line)))
+                raise OutOfStock(line.listing_id, asked=line.quantity, available=None, path=("lines", str(line.line)))
             raise HoldBudgetExceeded(
                 Budget.GUESTS.value, orders_max=None, units_max=most, orders_left=None,
                 units_left=max(0, most - held.units), frees_at=held.frees_at,

@@ -1,7 +1,7 @@
 """Explaining to a merchant how an order of one of its listings would be routed: its own step at each candidate, and nothing behind it."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -14,25 +14,36 @@ from fondaco_core.ids import ListingId, PoolId, SourceId, TenantId
 from fondaco_core.money import Money
 from fondaco_tenants import codes, routing
 from fondaco_tenants.orders import rules, store_explain
-from fondaco_tenants.orders.rules import Quote
-from fondaco_tenants.orders.rules.explain import Candidate, FirstStep, Verdict, explain
+from fondaco_tenants.orders.rules import Quote, Route
+from fondaco_tenants.orders.rules.explain import Candidate, FirstStep, Verdict, explain, withhold
 from fondaco_tenants.orders.rules.stock import Head, count_units, is_borne
 from fondaco_tenants.orders.service.quote import price_list, with_all_routes
 
 
 @dataclass(frozen=True, slots=True)
 class ExplainedSource:
-    """What becomes of one of a listing's sources; costs and margins are of one unit, and of suppliers' offers alone."""
+    """What becomes of one of a listing's sources; costs and margins are of one unit, and of suppliers' offers alone.
+
+    `units` is None, and neither cost nor margin is told, where it would say how much a supplier has that does not tell.
+    """
 
     source: routing.Source
     supplier_id: TenantId | None
     verdict: Verdict
-    units: int
+    units: int | None
     unit_cost: Money | None
     unit_margin: Money | None
 
 
-async def explain_route(tx: Tx, ctx: Ctx, *, listing_id: ListingId, quantity: int) -> list[ExplainedSource]:
+@dataclass(frozen=True, slots=True)
+class ExplainedRoute:
+    """All sources, and how many units they bring together: None when it is fewer than asked for and not told."""
+
+    units: int | None
+    sources: list[ExplainedSource]
+
+
+async def explain_route(tx: Tx, ctx: Ctx, *, listing_id: ListingId, quantity: int) -> ExplainedRoute:
     """Every source of an own listing in the order in which they are tried, and what an order that is paid at once would make of it.
 
     In a trading transaction that only reads. A supplier's offer is one candidate, over however many merchants it comes.
@@ -53,18 +64,31 @@ async def explain_route(tx: Tx, ctx: Ctx, *, listing_id: ListingId, quantity: in
         if rules.units_over(quote, route, min(quantity, stock.get(route.pool_id, 0)))
     }
     steps = await _steps(tx, listing_id, quote.currency)
+    reserved = await _reserved(tx, routes)
     sources = await routing.list_sources(tx, ctx, listing_ids=[listing_id])
     told = explain(
         [Candidate(source.id, source.enabled, _step(source, steps), source.tried) for source in sources],
         quantity=quantity, price_minor=quote.unit_price_minor, fee_bps=quote.fee_bps, taken=taken, able=able,
     )  # fmt: skip
-    return [
+    brought = sum(taken.values())
+    shown = withhold(told, quantity=quantity, reserved=reserved)
+    found = [
         ExplainedSource(
             source, TenantId(steps[source.id]["supplier_id"]) if source.id in steps else None, each.verdict, each.units,
             _money(each.cost_minor, quote.currency), _money(each.margin_minor, quote.currency),
         )
-        for source, each in zip(sources, told, strict=True)
+        for source, each in zip(sources, shown, strict=True)
     ]  # fmt: skip
+    is_told = brought >= quantity or all(each.units is not None for each in shown)
+    return ExplainedRoute(brought if is_told else None, found)
+
+
+async def _reserved(tx: Tx, routes: Sequence[Route]) -> set[SourceId]:
+    """The sources of which some supplier on the way does not tell exactly how much it has."""
+    agreements = sorted({leg.agreement_id for route in routes for leg in route.legs})
+    rows = await tx.fetch(store_explain.RESERVED, agreements, clock.now()) if agreements else []
+    found = {row["id"] for row in rows}
+    return {route.source_id for route in routes if any(leg.agreement_id in found for leg in route.legs)}
 
 
 def _quote(row: Mapping[str, Any], quantity: int) -> Quote:

@@ -42,6 +42,7 @@ from fondaco_tenants.orders.service.quote import (
     limit_key,
     quotes_of,
     read_listings,
+    require_affordable,
     with_all_routes,
 )
 from fondaco_tenants.orders.service.read import OrderView
@@ -95,6 +96,7 @@ async def place_orders(
     now = clock.now()
     outcomes: dict[OrderId, Placed | Refusal] = {}
     drafts = await _quote(tx, ctx, customer_id, requests, outcomes)
+    quoted = drafts
     drafts = await _within_limits(tx, customer_id, drafts, outcomes, now)
     drafts = await within_budgets(tx, ctx, customer_id, drafts, outcomes)
     drafts = await _bind_codes(tx, drafts, outcomes)
@@ -103,7 +105,22 @@ async def place_orders(
     if drafts:
         for order in await _write(tx, ctx, customer_id, drafts, now):
             outcomes[order.id] = Placed(order)
+    await _poor_first(tx, customer_id, quoted, outcomes)
     return [outcomes[request.order_id] for request in requests]
+
+
+async def _poor_first(
+    tx: Tx, customer_id: CustomerId, quoted: Sequence[Draft], outcomes: dict[OrderId, Placed | Refusal]
+) -> None:
+    """Tells who could not have paid of that alone: whether others have so many is nothing that it costs nothing to ask."""
+    for draft in quoted:
+        order_id, total = draft.request.order_id, draft.priced.total
+        refused = outcomes[order_id]
+        if draft.fulfilled and total.amount_minor and isinstance(refused, OutOfStock) and refused.available is None:
+            try:
+                await require_affordable(tx, customer_id, draft.priced)
+            except ledger.InsufficientFunds as poor:
+                outcomes[order_id] = poor
 
 
 async def _quote(
@@ -216,7 +233,7 @@ async def _bind_codes(tx: Tx, drafts: list[Draft], outcomes: dict[OrderId, Place
                 outcomes[draft.request.order_id] = OutOfStock(
                     line.listing_id,
                     asked=line.quantity,
-                    available=line.quantity - missing,
+                    available=rules.told_available(line, line.quantity - missing),
                     path=("lines", str(line.line)),
                 )
                 continue
@@ -282,7 +299,7 @@ async def _affordable(
         if hops is None:
             # Whose wallet or quota it was is nothing that a buyer may know.
             line = draft.priced.lines[0]
-            outcomes[order_id] = OutOfStock(line.listing_id, asked=line.quantity, available=0, path=("lines", "0"))
+            outcomes[order_id] = OutOfStock(line.listing_id, asked=line.quantity, available=None, path=("lines", "0"))
             continue
         bought = [hop for hop in hops if draft.fulfilled or hop.buyer_id is not None]
         payments = rules.payments_of_hops(bought, customer_id=draft.customer_id, currency=currency, order_id=order_id)

@@ -9,16 +9,17 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from fondaco_core import clock, limits
+from fondaco_core import clock, ledger, limits
 from fondaco_core.context import ActorKind, Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import NotFound
 from fondaco_core.ids import CustomerId, ListingId, OrderId, PoolId, SourceId, new_id
 from fondaco_core.ledger import InsufficientFunds
 from fondaco_core.money import Money
+from fondaco_core.postings import AccountKind
 from fondaco_tenants import customers
 from fondaco_tenants.orders import store, store_chain
-from fondaco_tenants.orders.rules import Leg, Quote, Route
+from fondaco_tenants.orders.rules import Leg, PricedOrder, Quote, Route
 
 # What is read with a listing and is no part of its quote.
 _NOT_QUOTED = frozenset({"known", "blocked", "price_minor", "source_ids", "pool_ids", "priorities", "probes"})
@@ -73,6 +74,18 @@ def check_guest_pays_nothing(total: Money) -> None:
             advice="A guest has none: open an account with the merchant, and order with that.",
             advice_zh="访客没有钱包：请先在该商户注册账号，再用账号下单。",
         )  # fmt: skip
+
+
+async def require_affordable(tx: Tx, customer_id: CustomerId | None, priced: PricedOrder) -> None:
+    """Refuses an order with InsufficientFunds that its buyer's wallet does not pay for, as it is seen now."""
+    # Somebody new has no wallet yet; without a customer the ledger would answer with the merchant's own.
+    found = (
+        [] if customer_id is None else await ledger.balances(tx, tenant_id=priced.seller_id, customer_id=customer_id)
+    )
+    currency = priced.total.currency
+    available = next((b.available_minor for b in found if b.kind is AccountKind.WALLET and b.currency == currency), 0)
+    if available < priced.total.amount_minor:
+        raise InsufficientFunds(asked=priced.total, available=Money(available, currency))
 
 
 async def read_listings(

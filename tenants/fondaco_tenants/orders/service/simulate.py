@@ -5,14 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from fondaco_core import clock, ledger
+from fondaco_core import clock
 from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import Refusal
 from fondaco_core.ids import CustomerId, ListingId, PoolId
-from fondaco_core.ledger import InsufficientFunds
 from fondaco_core.money import Money
-from fondaco_core.postings import AccountKind
 from fondaco_tenants import codes, customers
 from fondaco_tenants.orders import rules
 from fondaco_tenants.orders.errors import OutOfStock
@@ -36,21 +34,26 @@ from fondaco_tenants.orders.service.quote import (
     check_guest_pays_nothing,
     quotes_of,
     read_listings,
+    require_affordable,
     with_all_routes,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class SimulatedLine:
-    """What one line would cost, and from where each of its units would come."""
+    """What one line would cost, and from where each of its units would come.
+
+    `sources` is how many these are, and `available` how many units there are, each None where others fill it, too, and it is not told.
+    """
 
     listing_id: ListingId
     title: str
     quantity: int
     unit_price: Money
     subtotal: Money
-    available: int
+    available: int | None
     route: tuple[tuple[Route, int], ...]
+    sources: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +102,9 @@ async def simulate_order(tx: Tx, ctx: Ctx, *, customer_id: CustomerId | None, re
                 quote.quantity,
                 price,
                 price * quote.quantity,
-                available,
+                rules.told_available(quote, available),
                 tuple(plan),
+                None if quote.chained else len({route.source_id for route, _ in plan}),
             )
         )
     return Simulated(tuple(simulated), Money(total, quotes[0].currency), refusal)
@@ -125,22 +129,42 @@ async def _refusal(
             )
             for quote in quotes:
                 rules.check_customer_limit(quote, bought=bought.get(quote.listing_id, 0))
+        # Of others' stock nobody learns by asking who could not have it anyway.
+        chained = any(quote.chained for quote in quotes)
+        if chained:
+            await _require_means(tx, ctx, request, priced, stock, customer_id=customer_id)
         for line, missing in rules.short_lines(quotes, stock)[0]:
             raise OutOfStock(
-                line.listing_id, asked=line.quantity, available=line.quantity - missing, path=("lines", str(line.line))
+                line.listing_id,
+                asked=line.quantity,
+                available=rules.told_available(line, line.quantity - missing),
+                path=("lines", str(line.line)),
             )
         if not _is_borne(quotes, stock):
             # As when it is placed: whose wallet or quota it is is nothing that a buyer may know.
-            raise OutOfStock(quotes[0].listing_id, asked=quotes[0].quantity, available=0, path=("lines", "0"))
-        if request.pay_by is PayBy.LATER:
-            await _require_holdable(tx, ctx, request, quotes, stock, customer_id=customer_id)
-        elif as_guest(ctx):
-            check_guest_pays_nothing(priced.total)
-        elif priced.total.amount_minor:
-            await _require_affordable(tx, customer_id, priced)
+            raise OutOfStock(quotes[0].listing_id, asked=quotes[0].quantity, available=None, path=("lines", "0"))
+        if not chained:
+            await _require_means(tx, ctx, request, priced, stock, customer_id=customer_id)
     except Refusal as refusal:
         return refusal
     return None
+
+
+async def _require_means(
+    tx: Tx,
+    ctx: Ctx,
+    request: OrderRequest,
+    priced: PricedOrder,
+    stock: dict[PoolId, int],
+    *,
+    customer_id: CustomerId | None,
+) -> None:
+    if request.pay_by is PayBy.LATER:
+        await _require_holdable(tx, ctx, request, priced.lines, stock, customer_id=customer_id)
+    elif as_guest(ctx):
+        check_guest_pays_nothing(priced.total)
+    elif priced.total.amount_minor:
+        await require_affordable(tx, customer_id, priced)
 
 
 def _is_borne(quotes: Sequence[Quote], stock: Mapping[PoolId, int]) -> bool:
@@ -175,14 +199,3 @@ async def _require_holdable(
                 wants[route.pool_id] += units
                 others |= {route.pool_id: quote} if route.legs else {}
         check_share(await guests_left(tx, usage.budgets, wants), wants, others)
-
-
-async def _require_affordable(tx: Tx, customer_id: CustomerId | None, priced: PricedOrder) -> None:
-    # Somebody new has no wallet yet; without a customer the ledger would answer with the merchant's own.
-    found = (
-        [] if customer_id is None else await ledger.balances(tx, tenant_id=priced.seller_id, customer_id=customer_id)
-    )
-    currency = priced.total.currency
-    available = next((b.available_minor for b in found if b.kind is AccountKind.WALLET and b.currency == currency), 0)
-    if available < priced.total.amount_minor:
-        raise InsufficientFunds(asked=priced.total, available=Money(available, currency))
