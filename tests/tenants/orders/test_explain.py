@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fondaco_core.ids import SourceId
-from fondaco_tenants.orders.rules.explain import Candidate, Explained, FirstStep, Verdict, explain
+from fondaco_tenants.orders.rules.explain import Candidate, Explained, FirstStep, Verdict, explain, withhold
 
 STEPS = st.builds(
     FirstStep,
@@ -45,6 +45,7 @@ def test_every_candidate_is_told_once_in_order_with_what_is_taken_of_it(
     assert [each.source_id for each in told] == [each.source_id for each in candidates]
     missing = quantity
     for candidate, each in zip(candidates, told, strict=True):
+        assert each.units is not None
         assert each.units == taken[each.source_id]
         assert (each.verdict is Verdict.TAKEN) == (each.units > 0)
         assert candidate.enabled or each.verdict is Verdict.DISABLED
@@ -55,6 +56,25 @@ def test_every_candidate_is_told_once_in_order_with_what_is_taken_of_it(
             assert each.source_id in able
         assert (each.cost_minor is None) == (each.margin_minor is None)
         missing -= each.units
+
+
+@given(asked(), st.data())
+def test_what_is_withheld_leaves_nothing_to_reckon_with(
+    given_: tuple[list[Candidate], int, dict[SourceId, int], set[SourceId]], data: st.DataObject
+) -> None:
+    candidates, quantity, taken, able = given_
+    reserved = {each.source_id for each in candidates if data.draw(st.booleans())}
+    told = explain(candidates, quantity=quantity, price_minor=1_000, fee_bps=0, taken=taken, able=able)
+
+    shown = withhold(told, quantity=quantity, reserved=reserved)
+
+    assert [each.verdict for each in shown] == [each.verdict for each in told]
+    seen = sum(each.units or 0 for each in shown)
+    for each in shown:
+        if each.source_id in reserved and each.units:
+            # It brought all that was still missing: that it had so many is all that this says.
+            assert seen == quantity
+        assert (each.units is None) <= (each.cost_minor is None)
 
 
 @given(asked(), st.integers(0, 2_000))
