@@ -10,9 +10,9 @@ import pytest
 from fondaco_core import audit, limits
 from fondaco_core.config import Settings
 from fondaco_core.context import Ctx, system_ctx
-from fondaco_core.db import Database, governing, transaction
+from fondaco_core.db import Database, governing, trading, transaction
 from fondaco_core.identity import MERCHANT_PERMISSIONS, PlatformRole
-from fondaco_tenants import delivery
+from fondaco_tenants import delivery, orders
 from tests.support.door import Door, open_door
 from tests.support.factories.chain_sales import ChainSale, make_chain_sale
 from tests.support.factories.delivery import make_sale
@@ -257,3 +257,17 @@ async def test_who_lacks_the_permission_traces_nothing(
     refused = await door.do(name, given, ctx=ctx)
 
     assert refused["code"] == "NOT_ALLOWED"
+
+
+async def test_a_code_that_was_replaced_as_a_bad_one_still_leads_to_who_saw_it(door: Door) -> None:
+    sale = await make_sale(units=1)
+    async with transaction(sale.buyer) as tx:
+        await delivery.reveal_code(tx, sale.buyer, allocation_id=sale.allocations[0])
+    async with trading(sale.owner) as tx:
+        await orders.replace_unit(tx, sale.owner, allocation_id=sale.allocations[0], reason="the buyer says it is bad")
+
+    traced = await door.do("traceCode", {"text": sale.codes[0], "reason": WHY}, ctx=sale.owner, show=CODE)
+
+    (trace,) = traced["traces"]
+    assert (trace["order"], trace["sale"]) == ({"code": sale.order_code}, None)
+    assert trace["shown"] == [{"via": "ACCOUNT", "to": "CUSTOMER"}]

@@ -16,9 +16,9 @@ from graphql import GraphQLArgument, get_named_type
 from fondaco_api.graphql.schema import core_schema
 from fondaco_core.config import Settings
 from fondaco_core.context import Ctx
-from fondaco_core.db import Database, transaction
+from fondaco_core.db import Database, trading, transaction
 from fondaco_core.identity import MERCHANT_PERMISSIONS
-from fondaco_tenants import delivery, supply
+from fondaco_tenants import aftersales, delivery, supply
 from tests.contracts.test_isolation_changes import AGE_KEY, mutations, targets
 from tests.support.documents import Documents, told
 from tests.support.door import Door, open_door
@@ -93,7 +93,7 @@ async def _name(merchant: Merchant, name: str) -> None:
 
 @pytest.fixture(scope="module")
 async def chain(settings: Settings, database: Database) -> Told:
-    """A sale of which the customer has looked at one unit, and has made a link to the other."""
+    """A sale of which the customer has looked at one unit, whose code turned up then, and has made a link to the other."""
     assert database
     made = await make_chain_sale(units=2)
     tag = uuid4().hex[:8]
@@ -103,6 +103,9 @@ async def chain(settings: Settings, database: Database) -> Told:
     async with transaction(buyer) as tx:
         await delivery.reveal_code(tx, buyer, allocation_id=made.sale.allocations[0])
     await make_link(made.sale, allocation_id=made.sale.allocations[1])
+    place = f"A forum {tag}"
+    async with trading(made.chain.a.owner) as tx:
+        await aftersales.report_leak(tx, made.chain.a.owner, code_id=made.code_ids[0], place=place)
     await seal_all()
     async with as_owner(settings) as owner:
         rows = {who: await rows_of(owner, getattr(made.chain, who).tenant_id) for who in NAMES}
@@ -113,6 +116,8 @@ async def chain(settings: Settings, database: Database) -> Told:
     }  # fmt: skip
     of_codes = {*made.sale.codes}
     of_stock = {str(row["id"]) for table, row in rows["a"] if table in {"code", "code_pool", "code_batch"}}
+    leaks = {who: {str(row["id"]) for table, row in rows[who] if table in {"leak", "leak_find"}} for who in NAMES}
+    assert all(leaks.values())
     forbidden = {
         # The leaf: whose customer it was, and who sells to customers at all.
         "a": of_sale | {f"{NAMES['c']} {tag}", str(made.chain.c.tenant_id), str(made.chain.offer_of_b)},
@@ -122,6 +127,9 @@ async def chain(settings: Settings, database: Database) -> Told:
         "c": of_codes | {f"{NAMES['a']} {tag}", str(made.chain.a.tenant_id), str(made.chain.offer_of_a)}
         | {str(row["id"]) for table, row in rows["a"] if table in {"code_pool", "code_batch", "tier", "agreement"}},
     }  # fmt: skip
+    for who, others in (("a", ("b", "c")), ("b", ("a", "c")), ("c", ("a", "b"))):
+        forbidden[who] |= set().union(*(leaks[other] for other in others))
+        forbidden[who] |= set() if who == "a" else {place}
     forbidden |= {who: marks | {node for mark in marks for node in _nodes(mark)} for who, marks in forbidden.items()}
     return Told(made, rows, forbidden)
 

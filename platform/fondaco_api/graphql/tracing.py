@@ -5,7 +5,7 @@ from typing import Annotated
 
 import strawberry
 
-from fondaco_api.graphql.codes import Code, load_resales
+from fondaco_api.graphql.codes import Code
 from fondaco_api.graphql.context import Context, Info
 from fondaco_api.graphql.leaks import Leak, code_asked_for
 from fondaco_api.graphql.node import load_named
@@ -18,7 +18,7 @@ from fondaco_core.db import Tx, governing, trading
 from fondaco_core.errors import Invalid
 from fondaco_core.ids import CodeId, TenantId
 from fondaco_core.secret import Secret
-from fondaco_tenants import aftersales, codes, orders
+from fondaco_tenants import aftersales, codes
 from fondaco_tenants.orders import AllocationState
 
 _WHY = f"Why, in {limits.REASON_CHARS_MIN} to {limits.NOTE_MAX} characters; it is kept in the audit log. Never the code itself."
@@ -31,16 +31,11 @@ async def load_shown(context: Context, ids: list[CodeId]) -> "list[list[CodeShow
     return [[CodeShown(via=e.via, to=e.actor_kind, shown_at=e.shown_at) for e in found.get(id_, ())] for id_ in ids]
 
 
-async def load_units(context: Context, ids: list[CodeId]) -> list[orders.AllocationView | None]:
-    """The units of the asker's own stores that codes are bound to."""
-    found: list[orders.AllocationView | None] = []
-    async with context.reading() as tx:
-        for id_ in ids:
-            units = (
-                await orders.allocations_of_code(tx, context.ctx, code_id=id_) if context.ctx.has("orders.read") else []
-            )
-            found.append(next(iter(units), None))
-    return found
+async def load_sold(context: Context, ids: list[CodeId]) -> list[aftersales.Sold | None]:
+    """Where own codes went."""
+    async with trading(context.ctx, read_only=True) as tx:
+        found = await aftersales.sold_of(tx, context.ctx, code_ids=ids)
+    return [found.get(id_) for id_ in ids]
 
 
 async def load_leaks_of(context: Context, ids: list[CodeId]) -> list[aftersales.Leak | None]:
@@ -74,15 +69,15 @@ class CodeTrace:
         "bought it yet."
     )
     async def sale(self, info: Info) -> SupplySale | None:
-        resale = await info.context.loaders.load(load_resales, self.row.id)
-        return None if resale is None else await SupplySale.load_node(info.context, resale.lot_id)
+        sold = await info.context.loaders.load(load_sold, self.row.id)
+        return None if sold is None or sold.lot_id is None else await SupplySale.load_node(info.context, sold.lot_id)
 
     @strawberry.field(
-        description="The order of your own store that it went into; null when a reseller bought it, or nobody."
+        description="The order of your own store that it went into, also when it was replaced there as a bad one; null when a reseller bought it, or nobody."
     )
     async def order(self, info: Info) -> Order | None:
-        unit = await info.context.loaders.load(load_units, self.row.id)
-        return None if unit is None else await load_named(info.context, "Order", unit.order_id)
+        sold = await info.context.loaders.load(load_sold, self.row.id)
+        return None if sold is None or sold.order_id is None else await load_named(info.context, "Order", sold.order_id)
 
     @strawberry.field(description="When it was shown in the open, the newest first.")
     async def shown(self, info: Info) -> list[CodeShown]:
@@ -102,7 +97,9 @@ class TracedUnit:
 
     row: strawberry.Private[aftersales.TracedUnit]
 
-    @strawberry.field(description="Its code with most of it hidden; null where it has none.")
+    @strawberry.field(
+        description="Its code with most of it hidden; null where it has none. A unit whose code was bad and replaced is there once for each."
+    )
     def masked_code(self) -> str | None:
         return self.row.masked
 

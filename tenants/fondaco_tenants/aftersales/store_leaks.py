@@ -7,10 +7,10 @@ SELECT r.* FROM unnest($1::uuid[]) AS c(id) CROSS JOIN LATERAL (
   ORDER BY id DESC LIMIT $2
 ) r
 """
-# The units of a lot to one of its two parties, of each its last attempt: the lot that it came in, the one that it went in, and, in its
+# The units of a lot to one of its two parties, with the codes that were bad and replaced: the lot that it came in, the one that it went in, and, in its
 # own store, the unit itself.
 UNITS_OF_LOT = """
-SELECT DISTINCT ON (a.unit) a.unit, coalesce(a.masked, CASE WHEN a.leaf_tenant_id = $2 THEN c.masked END) AS masked, a.state,
+SELECT a.unit, coalesce(a.masked, CASE WHEN a.leaf_tenant_id = $2 THEN c.masked END) AS masked, a.state,
   CASE WHEN a.leaf_tenant_id = $2 THEN a.code_id END AS code_id, CASE WHEN a.tenant_id = $2 THEN a.id END AS allocation_id,
   CASE WHEN a.tenant_id = $2 THEN a.order_id END AS order_id, sale.lot_id AS sale_id, bought.lot_id AS purchase_id, l.id AS lot_id
 FROM hop l
@@ -20,15 +20,32 @@ LEFT JOIN code c ON c.id = a.code_id
 LEFT JOIN hop sale ON sale.line_id = h.line_id AND sale.route = h.route AND sale.seller_tenant_id = $2 AND sale.depth > 0
 LEFT JOIN hop bought ON bought.line_id = h.line_id AND bought.route = h.route AND bought.buyer_tenant_id = $2
 WHERE l.lot = $1 AND l.settles_at IS NOT NULL AND $2 IN (l.seller_tenant_id, l.buyer_tenant_id)
-ORDER BY a.unit, a.attempt DESC
+ORDER BY a.unit, a.attempt
+"""
+
+# The unit that a code is bound to; of one that was bad and replaced, the last that it was bound to.
+_UNIT = """
+LEFT JOIN LATERAL (
+  SELECT * FROM (
+    SELECT * FROM allocation WHERE id = c.allocation_id
+    UNION ALL
+    SELECT * FROM allocation WHERE c.allocation_id IS NULL AND code_id = c.id AND state = 'FAILED'
+  ) bound ORDER BY bound.id DESC LIMIT 1
+) a ON true
+"""
+# Where own codes went: the lot to a reseller, or the order of an own store.
+SOLD = f"""
+SELECT c.id AS code_id, h.lot_id, CASE WHEN a.tenant_id = $2 THEN a.order_id END AS order_id
+FROM code c {_UNIT}
+LEFT JOIN hop h ON h.line_id = a.line_id AND h.route = a.route AND h.seller_tenant_id = $2 AND h.depth > 0
+WHERE c.id = ANY($1::uuid[]) AND c.tenant_id = $2
 """
 
 # The path of an own code, from its owner on: of each merchant its step alone is told to it.
-PATH_OF_OWN = """
+PATH_OF_OWN = f"""
 SELECT c.id AS code_id, c.masked, h.seller_tenant_id AS tenant_id, h.buyer_tenant_id AS partner_id, h.lot_id AS sale_lot_id,
   bought.id AS purchase_lot_id, bought.lot AS purchase_lot
-FROM code c
-LEFT JOIN allocation a ON a.id = c.allocation_id
+FROM code c {_UNIT}
 LEFT JOIN hop h ON h.line_id = a.line_id AND h.route = a.route
 LEFT JOIN hop below ON below.line_id = h.line_id AND below.route = h.route AND below.depth = h.depth + 1
 LEFT JOIN hop bought ON bought.id = below.lot_id
@@ -70,11 +87,11 @@ FROM leak WHERE tenant_id = $1 AND partner_id IS NOT NULL GROUP BY partner_id OR
 """
 
 # Over all merchants, as fondaco_platform: every step of the ways that a code, or the units of a lot, have come.
-WHOLE_PATH = """
+WHOLE_PATH = f"""
 WITH way AS (
   SELECT g.line_id, g.route FROM hop l JOIN hop g ON g.line_id = l.line_id AND g.lot_id = l.id WHERE l.lot = $2
   UNION
-  SELECT a.line_id, a.route FROM code c JOIN allocation a ON a.id = c.allocation_id WHERE c.id = ANY($1::uuid[])
+  SELECT a.line_id, a.route FROM code c {_UNIT} WHERE c.id = ANY($1::uuid[]) AND a.id IS NOT NULL
 )
 SELECT h.seller_tenant_id AS seller_id, h.buyer_tenant_id AS buyer_id, l.id AS lot_id, l.lot, sum(h.quantity)::int AS units,
   o.code AS order_code, o.placed_at

@@ -115,6 +115,8 @@ class Allocation(TenantOwned):
             postgresql_where=text("state IN ('HELD', 'FULFILLED', 'UNKNOWN')"),
         ),
         Index("ix_allocation_order_id", "order_id"),
+        # The units of codes that turned out bad, to trace them by.
+        Index("ix_allocation_failed_code", "code_id", postgresql_where=text("state = 'FAILED'")),
         Index("ix_allocation_waiting", "wait_until", postgresql_where=text("state = 'WAITING'")),
         {
             "info": guarded(

@@ -30,6 +30,14 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
+class Sold:
+    """Where an own code went: in which lot to a reseller, or into which order of an own store; neither while nobody bought it."""
+
+    lot_id: HopId | None
+    order_id: OrderId | None
+
+
+@dataclass(frozen=True, slots=True)
 class TracedUnit:
     """A unit of a lot as one of its two parties may follow it: to its own code, its other lot, or its own store's order."""
 
@@ -95,6 +103,13 @@ async def trace_code(
             subjects=[(ctx.tenant, code.id, {"by": "id" if text is None else "text"}) for code in found],
         )  # fmt: skip
     return found
+
+
+async def sold_of(tx: Tx, ctx: Ctx, *, code_ids: Sequence[CodeId]) -> dict[CodeId, Sold]:
+    """Where own codes went; of one that was bad and replaced, where it had gone. In a trading transaction."""
+    ctx.require("codes.read")
+    rows = await tx.fetch(store.SOLD, list(code_ids), ctx.tenant)
+    return {CodeId(row["code_id"]): Sold(row["lot_id"], row["order_id"]) for row in rows}
 
 
 async def reveals_of(tx: Tx, ctx: Ctx, *, code_ids: Sequence[CodeId]) -> dict[CodeId, list[Shown]]:
