@@ -92,6 +92,25 @@ async def test_a_code_leads_its_owner_to_the_lot_that_it_went_in_and_nobody_else
     assert text not in str(entry)
 
 
+async def test_a_fingerprint_leads_its_owner_where_the_code_leads_and_nobody_else(door: Door) -> None:
+    made = await make_chain_sale()
+    chain = made.chain
+    asked = "query ($id: ID!) { node(id: $id) { ... on Code { fingerprint } } }"
+    mark = (await door.ask(asked, {"id": node_id("Code", made.code_ids[0])}, ctx=chain.a.owner))["node"]["fingerprint"]
+
+    (trace,), *others = [
+        (await door.do("traceCode", {"fingerprint": mark, "reason": WHY}, ctx=each.owner, show=CODE))["traces"]
+        for each in (chain.a, chain.b, chain.c)
+    ]
+    reported = await door.do("reportLeak", {"fingerprint": mark, "place": "a forum"}, ctx=chain.b.owner)
+    bad = await door.do("traceCode", {"fingerprint": "no digits", "reason": WHY}, ctx=chain.a.owner)
+
+    assert (trace["code"]["id"], trace["sale"]["partner"]) == (node_id("Code", made.code_ids[0]), partner(made, "b"))
+    assert others == [[], []]
+    assert (reported["code"], reported["path"]) == ("NOT_FOUND", ["input", "fingerprint"])
+    assert (bad["code"], bad["path"]) == ("INVALID_INPUT", ["input", "fingerprint"])
+
+
 async def test_a_code_that_an_own_store_sold_leads_to_its_order_and_to_who_saw_it(door: Door) -> None:
     sale = await make_sale(units=1)
     async with transaction(sale.buyer) as tx:

@@ -141,6 +141,9 @@ class ReportLeakInput:
     text: str | None = strawberry.field(
         default=None, description="The code as it was found, however it is spelled. It is kept nowhere."
     )
+    fingerprint: str | None = strawberry.field(
+        default=None, description="Or its fingerprint, as `Code.fingerprint` tells it."
+    )
     code_id: strawberry.ID | None = strawberry.field(default=None, description="Or the code's id.")
     place: str = strawberry.field(
         description=f"Where it was found: an address, a name of a channel; 1 to {limits.LEAK_PLACE_MAX} characters, and never the code "
@@ -155,14 +158,27 @@ class ReportLeakSuccess:
     leak: Leak = strawberry.field(description="The leak.")
 
 
-def code_asked_for(text: str | None, code_id: strawberry.ID | None) -> tuple[Secret[str] | None, CodeId | None]:
-    """One code by its text or by its id; Invalid for both or neither."""
-    if (text is None) == (code_id is None):
-        raise Invalid("Give the code's text or its id.", zh="卡密文本与 ID 须且只须提供其一。", path=("text",))
-    return (
-        None if text is None else Secret(text),
+def code_asked_for(text: str | None, fingerprint: str | None, code_id: strawberry.ID | None) -> aftersales.AskedCode:
+    """One code by its text, its fingerprint or its id; Invalid for none or several of them."""
+    if sum(each is not None for each in (text, fingerprint, code_id)) != 1:
+        raise Invalid(
+            "Give the code's text, its fingerprint or its id.",
+            zh="卡密文本、指纹与 ID 须且只须提供其一。",
+            path=("text",),
+        )
+    return aftersales.AskedCode(
+        None if text is None else Secret(text), None if fingerprint is None else _mark(fingerprint),
         None if code_id is None else CodeId(key_of(code_id, Code, path=("code_id",))),
-    )
+    )  # fmt: skip
+
+
+def _mark(fingerprint: str) -> bytes:
+    try:
+        return bytes.fromhex(fingerprint)
+    except ValueError:
+        raise Invalid(
+            "A fingerprint has hexadecimal digits alone.", zh="指纹只含十六进制数字。", path=("fingerprint",)
+        ) from None
 
 
 @strawberry.type
@@ -208,13 +224,13 @@ class Mutation:
         """
         ctx, context = info.context.ctx, info.context
         ctx.require("supply.edit")
-        text, code_id = code_asked_for(input.text, input.code_id)
+        asked = code_asked_for(input.text, input.fingerprint, input.code_id)
         async with transaction(ctx) as tx:
-            found = await aftersales.find_own(tx, ctx, text=text, code_id=code_id, said=input.place, path="place")
+            found = await aftersales.find_own(tx, ctx, asked, said=input.place, path="place")
         # Of codes with one text the first is the one that is or was for sale.
         own = next((code for code in found if code.state is not codes.CodeState.VOID), None) or next(iter(found), None)
         if own is None:
-            raise NotFound("code", path=("text",))
+            raise NotFound("code", path=(asked.by,))
 
         async def report() -> aftersales.Leak:
             async with trading(ctx) as tx:

@@ -136,6 +136,9 @@ class TraceCodeInput:
     text: str | None = strawberry.field(
         default=None, description="The code as it was found, however it is spelled. It is kept nowhere."
     )
+    fingerprint: str | None = strawberry.field(
+        default=None, description="Or its fingerprint, as `Code.fingerprint` tells it."
+    )
     code_id: strawberry.ID | None = strawberry.field(default=None, description="Or the code's id.")
     reason: str = strawberry.field(description=_WHY)
 
@@ -238,8 +241,8 @@ class Mutation:
 
         Another merchant's code is answered as one that does not exist; how many such texts may be asked for is bounded.
         """
-        text, code_id = code_asked_for(input.text, input.code_id)
-        found = await aftersales.trace_code(tx, info.context.ctx, text=text, code_id=code_id, reason=input.reason)
+        asked = code_asked_for(input.text, input.fingerprint, input.code_id)
+        found = await aftersales.trace_code(tx, info.context.ctx, asked, reason=input.reason)
         return TraceCodeSuccess(traces=[CodeTrace(row=row) for row in found])
 
     @mutation(opens=trading, replays=False)

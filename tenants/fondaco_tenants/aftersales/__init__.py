@@ -24,6 +24,7 @@ from fondaco_tenants.aftersales.service.leaks import (
 )
 from fondaco_tenants.aftersales.service.timeline import timeline_of
 from fondaco_tenants.aftersales.service.tracing import (
+    AskedCode,
     PathStep,
     Shown,
     Sold,
@@ -37,6 +38,7 @@ from fondaco_tenants.aftersales.service.tracing import (
 )
 
 __all__ = [
+    "AskedCode",
     "Evidence",
     "Find",
     "Leak",

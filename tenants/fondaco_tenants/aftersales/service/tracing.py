@@ -62,45 +62,57 @@ class PathStep:
     placed_at: datetime
 
 
-async def find_own(
-    tx: Tx, ctx: Ctx, *, text: Secret[str] | None, code_id: CodeId | None, said: str, path: str
-) -> list[codes.Code]:
-    """The tenant's own codes of a text, or one by its id; `said` is what is written down with it, which must not say a code.
+@dataclass(frozen=True, slots=True)
+class AskedCode:
+    """A code that somebody asks for: by its text, its fingerprint or its id, by one of them."""
+
+    text: Secret[str] | None = None
+    fingerprint: bytes | None = None
+    code_id: CodeId | None = None
+
+    @property
+    def by(self) -> str:
+        """By which of them."""
+        return next(name for name in ("text", "fingerprint", "code_id") if getattr(self, name) is not None)
+
+
+async def find_own(tx: Tx, ctx: Ctx, asked: AskedCode, *, said: str, path: str) -> list[codes.Code]:
+    """The tenant's own codes that are asked for; `said` is what is written down with it, which must not say a code.
 
     A code of another merchant's is as unknown as one that does not exist, and texts of both are counted. Raises
     TooManyWrongCodes, and NotFound for an id.
     """
     ctx.require("codes.read")
     ctx.require("supply.read")
-    if text is not None:
-        refuse_code_in(said, text.reveal(), path=path)
+    if asked.text is not None:
+        refuse_code_in(said, asked.text.reveal(), path=path)
     if await codes.is_own_among(tx, ctx, like_codes(said)):
         raise code_told(path)
-    if text is None:
-        assert code_id is not None
-        found = (await codes.codes_by_ids(tx, ctx, code_ids=[code_id])).get(code_id)
+    if asked.code_id is not None:
+        found = (await codes.codes_by_ids(tx, ctx, code_ids=[asked.code_id])).get(asked.code_id)
         if found is None:
             raise NotFound("code", path=("code_id",))
         return [found]
+    if asked.fingerprint is not None:
+        return await codes.find_by_fingerprint(tx, ctx, fingerprint=asked.fingerprint)
+    assert asked.text is not None
     since = clock.now() - timedelta(seconds=limits.TRACE_MISSES_S)
     await codes.require_few_misses(tx, ctx, since=since)
-    found_all = await codes.find_codes(tx, ctx, text=text)
+    found_all = await codes.find_codes(tx, ctx, text=asked.text)
     if not found_all:
         await codes.count_trace_miss(tx, ctx, since=since)
     return found_all
 
 
-async def trace_code(
-    tx: Tx, ctx: Ctx, *, text: Secret[str] | None, code_id: CodeId | None, reason: str
-) -> list[codes.Code]:
+async def trace_code(tx: Tx, ctx: Ctx, asked: AskedCode, *, reason: str) -> list[codes.Code]:
     """The tenant's own codes that are asked for, on the record with the reason; empty for what is not its own."""
     ctx.require("codes.read")
     why = tenancy.checked_reason(reason)
-    found = await find_own(tx, ctx, text=text, code_id=code_id, said=why, path="reason")
+    found = await find_own(tx, ctx, asked, said=why, path="reason")
     if found:
         await audit.record_many(
             tx, ctx, "code.traced", subject_kind="code", reason=why,
-            subjects=[(ctx.tenant, code.id, {"by": "id" if text is None else "text"}) for code in found],
+            subjects=[(ctx.tenant, code.id, {"by": asked.by}) for code in found],
         )  # fmt: skip
     return found
 

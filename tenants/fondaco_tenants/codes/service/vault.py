@@ -92,6 +92,12 @@ async def find_codes(tx: Tx, ctx: Ctx, *, text: Secret[str]) -> list[Code]:
     return [_code(row) for row in await tx.fetch(store.BY_FINGERPRINTS, marks, FOUND_MAX)] if marks else []
 
 
+async def find_by_fingerprint(tx: Tx, ctx: Ctx, *, fingerprint: bytes) -> list[Code]:
+    """The tenant's own codes with this fingerprint, as `Code.fingerprint` tells it, voided ones too."""
+    ctx.require("codes.read")
+    return [_code(row) for row in await tx.fetch(store.BY_FINGERPRINTS, [fingerprint], FOUND_MAX)]
+
+
 async def is_own_among(tx: Tx, ctx: Ctx, texts: Sequence[str]) -> bool:
     """Whether one of these texts is a code of the tenant's: what is written down in the open must say none."""
     ctx.require("codes.read")
