@@ -67,6 +67,7 @@ LIST_PERMISSIONS = {
     "auditLog": "audit.read",
     "breakGlass": "merchant.read",
     "clientKey": "clients.read",
+    "commissions": "supply.read",
     "customerWallets": "wallets.read",
     "customers": "customers.read",
     "deliverySettings": "merchant.read",
@@ -216,6 +217,8 @@ def traded_with(rows: list[tuple[str, dict[str, Any]]], partner: str) -> set[str
     known |= {hop["order_id"] for hop in hops if hop["buyer_tenant_id"] == partner}
     known |= {hop["source_id"] for hop in hops if hop["seller_tenant_id"] == partner}
     known |= {unit[name] for unit in units for name in ("code_id", "masked") if unit["leaf_tenant_id"] == partner}
+    # Its own sales, of which the other gets commission.
+    known |= {row["hop_id"] for table, row in rows if table == "commission" and row["partner_tenant_id"] == partner}
     # The units of its own orders, whose codes are the other's.
     bought = [code for code in codes if code["allocation_id"] and code["allocation_id"] not in own]
     return known | {code[name] for code in bought for name in ("id", "allocation_id", "masked")}

@@ -48,6 +48,7 @@ IDS = {
     ("CreateListingInput", "storeId"): "Store",
     ("CreateOfferInput", "entitlementId"): "Entitlement",
     ("CreatePoolInput", "entitlementId"): "Entitlement",
+    ("CreateSupplyInvitationInput", "referrerId"): "Partner",
     ("CreateSupplyInvitationInput", "tierId"): "Tier",
     ("CreditWalletInput", "customerId"): "Customer",
     ("DeclineAgreementInput", "agreementId"): "Agreement",

@@ -20,11 +20,13 @@ from fondaco_core.ids import EntitlementId, ListingId, OfferId, OrderId, PlanId,
 from fondaco_core.money import Money
 from fondaco_core.secret import Secret
 from fondaco_tenants import codes, customers, delivery, orders, payments, routing, settlement, supply
+from fondaco_tenants.supply import Tier
 from fondaco_workers.actors.delivery import send
 from fondaco_workers.subscriptions import subscriptions
 from tests.support.clock import later
 from tests.support.door import Door
 from tests.support.factories.catalog import make_entitlement, make_listing
+from tests.support.factories.chains import Merchant, make_front
 from tests.support.factories.codes import (
     MadePool,
     make_codes,
@@ -427,7 +429,8 @@ class _Shop:
                 tx, self.owner, tier_id=tier.id, terms=make_terms(settle_days=7), starts_at=coming
             )
         await make_agreement(self.owner, partner, tier=tier)
-        theirs = await make_agreement(partner, self.owner)
+        their_tier = await make_tier(partner, terms=make_terms(commissions=(100,)))
+        theirs = await make_agreement(partner, self.owner, tier=their_tier)
         mine, offered, sold = await make_offer_rows(
             self.owner, partner, entitlement_id=EntitlementId(self.entitlement_id), tier_id=tier.id,
             their_tier_id=theirs.tier_id, tag=self.tag,
@@ -435,15 +438,16 @@ class _Shop:
         _, token = await make_invitation(self.owner, tier, label=f"Invitation {self.tag}", uses_max=5)
         self.secrets["supply invitation"] = token.reveal()
         await self.trade(mine, offered, sold.id)
+        await self.bring(their_tier, offered)
 
     async def trade(self, mine: OfferId, theirs: OfferId, sold: ListingId) -> None:
         """What the two have sold over each other: of the merchant's codes in its partner's store, and the other way round."""
         entitlement_id = EntitlementId(self.entitlement_id)
-        texts = {"code resold": some_codes(3), "code of partner": some_codes(3)}
+        texts = {"code resold": some_codes(3), "code of partner": some_codes(6)}
         self.secrets |= {f"{what} {place}": text for what, found in texts.items() for place, text in enumerate(found)}
         own, other = [await make_pool(who, entitlement_id=entitlement_id) for who in (self.owner, self.partner)]
         await make_codes(own, 3, texts=texts["code resold"])
-        await make_codes(other, 3, texts=texts["code of partner"])
+        await make_codes(other, 6, texts=texts["code of partner"])
         await fill_from_pool(self.owner, offer_id=mine, pool_id=own.id)
         await fill_from_pool(self.partner, offer_id=theirs, pool_id=other.id)
         resold = await make_undersold(
@@ -453,6 +457,14 @@ class _Shop:
         await make_traded(self.owner, listing_id=resold.id)
         await report_sold(self.owner, pool_id=own.id, place=f"Place {self.tag}")
         await report_sold(self.partner, pool_id=other.id, place="A forum")
+
+    async def bring(self, tier: Tier, offer_id: OfferId) -> None:
+        """A reseller that the merchant has brought to its partner, and what that one bought there."""
+        third = await make_member_ctx(await make_tenant())
+        await make_agreement(self.partner, third, tier=tier, referrer_id=self.owner.tenant)
+        entitlement_id = EntitlementId(self.entitlement_id)
+        shop = await make_front(Merchant(third.tenant, third, tier), entitlement_id, offer_id, price_minor=20_000)
+        await make_traded(third, listing_id=shop.listing_id)
 
     async def be_paid_out(self) -> None:
         """What it sold so far is its own."""

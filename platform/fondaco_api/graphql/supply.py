@@ -108,6 +108,9 @@ class TierTerms:
         description="How much one reseller may owe; null: it pays from its wallet alone."
     )
     settle_days: int = strawberry.field(description="How many days after a sale its money is the supplier's own.")
+    commissions_bps: list[int] = strawberry.field(
+        description="What of a sale goes to who brought the reseller, to who brought that one, and so on, in basis points."
+    )
 
     @classmethod
     def of(cls, row: supply.SetTerms) -> "TierTerms":
@@ -117,6 +120,7 @@ class TierTerms:
             starts_at=row.starts_at, set_at=row.created_at, stock_view=terms.stock_view, day_units_max=terms.day_units_max,
             month_units_max=terms.month_units_max, hold_units_max=terms.hold_units_max,
             credit=None if terms.credit is None else Money.of(terms.credit), settle_days=terms.settle_days,
+            commissions_bps=list(terms.commissions),
         )  # fmt: skip
 
 

@@ -113,6 +113,12 @@ class Agreement(Node):
     async def reseller(self, info: Info) -> Partner:
         return await _known(info, self.row.reseller_tenant_id)
 
+    @strawberry.field(
+        description="Who brought the reseller and gets commission; null for nobody, and for one that you do not know."
+    )
+    async def referrer(self, info: Info) -> Partner | None:
+        return await info.context.loaders.load(load_partners, self.row.referrers[0]) if self.row.referrers else None
+
     @strawberry.field(description="The supplier's tier that it is in, or is asked for.")
     async def tier(self, info: Info) -> Tier:
         found = await info.context.loaders.load(load_tiers, self.row.tier_id)
@@ -235,6 +241,10 @@ class SupplyInvitation(Node):
     @strawberry.field(description="What you call it; may be empty.")
     def label(self) -> str:
         return self.row.label
+
+    @strawberry.field(description="Which reseller hands it on, and gets commission; null for none.")
+    async def referrer(self, info: Info) -> Partner | None:
+        return await info.context.loaders.load(load_partners, self.row.referrers[0]) if self.row.referrers else None
 
     @strawberry.field(description="How many merchants may join by it.")
     def uses_max(self) -> int:

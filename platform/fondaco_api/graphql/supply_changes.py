@@ -16,7 +16,7 @@ from fondaco_api.graphql.transaction import mutation
 from fondaco_core import limits, tenancy
 from fondaco_core.db import Tx
 from fondaco_core.errors import StaleVersion
-from fondaco_core.ids import SupplyInvitationId, TierId
+from fondaco_core.ids import SupplyInvitationId, TenantId, TierId
 from fondaco_core.secret import Secret
 from fondaco_tenants import supply
 from fondaco_tenants.supply import StockView
@@ -58,11 +58,18 @@ class TierTermsInput:
         description=f"How many days after a sale its money is your own, from 0 to {limits.SETTLE_DAYS_MAX}.",
     )
 
+    commissions_bps: list[int] = strawberry.field(
+        default_factory=list,
+        description="What of your sales to a reseller goes to who brought it (`createSupplyInvitation` with `referrerId`), to who brought "
+        f"that one, and so on, in basis points: at most {limits.COMMISSION_LEVELS_MAX}, {limits.COMMISSION_BPS_MAX} together.",
+    )
+
     def read(self) -> supply.Terms:
         """The terms as supply has them."""
         return supply.Terms(
             stock_view=self.stock_view, day_units_max=self.day_units_max, month_units_max=self.month_units_max,
             hold_units_max=self.hold_units_max, settle_days=self.settle_days,
+            commissions=tuple(self.commissions_bps),
             credit=None if self.credit is None else self.credit.read(path=("terms", "credit")),
         )  # fmt: skip
 
@@ -118,6 +125,10 @@ class CreateSupplyInvitationInput:
     days: int = strawberry.field(
         default=limits.SUPPLY_INVITATION_DAYS,
         description=f"For how many days it holds, from 1 to {limits.SUPPLY_INVITATION_DAYS_MAX}.",
+    )
+    referrer_id: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="A reseller of yours that hands it on: who joins by it is brought by that one, which gets commission as the tier says.",
     )
 
 
@@ -226,9 +237,18 @@ class Mutation:
         """Makes a code by which merchants join a tier at once, without asking; shown once. Needs `supply.edit`."""
         ctx, tier_id = info.context.ctx, _tier_key(input.tier_id)
 
+        given = input.referrer_id
+        referrer_id = None if given is None else TenantId(key_of(given, Partner, path=("referrer_id",)))
+
         async def make() -> tuple[UUID, Secret[str]]:
             made, token = await supply.create_invitation(
-                tx, ctx, tier_id=tier_id, label=input.label, uses_max=input.uses_max, days=input.days
+                tx,
+                ctx,
+                tier_id=tier_id,
+                label=input.label,
+                uses_max=input.uses_max,
+                days=input.days,
+                referrer_id=referrer_id,
             )
             return made.id, token
 

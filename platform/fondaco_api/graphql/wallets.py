@@ -42,6 +42,8 @@ described(
     PAYMENT="Money that came in from outside for an order.",
     PAY_BACK="Money that goes back to where it was paid from, or comes into the wallet because it could not.",
     PAY_OUT="Money that was paid out.",
+    COMMISSION="What a supplier gives to who brought the reseller that it sold to.",
+    COMMISSION_REFUND="Commission that goes back with a refund.",
     SETTLEMENT="Money from sales that became the merchant's own, or was taken back for refunds.",
     GRANT="Money that a merchant moved into a buyer's wallet.",
 )

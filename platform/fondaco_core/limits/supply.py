@@ -7,6 +7,9 @@ TERMS_COMING_MAX = 20
 TERMS_AHEAD_DAYS_MAX = 365
 # The longest that a sale's money waits to be the supplier's own, in days.
 SETTLE_DAYS_MAX = 90
+# Over how many merchants, each of which brought the next one, a commission goes at the most, and how much of a sale it takes, in basis points.
+COMMISSION_LEVELS_MAX = 5
+COMMISSION_BPS_MAX = 5_000
 # More units than this in a day or a month, or held at once, is no bound: the table's numbers have 32 bits.
 SUPPLY_UNITS_MAX = 1_000_000_000
 # The most requests of one reseller that wait for an answer or came to nothing within a day: each is somebody's work.

@@ -65,6 +65,7 @@ from fondaco_tenants.orders.service.change import (
     pay_order,
     refund_order,
 )
+from fondaco_tenants.orders.service.commissions import Commission, list_commissions
 from fondaco_tenants.orders.service.explain import ExplainedRoute, ExplainedSource, explain_route
 from fondaco_tenants.orders.service.exports import (
     Export,
@@ -122,6 +123,7 @@ __all__ = [
     "BudgetsView",
     "CodeAlreadyRedeemed",
     "CodeAlreadyRevealed",
+    "Commission",
     "ExplainedRoute",
     "ExplainedSource",
     "Export",
@@ -192,6 +194,7 @@ __all__ = [
     "get_order_by_code",
     "lines_of",
     "list_allocations",
+    "list_commissions",
     "list_exports",
     "list_orders",
     "list_resold",

@@ -94,6 +94,27 @@ INVARIANTS = {
           WHERE o.state = 'PENDING_PAYMENT' AND h.agreement_id IS NOT NULL GROUP BY h.agreement_id
         ) h ON h.agreement_id = u.agreement_id WHERE u.held_units <> coalesce(h.units, 0)
     """,
+    "what a seller pays of a hop is what those get that brought its buyer, and what the hop says but for what went back": """
+        SELECT h.id FROM hop h LEFT JOIN (
+          SELECT hop_id, sum(amount_minor) AS both, -sum(amount_minor) FILTER (WHERE tenant_id = x.seller_tenant_id) AS paid
+          FROM commission JOIN hop x ON x.id = hop_id GROUP BY hop_id
+        ) c ON c.hop_id = h.id LEFT JOIN (
+          SELECT hop_id, sum(units) AS units FROM hop_refund GROUP BY hop_id
+        ) r ON r.hop_id = h.id
+        WHERE coalesce(c.both, 0) <> 0 OR coalesce(c.paid, 0) <> CASE WHEN h.settles_at IS NULL THEN 0 ELSE coalesce((
+          SELECT sum(whole - div(whole * coalesce(r.units, 0), h.quantity)) FROM unnest(h.commissions) AS whole
+        ), 0) END
+    """,
+    "commission moved as its rows say": """
+        SELECT c.reference_id FROM (
+          SELECT coalesce(c.refund_id, h.order_id) AS reference_id, sum(c.amount_minor) AS amount_minor
+          FROM commission c JOIN hop h ON h.id = c.hop_id
+          WHERE c.amount_minor > 0 GROUP BY 1
+        ) c FULL JOIN (
+          SELECT reference_id, sum(amount_minor) AS amount_minor FROM ledger_transfer
+          WHERE purpose IN ('COMMISSION', 'COMMISSION_REFUND') AND state = 'POSTED' GROUP BY reference_id
+        ) t ON t.reference_id = c.reference_id WHERE c.amount_minor IS DISTINCT FROM t.amount_minor
+    """,
     "a hop has a time when its money is its seller's own exactly when its order is paid": """
         SELECT h.id FROM hop h JOIN "order" o ON o.id = h.order_id WHERE (h.settles_at IS NULL) <> (o.paid_at IS NULL)
     """,

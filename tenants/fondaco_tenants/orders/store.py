@@ -134,9 +134,13 @@ FROM unnest($23::uuid[], $24::uuid[], $25::uuid[], $26::uuid[], $27::int[], $28:
 """,
         "hop_written": """
 INSERT INTO hop (id, order_id, line_id, source_id, route, depth, seller_tenant_id, buyer_tenant_id, offer_id, agreement_id,
-  entitlement_id, currency, quantity, unit_price_minor, fee_minor, credit_minor, settles_at, lot_id, lot)
-SELECT * FROM unnest($33::uuid[], $34::uuid[], $35::uuid[], $36::uuid[], $37::int[], $38::int[], $39::uuid[], $40::uuid[], $41::uuid[],
-  $42::uuid[], $43::uuid[], $44::text[], $45::int[], $46::bigint[], $47::bigint[], $48::bigint[], $49::timestamptz[], $50::uuid[], $51::text[])
+  entitlement_id, currency, quantity, unit_price_minor, fee_minor, credit_minor, settles_at, lot_id, lot, commissions)
+SELECT id, order_id, line_id, source_id, route, depth, seller_id, buyer_id, offer_id, agreement_id, entitlement_id, currency, quantity,
+  price, fee, credit, settles_at, lot_id, lot, string_to_array(commissions, ',')::bigint[]
+FROM unnest($33::uuid[], $34::uuid[], $35::uuid[], $36::uuid[], $37::int[], $38::int[], $39::uuid[], $40::uuid[], $41::uuid[],
+  $42::uuid[], $43::uuid[], $44::text[], $45::int[], $46::bigint[], $47::bigint[], $48::bigint[], $49::timestamptz[], $50::uuid[], $51::text[], $52::text[])
+  AS w(id, order_id, line_id, source_id, route, depth, seller_id, buyer_id, offer_id, agreement_id, entitlement_id, currency, quantity,
+    price, fee, credit, settles_at, lot_id, lot, commissions)
 """,
     },
 )
@@ -187,7 +191,9 @@ WHERE a.code_id = $1 AND a.state IN ('HELD', 'FULFILLED', 'UNKNOWN')
 
 HOPS = """
 SELECT id, line_id, source_id, route, depth, seller_tenant_id, buyer_tenant_id, offer_id, agreement_id, entitlement_id, quantity,
-  unit_price_minor, fee_minor, credit_minor
+  unit_price_minor, fee_minor, credit_minor, commissions, (
+    SELECT a.referrers FROM agreement a WHERE a.id = hop.agreement_id AND hop.commissions <> '{}'
+  ) AS referrers
 FROM hop WHERE order_id = $1 ORDER BY line_id, route, depth
 """
 

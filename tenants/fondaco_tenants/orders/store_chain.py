@@ -6,7 +6,7 @@ from fondaco_tenants.orders.store_fees import fee_bps
 # The latest terms of a tier that have begun.
 TERMS = """
 CROSS JOIN LATERAL (
-  SELECT tt.day_units_max, tt.month_units_max, tt.hold_units_max, tt.credit_minor, tt.currency, tt.settle_days FROM tier_terms tt
+  SELECT tt.day_units_max, tt.month_units_max, tt.hold_units_max, tt.credit_minor, tt.currency, tt.settle_days, tt.commissions FROM tier_terms tt
   WHERE tt.tier_id = a.tier_id AND tt.starts_at <= %s ORDER BY tt.starts_at DESC LIMIT 1
 ) terms
 """
@@ -41,6 +41,7 @@ CROSS JOIN LATERAL (
   SELECT array_agg(g.offer_id ORDER BY g.n) AS offer_ids, array_agg(g.seller_id ORDER BY g.n) AS seller_ids,
     array_agg(a.id ORDER BY g.n) AS agreement_ids, array_agg(e.id ORDER BY g.n) AS source_ids,
     array_agg({fee_bps(tenant="t", entitlement="l.entitlement_id")} ORDER BY g.n) AS fees,
+    array_agg(array_to_string(terms.commissions[1:cardinality(a.referrers)], ',') ORDER BY g.n) AS commissions,
     array_agg(price.list ORDER BY g.n) AS prices, array_agg(b.max_cost_minor ORDER BY g.n) AS max_costs,
     array_agg(b.below_cost ORDER BY g.n) AS below_costs, array_agg(rest.units_left ORDER BY g.n) AS units_left,
     array_agg(rest.hold_left ORDER BY g.n) AS hold_left,
@@ -140,7 +141,8 @@ SELECT EXISTS (
     SELECT FROM hop above
     JOIN source b ON b.id = above.source_id AND b.enabled AND (b.state = 'ACTIVE' OR source_tried(b.id))
       AND coalesce(h.unit_price_minor <= b.max_cost_minor, true)
-      AND (b.below_cost OR h.unit_price_minor * h.quantity <= above.unit_price_minor * above.quantity - above.fee_minor)
+      AND (b.below_cost OR h.unit_price_minor * h.quantity <= above.unit_price_minor * above.quantity - above.fee_minor
+        - (SELECT coalesce(sum(x), 0) FROM unnest(above.commissions) x))
     JOIN source e ON e.id = h.source_id AND e.enabled AND (e.state = 'ACTIVE' OR source_tried(e.id))
     JOIN offer o ON o.id = h.offer_id AND o.state = 'PUBLISHED'
     JOIN tenant t ON t.id = h.seller_tenant_id AND t.state = 'ACTIVE'

@@ -10,6 +10,7 @@ _STEPS = """
 SELECT array_agg(g.offer_id ORDER BY g.n) AS offer_ids, array_agg(g.seller_id ORDER BY g.n) AS seller_ids,
   array_agg(b.tenant_id ORDER BY g.n) AS buyer_ids, array_agg(a.id ORDER BY g.n) AS agreement_ids,
   array_agg(e.id ORDER BY g.n) AS step_ids, array_agg({fee} ORDER BY g.n) AS fees, array_agg(price.one ORDER BY g.n) AS prices,
+  array_agg(array_to_string(terms.commissions[1:cardinality(a.referrers)], ',') ORDER BY g.n) AS commissions,
   array_agg(b.max_cost_minor ORDER BY g.n) AS max_costs, array_agg(b.below_cost ORDER BY g.n) AS below_costs,
   array_agg(least(
     coalesce(a.day_units_max, terms.day_units_max) - CASE WHEN u.day = {now}::date THEN u.day_units ELSE 0 END,
@@ -27,7 +28,7 @@ JOIN source b ON b.id = {buyer}
 JOIN agreement a ON a.supplier_tenant_id = g.seller_id AND a.reseller_tenant_id = b.tenant_id AND a.state = 'ACTIVE'
 JOIN agreement_use u ON u.agreement_id = a.id
 CROSS JOIN LATERAL (
-  SELECT tt.stock_view, tt.day_units_max, tt.month_units_max, tt.credit_minor, tt.currency FROM tier_terms tt
+  SELECT tt.stock_view, tt.day_units_max, tt.month_units_max, tt.credit_minor, tt.currency, tt.commissions FROM tier_terms tt
   WHERE tt.tier_id = a.tier_id AND tt.starts_at <= {now} ORDER BY tt.starts_at DESC LIMIT 1
 ) terms
 JOIN LATERAL (
@@ -62,7 +63,8 @@ ORDER BY h.id, path.priority, path.source_id, path.place, path.step_ids
 """
 _NONE = """
 NULL::uuid[] AS offer_ids, NULL::uuid[] AS seller_ids, NULL::uuid[] AS buyer_ids, NULL::uuid[] AS agreement_ids,
-NULL::uuid[] AS step_ids, NULL::int[] AS fees, NULL::bigint[] AS prices, NULL::bigint[] AS max_costs, NULL::bool[] AS below_costs,
+NULL::uuid[] AS step_ids, NULL::int[] AS fees, NULL::bigint[] AS prices, NULL::text[] AS commissions,
+NULL::bigint[] AS max_costs, NULL::bool[] AS below_costs,
 NULL::int[] AS units_left, NULL::bigint[] AS credits, NULL::bigint[] AS wallets, NULL::text[] AS views
 """
 

@@ -7,6 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, PrimaryKeyCo
 from sqlalchemy.orm import Mapped, mapped_column
 
 from fondaco_core.db import Base, TenantOwned, guarded, sealed_as
+from fondaco_tenants.orders.tables_commissions import AMOUNTS
 
 
 class Order(TenantOwned):
@@ -206,6 +207,8 @@ class Hop(Base):
     fee_minor: Mapped[int]
     # What of its price the buyer owes the seller, over all units, instead of having paid it.
     credit_minor: Mapped[int] = mapped_column(server_default=text("0"))
+    # What of its price goes to who brought the buyer, to who brought that one, and so on, over all units.
+    commissions: Mapped[list[int]] = mapped_column(AMOUNTS, server_default=text("'{}'"))
     # When the money is the seller's own: null while it is not paid.
     settles_at: Mapped[datetime | None]
     settled_at: Mapped[datetime | None]

@@ -12,6 +12,10 @@ INVARIANTS = {
         SELECT r.id FROM hop_refund r LEFT JOIN payout_item i ON i.item_id = r.id AND i.kind = 'REFUND' AND i.tenant_id = r.seller_tenant_id
         WHERE (r.settled_at IS NULL) <> (i.item_id IS NULL) OR i.amount_minor <> r.fee_minor + r.credit_minor - r.amount_minor
     """,
+    "commission that was settled stands in one payout, with the amount that it is": """
+        SELECT c.id FROM commission c LEFT JOIN payout_item i ON i.item_id = c.id AND i.kind = 'COMMISSION' AND i.tenant_id = c.tenant_id
+        WHERE (c.settled_at IS NULL) <> (i.item_id IS NULL) OR i.amount_minor <> c.amount_minor OR c.settled_at < c.due_at
+    """,
     "payouts and what is carried are the sum of what they are for": """
         SELECT s.tenant_id FROM settlement_account s WHERE s.carried_minor + coalesce((
           SELECT sum(p.amount_minor) FROM payout p WHERE p.tenant_id = s.tenant_id AND p.currency = s.currency

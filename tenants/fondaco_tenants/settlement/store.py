@@ -9,6 +9,9 @@ UNION SELECT seller_tenant_id, currency FROM (
   SELECT r.seller_tenant_id, r.currency FROM hop_refund r JOIN hop h ON h.id = r.hop_id
   WHERE r.settled_at IS NULL AND h.settled_at IS NOT NULL LIMIT $2
 ) r
+UNION SELECT tenant_id, currency FROM (
+  SELECT tenant_id, currency FROM commission WHERE settled_at IS NULL AND due_at <= $1 ORDER BY due_at LIMIT $2
+) c
 UNION SELECT s.tenant_id, s.currency FROM settlement_account s
 LEFT JOIN ledger_account w ON w.tenant_id = s.tenant_id AND w.customer_id IS NULL AND w.kind = 'WALLET' AND w.currency = s.currency
 WHERE s.carried_minor > 0 OR (s.carried_minor < 0 AND w.posted_minor - w.pending_minor - w.floor_minor > 0)
@@ -35,6 +38,15 @@ UPDATE hop_refund r SET settled_at = $3 FROM (
   ORDER BY x.id FOR NO KEY UPDATE OF x
 ) due WHERE r.id = due.id
 RETURNING r.id, r.fee_minor + r.credit_minor - r.amount_minor AS amount_minor, r.refunded_at AS due_at
+"""
+
+# Commission, got and paid, that counts by now.
+TAKE_COMMISSIONS = """
+UPDATE commission c SET settled_at = $3 FROM (
+  SELECT id FROM commission WHERE tenant_id = $1 AND currency = $2 AND settled_at IS NULL AND due_at <= $3
+  ORDER BY due_at, id LIMIT $4 FOR NO KEY UPDATE
+) due WHERE c.id = due.id
+RETURNING c.id, c.amount_minor, c.due_at
 """
 
 ADD_PAYOUT = """

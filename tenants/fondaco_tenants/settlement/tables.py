@@ -53,7 +53,7 @@ class PayoutItem(TenantOwned):
     __tablename__ = "payout_item"
     __table_args__ = (
         PrimaryKeyConstraint("item_id"),
-        CheckConstraint("kind IN ('HOP', 'REFUND')", name="kind"),
+        CheckConstraint("kind IN ('HOP', 'REFUND', 'COMMISSION')", name="kind"),
         Index("ix_payout_item_payout_id", "payout_id"),
         {"info": guarded(trade=True, tenant="SELECT", trade_grant="SELECT, INSERT")},
     )

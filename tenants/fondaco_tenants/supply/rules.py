@@ -94,6 +94,8 @@ class Terms:
     hold_units_max: int | None
     credit: Money | None
     settle_days: int
+    # What of a sale goes to who brought the reseller, to who brought that one, and so on, in basis points.
+    commissions: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,17 @@ def checked_terms(terms: Terms) -> Terms:
             path=("terms", "settle_days"),
         )
     check_credit(terms.credit, path=("terms", "credit"))
+    levels, whole = len(terms.commissions), sum(terms.commissions)
+    if (
+        levels > limits.COMMISSION_LEVELS_MAX
+        or min(terms.commissions, default=0) < 0
+        or whole > limits.COMMISSION_BPS_MAX
+    ):
+        raise Invalid(
+            f"Commission goes over at most {limits.COMMISSION_LEVELS_MAX} levels, of 0 to {limits.COMMISSION_BPS_MAX} basis points together.",
+            zh=f"佣金最多 {limits.COMMISSION_LEVELS_MAX} 级，合计 0 至 {limits.COMMISSION_BPS_MAX} 个基点。",
+            path=("terms", "commissions"),
+        )
     return terms
 
 

@@ -57,13 +57,13 @@ ARCHIVED_AT = "SELECT archived_at FROM tier WHERE id = $1"
 
 _TERMS = (
     "id, tier_id, starts_at, stock_view, day_units_max, month_units_max, hold_units_max, credit_minor, currency, "
-    "settle_days, created_at"
+    "settle_days, commissions, created_at"
 )
 
 ADD_TERMS = f"""
 INSERT INTO tier_terms (id, tenant_id, tier_id, starts_at, stock_view, day_units_max, month_units_max, hold_units_max,
-  credit_minor, currency, settle_days, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+  credit_minor, currency, settle_days, commissions, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 ON CONFLICT (tier_id, starts_at) DO NOTHING RETURNING {_TERMS}
 """
 # What holds now, and what is to come, of each tier: earliest first.
@@ -85,7 +85,7 @@ CURRENCY_OF_TIER = "SELECT currency FROM tier_terms WHERE tier_id = $1 AND curre
 
 _AGREEMENT = (
     "a.id, a.supplier_tenant_id, a.reseller_tenant_id, a.tier_id, a.state, a.note, a.credit_minor, a.day_units_max, a.reason, "
-    "a.created_at, a.changed_at, a.version, u.credit_used_minor, u.currency AS used_currency, u.day, u.day_units, u.month, "
+    "a.referrers, a.created_at, a.changed_at, a.version, u.credit_used_minor, u.currency AS used_currency, u.day, u.day_units, u.month, "
     "u.month_units, u.held_units, "
     "(SELECT t.currency FROM tier_terms t WHERE t.tier_id = a.tier_id AND t.currency IS NOT NULL LIMIT 1) AS currency"
 )
@@ -112,6 +112,13 @@ SELECT count(*) FROM agreement a WHERE a.reseller_tenant_id = $1 AND (
   a.state = 'REQUESTED'
   OR a.created_at > $2 AND a.state IN ('ENDED', 'DECLINED') AND NOT EXISTS (SELECT FROM agreement_use u WHERE u.agreement_id = a.id))
 """
+# Whom the merchant brought that hands a code on, and who brought it, as long as it is a reseller itself.
+REFERRED_BY = """
+SELECT array_prepend(reseller_tenant_id, referrers[1:$3]) AS referrers FROM agreement
+WHERE supplier_tenant_id = $1 AND reseller_tenant_id = $2 AND state = 'ACTIVE'
+"""
+# Nobody brings itself.
+REFERRED = "UPDATE agreement SET referrers = array_remove($2::uuid[], reseller_tenant_id) WHERE id = $1"
 ADD_AGREEMENT = """
 INSERT INTO agreement (id, supplier_tenant_id, reseller_tenant_id, tier_id, state, note, created_at, changed_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
@@ -155,15 +162,15 @@ ORDER BY reseller_tenant_id LIMIT $4
 
 SHOW_TOKEN = "SELECT set_config('app.token', $1, true)"  # noqa: S105 - a statement
 
-_INVITATION = "id, tenant_id, tier_id, label, uses_max, uses, expires_at, created_at, revoked_at"
+_INVITATION = "id, tenant_id, tier_id, label, referrers, uses_max, uses, expires_at, created_at, revoked_at"
 
 LOCK_INVITATIONS = "SELECT pg_advisory_xact_lock(hashtextextended('supply_invitation ' || $1::uuid::text, 0))"
 COUNT_INVITATIONS = """
 SELECT count(*) FROM supply_invitation WHERE tenant_id = $1 AND revoked_at IS NULL AND expires_at > $2 AND uses < uses_max
 """
 ADD_INVITATION = f"""
-INSERT INTO supply_invitation (id, tenant_id, tier_id, token_hash, label, uses_max, expires_at, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING {_INVITATION}
+INSERT INTO supply_invitation (id, tenant_id, tier_id, token_hash, label, uses_max, expires_at, created_at, referrers)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING {_INVITATION}
 """
 INVITATIONS_BY_IDS = f"SELECT {_INVITATION} FROM supply_invitation WHERE id = ANY($1::uuid[]) AND tenant_id = $2"
 LIST_INVITATIONS = f"""

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Integer, UniqueConstraint, text
+from sqlalchemy import ARRAY, CheckConstraint, Date, ForeignKey, Index, Integer, UniqueConstraint, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from fondaco_core.db import Base, TenantOwned, guarded
@@ -129,6 +129,8 @@ class TierTerms(TenantOwned):
     currency: Mapped[str | None]
     # How many days after a sale its money is the supplier's own.
     settle_days: Mapped[int] = mapped_column(Integer)
+    # What of a sale goes to the merchant that brought the reseller, to the one that brought that, and so on, in basis points.
+    commissions: Mapped[list[int]] = mapped_column(ARRAY(Integer), server_default=text("'{}'"))
     created_at: Mapped[datetime]
 
 
@@ -168,6 +170,8 @@ class Agreement(Base):
     # In the place of what the tier grants; null for what the tier grants.
     credit_minor: Mapped[int | None]
     day_units_max: Mapped[int | None] = mapped_column(Integer)
+    # Who brought the reseller, who brought that one, and so on: resellers of the same supplier.
+    referrers: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), server_default=text("'{}'"))
     # Why it was declined, suspended or ended.
     reason: Mapped[str | None]
     created_at: Mapped[datetime]
@@ -231,6 +235,8 @@ class SupplyInvitation(TenantOwned):
     # SHA-256 of the code, which is shown once.
     token_hash: Mapped[bytes] = mapped_column(unique=True)
     label: Mapped[str]
+    # Who brings those that join by it, who brought that one, and so on.
+    referrers: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), server_default=text("'{}'"))
     uses_max: Mapped[int] = mapped_column(Integer)
     uses: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     expires_at: Mapped[datetime]

@@ -7,6 +7,7 @@ from fondaco_tenants.orders.rules.budgets import (
     guests_share,
     hold_more,
 )
+from fondaco_tenants.orders.rules.commissions import commissions_back, commissions_of
 from fondaco_tenants.orders.rules.money import (
     Allowance,
     HopBack,
@@ -66,6 +67,8 @@ __all__ = [
     "buyer_of",
     "check_customer_limit",
     "check_lines",
+    "commissions_back",
+    "commissions_of",
     "guests_share",
     "hold_more",
     "payments_of_hops",

@@ -32,6 +32,8 @@ class Leg:
     source_id: SourceId
     fee_bps: int
     prices: tuple[tuple[int, int], ...]
+    # What of its price its seller gives those that brought its buyer, level by level, in basis points.
+    commissions_bps: tuple[int, ...] = ()
     max_cost_minor: int | None = None
     below_cost: bool = False
     funds_minor: int = limits.AMOUNT_MAX_MINOR

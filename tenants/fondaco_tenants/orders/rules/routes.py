@@ -7,6 +7,7 @@ from datetime import datetime
 
 from fondaco_core.ids import AgreementId, EntitlementId, OfferId, PoolId, SourceId, TenantId
 from fondaco_core.money import fee_of
+from fondaco_tenants.orders.rules.commissions import commissions_of
 from fondaco_tenants.orders.rules.quote import Quote, Route
 
 
@@ -85,6 +86,8 @@ class HopPlan:
     unit_price_minor: int
     fee_minor: int
     credit_minor: int = 0
+    # What of its amount goes to those that brought the buyer, level by level.
+    commissions: tuple[int, ...] = ()
     # How many days after it is paid its money is the seller's own; of a sale to a customer that is the platform's to say.
     settle_days: int | None = None
     settles_at: datetime | None = None
@@ -112,13 +115,14 @@ def price_hops(quote: Quote, route: Route, units: int, *, number: int = 0) -> li
         cost = leg.unit_price(units)
         if leg.max_cost_minor is not None and cost > leg.max_cost_minor:
             return []
-        if cost * units > sold.amount_minor - sold.fee_minor and not leg.below_cost:
+        if cost * units > sold.amount_minor - sold.fee_minor - sum(sold.commissions) and not leg.below_cost:
             return []
         sold = HopPlan(
             line=quote.line, route=number, source_id=leg.source_id, depth=depth, seller_id=leg.seller_id,
             buyer_id=sold.seller_id, offer_id=leg.offer_id, agreement_id=leg.agreement_id,
             entitlement_id=quote.entitlement_id, quantity=units, unit_price_minor=cost,
             fee_minor=fee_of(cost * units, leg.fee_bps), settle_days=leg.settle_days,
+            commissions=commissions_of(cost * units, leg.commissions_bps),
         )  # fmt: skip
         hops.append(sold)
     return hops

@@ -18,6 +18,7 @@ from fondaco_tenants.orders.errors import CodeAlreadyRedeemed, CodeAlreadyReveal
 from fondaco_tenants.orders.events import OrderClosed, OrderFulfilled, OrderRefunded
 from fondaco_tenants.orders.rules import AllocationState, HopBack, HopPlan, OrderState, SoldHop
 from fondaco_tenants.orders.service import chain
+from fondaco_tenants.orders.service.commissions import give_back, pay_commissions
 from fondaco_tenants.orders.service.lots import record_lots_of, tell_sellers
 from fondaco_tenants.orders.service.quote import as_guest, check_guest_pays_nothing
 from fondaco_tenants.orders.service.read import OrderView, may_see, order_view
@@ -64,7 +65,7 @@ async def pay_order(tx: Tx, ctx: Ctx, *, order_id: OrderId) -> OrderView:
         check_guest_pays_nothing(order.total)
     await tenancy.require_active(tx, ctx)
     await customers.require_welcome(tx, order.customer_id)
-    sale, chained = await sale_of(tx, order)
+    sale, chained, commissioned = await sale_of(tx, order)
     allocations = [AllocationId(row["id"]) for row in await tx.fetch(store.FULFIL_ALLOCATIONS, order_id, now)]
     await codes.deliver_codes(tx, allocations)
     debited = ledger.wallets_debited(sale)
@@ -80,11 +81,12 @@ async def pay_order(tx: Tx, ctx: Ctx, *, order_id: OrderId) -> OrderView:
     await outbox.announce(tx, (order.tenant_id, OrderFulfilled(str(order_id))))
     if chained:
         await tell_sellers(tx, order_id)
+        await pay_commissions(tx, commissioned)
     return order_view(await tx.fetchrow(store.LOCK, order_id))
 
 
-async def sale_of(tx: Tx, order: OrderView) -> tuple[list[NewTransfer], bool]:
-    """The transfers that pay an order out of its buyer's wallet, and whether more is set aside between merchants behind it."""
+async def sale_of(tx: Tx, order: OrderView) -> tuple[list[NewTransfer], bool, dict[UUID, OrderId]]:
+    """The transfers that pay an order, whether more is set aside between merchants behind it, and which of its hops cost commission."""
     rows = await tx.fetch(store.HOPS, order.id)
     hops = [
         HopPlan(
@@ -94,7 +96,7 @@ async def sale_of(tx: Tx, order: OrderView) -> tuple[list[NewTransfer], bool]:
         for r in rows if r["depth"] == 0
     ]  # fmt: skip
     sale = rules.payments_of_hops(hops, customer_id=order.customer_id, currency=order.total.currency, order_id=order.id)
-    return sale, len(hops) < len(rows)
+    return sale, len(hops) < len(rows), {row["id"]: order.id for row in rows if row["commissions"]}
 
 
 async def cancel_order(tx: Tx, ctx: Ctx, *, order_id: OrderId, reason: str | None = None) -> OrderView:
@@ -245,7 +247,11 @@ async def _refund_hops(
             hop, back, customer_id=order.customer_id, currency=order.total.currency, refund_id=refund_id
         )
     await chain.write_back(tx, hops, returned, currency=order.total.currency)
-    return transfers
+    shares = [
+        (row, before.get((row["line_id"], row["route"]), 0), given)
+        for row, (_, given, _) in zip(hops, returned, strict=True)
+    ]
+    return transfers + await give_back(tx, shares, refund_id=refund_id, currency=order.total.currency)
 
 
 async def _finish_refund(

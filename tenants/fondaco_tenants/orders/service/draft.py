@@ -168,6 +168,7 @@ def unit_columns(drafts: Sequence[Draft]) -> list[list[object]]:
                 id_, order_id, line_ids[h.line], h.source_id, h.route, h.depth, h.seller_id, h.buyer_id,
                 h.offer_id, h.agreement_id, h.entitlement_id, draft.priced.total.currency, h.quantity, h.unit_price_minor,
                 h.fee_minor, h.credit_minor, h.settles_at, lot and lot.id, lot.number if lot is not None and lot.id == id_ else None,
+                ",".join(map(str, h.commissions)),
             )
             for id_, h, lot in zip(draft.hop_ids, draft.hops, draft.lots, strict=True)
         ]  # fmt: skip

@@ -31,6 +31,7 @@ from fondaco_tenants.orders.service.budgets import (
     within_budgets,
     within_share,
 )
+from fondaco_tenants.orders.service.commissions import pay_commissions
 from fondaco_tenants.orders.service.draft import Draft, Unit, order_columns, unit_columns, view_of
 from fondaco_tenants.orders.service.gifts import add_gifts, checked_gift
 from fondaco_tenants.orders.service.lots import lots_of, news_of, record_lots
@@ -344,6 +345,16 @@ async def _write(tx: Tx, ctx: Ctx, customer_id: CustomerId, drafts: Sequence[Dra
     await note_short(tx, drafts, now)
     await ledger.post(tx, [t for draft in drafts if draft.fulfilled for t in draft.payments])
     await ledger.hold(tx, [t for draft in drafts if not draft.fulfilled for t in draft.payments])
+    await pay_commissions(
+        tx,
+        {
+            id_: draft.request.order_id
+            for draft in drafts
+            if draft.fulfilled
+            for id_, hop in zip(draft.hop_ids, draft.hops, strict=True)
+            if hop.commissions
+        },
+    )
     tenant = drafts[0].priced.seller_id
     await audit.record_many(
         tx, ctx, "order.placed", subject_kind="order",

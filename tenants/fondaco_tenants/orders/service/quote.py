@@ -118,7 +118,7 @@ async def _routes_over_others(
     )
     for row in await tx.fetch(statement, listing_ids, now, now.date(), most):
         columns = (
-            row["offer_ids"], row["agreement_ids"], row["seller_ids"], row["source_ids"], row["fees"], row["prices"],
+            row["offer_ids"], row["agreement_ids"], row["seller_ids"], row["source_ids"], row["fees"], row["commissions"], row["prices"],
             row["max_costs"], row["below_costs"], row["wallets"], row["credits"], row["units_left"], row["hold_left"],
             row["settle_days"],
         )  # fmt: skip
@@ -132,14 +132,19 @@ async def _routes_over_others(
 
 
 def _leg(  # noqa: PLR0917 - the columns of a step, in their order
-    offer: Any, agreement: Any, seller: Any, source: Any, fee_bps: int, prices: str, max_cost: int | None,
+    offer: Any, agreement: Any, seller: Any, source: Any, fee_bps: int, commissions: str, prices: str, max_cost: int | None,
     below_cost: Any, wallet: int, credit: int, units_left: int | None, hold_left: int | None, settle_days: int,
 ) -> Leg:  # fmt: skip
     return Leg(
         offer_id=offer, agreement_id=agreement, seller_id=seller, source_id=source, fee_bps=fee_bps,
-        prices=price_list(prices), max_cost_minor=max_cost, below_cost=below_cost, funds_minor=wallet + credit,
+        prices=price_list(prices), commissions_bps=commission_levels(commissions), max_cost_minor=max_cost, below_cost=below_cost, funds_minor=wallet + credit,
         wallet_minor=wallet, units_left=units_left, hold_left=hold_left, settle_days=settle_days,
     )  # fmt: skip
+
+
+def commission_levels(text: str) -> tuple[int, ...]:
+    """Basis points by level as SQL writes them."""
+    return tuple(map(int, text.split(","))) if text else ()
 
 
 def price_list(text: str) -> tuple[tuple[int, int], ...]:

@@ -21,6 +21,7 @@ from fondaco_tenants.orders.events import OrderFulfilled
 from fondaco_tenants.orders.rules import OrderState
 from fondaco_tenants.orders.service import chain
 from fondaco_tenants.orders.service.change import sale_of
+from fondaco_tenants.orders.service.commissions import pay_commissions
 from fondaco_tenants.orders.service.lots import tell_sellers
 from fondaco_tenants.orders.service.quote import limit_key
 from fondaco_tenants.orders.service.read import OrderView, find_orders, get_order, order_view
@@ -98,11 +99,12 @@ async def settle_payment(tx: Tx, ctx: Ctx, *, payment_id: PaymentId) -> Outcome 
     transfers = await payments.settled(tx, ctx, payment=payment, outcome=outcome, total=order.total)
     assert transfers, "nobody else settles a payment of an order whose row is locked"
     if outcome in payments.PAYING:
-        sale, chained = await sale_of(tx, order)
+        sale, chained, commissioned = await sale_of(tx, order)
         transfers += sale + between
         await _fulfil(tx, ctx, order, payment, again)
         if chained:
             await tell_sellers(tx, order.id)
+            await pay_commissions(tx, commissioned)
         if chained and again is None:
             await chain.lock_chain(tx, [order.id], buyers=ledger.wallets_debited(transfers))
             await chain.post_held(tx, order.id)

@@ -18,6 +18,7 @@ from fondaco_tenants import routing
 from fondaco_tenants.orders import store_stock
 from fondaco_tenants.orders.rules import Leg, Route
 from fondaco_tenants.orders.rules.stock import Head, Openness, Told, tell_units
+from fondaco_tenants.orders.service.quote import commission_levels
 from fondaco_tenants.routing import StockNow
 from fondaco_tenants.storefront import StockClass, stock_class
 from fondaco_tenants.supply import StockView
@@ -170,13 +171,14 @@ def _route(row: Mapping[str, Any]) -> Route:
 
 def _legs(row: Mapping[str, Any]) -> tuple[Leg, ...]:
     columns = (
-        row["offer_ids"], row["agreement_ids"], row["seller_ids"], row["step_ids"], row["fees"], row["prices"], row["max_costs"],
+        row["offer_ids"], row["agreement_ids"], row["seller_ids"], row["step_ids"], row["fees"], row["prices"], row["commissions"], row["max_costs"],
         row["below_costs"], row["wallets"], row["credits"], row["units_left"],
     )  # fmt: skip
     return tuple(
         Leg(
             offer_id=offer, agreement_id=agreement, seller_id=seller, source_id=source, fee_bps=fee, prices=((1, price),),
+            commissions_bps=commission_levels(commissions),
             max_cost_minor=max_cost, below_cost=below_cost, funds_minor=wallet + credit, wallet_minor=wallet, units_left=units,
         )
-        for offer, agreement, seller, source, fee, price, max_cost, below_cost, wallet, credit, units in zip(*columns, strict=True)
+        for offer, agreement, seller, source, fee, price, commissions, max_cost, below_cost, wallet, credit, units in zip(*columns, strict=True)
     )  # fmt: skip

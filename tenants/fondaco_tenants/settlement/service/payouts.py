@@ -46,7 +46,8 @@ async def settle_seller(tx: Tx, ctx: Ctx, *, tenant_id: TenantId, currency: str)
     carried: int = await tx.fetchval(store.LOCK, tenant_id, currency)
     hops = await tx.fetch(store.TAKE_HOPS, tenant_id, currency, now, limits.SETTLE_PAGE)
     refunds = await tx.fetch(store.TAKE_REFUNDS, tenant_id, currency, now)
-    items = [*hops, *refunds]
+    commissions = await tx.fetch(store.TAKE_COMMISSIONS, tenant_id, currency, now, limits.SETTLE_PAGE)
+    items = [*hops, *refunds, *commissions]
     due_minor = carried + sum(item["amount_minor"] for item in items)
 
     wallet = Owner(tenant_id, None, AccountKind.WALLET, currency)
@@ -64,12 +65,13 @@ async def settle_seller(tx: Tx, ctx: Ctx, *, tenant_id: TenantId, currency: str)
     )  # fmt: skip
     await tx.execute(
         store.ADD_ITEMS, payout_id, tenant_id, [item["id"] for item in items],
-        ["HOP"] * len(hops) + ["REFUND"] * len(refunds), [item["amount_minor"] for item in items],
+        ["HOP"] * len(hops) + ["REFUND"] * len(refunds) + ["COMMISSION"] * len(commissions),
+        [item["amount_minor"] for item in items],
     )  # fmt: skip
     await tx.execute(store.CARRY, tenant_id, currency, due_minor - moved)
     if moved:
         await outbox.announce(tx, (tenant_id, PaidOut(payout_id, moved, currency)))
-    return len(hops) == limits.SETTLE_PAGE
+    return limits.SETTLE_PAGE in {len(hops), len(commissions)}
 
 
 async def _move(tx: Tx, wallet: Owner, moved: int, payout_id: UUID) -> TransferId | None:

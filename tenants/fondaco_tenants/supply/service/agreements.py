@@ -45,6 +45,8 @@ class Agreement:
     created_at: datetime
     changed_at: datetime
     version: int
+    # Who brought the reseller, who brought that one, and so on.
+    referrers: tuple[TenantId, ...] = ()
 
     def role_of(self, tenant_id: TenantId) -> AgreementRole:
         """Which end a merchant is."""
@@ -66,6 +68,7 @@ def to_agreement(row: Any) -> Agreement:
         state=AgreementState(row["state"]), note=row["note"], reason=row["reason"],
         overrides=Overrides(credit=credit, day_units_max=row["day_units_max"]), used=_used(row),
         created_at=row["created_at"], changed_at=row["changed_at"], version=row["version"],
+        referrers=tuple(map(TenantId, row["referrers"])),
     )  # fmt: skip
 
 
@@ -183,6 +186,8 @@ async def join_supplier(tx: Tx, ctx: Ctx, *, token: Secret[str]) -> Agreement:
         raise InvitationNotGood
     await begin_use(tx, ctx, await get_agreement(tx, ctx, id_))
     await tx.execute(store.USE_INVITATION, invitation.id)
+    if invitation.referrers:
+        await tx.execute(store.REFERRED, id_, list(invitation.referrers))
     return await noted(tx, ctx, id_, "agreement.joined", change="JOINED", detail={"tier_id": invitation.tier_id})
 
 

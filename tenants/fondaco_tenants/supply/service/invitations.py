@@ -32,6 +32,7 @@ class Invitation:
     tenant_id: TenantId
     tier_id: TierId
     label: str
+    referrers: tuple[TenantId, ...]
     uses_max: int
     uses: int
     expires_at: datetime
@@ -47,21 +48,35 @@ class Invitation:
 def _invitation(row: Any) -> Invitation:
     fields: dict[str, Any] = {
         **row, "id": SupplyInvitationId(row["id"]), "tenant_id": TenantId(row["tenant_id"]), "tier_id": TierId(row["tier_id"]),
+        "referrers": tuple(map(TenantId, row["referrers"])),
     }  # fmt: skip
     return Invitation(**fields)
 
 
 async def create_invitation(
-    tx: Tx, ctx: Ctx, *, tier_id: TierId, label: str = "", uses_max: int = 1, days: int = limits.SUPPLY_INVITATION_DAYS
+    tx: Tx,
+    ctx: Ctx,
+    *,
+    tier_id: TierId,
+    label: str = "",
+    uses_max: int = 1,
+    days: int = limits.SUPPLY_INVITATION_DAYS,
+    referrer_id: TenantId | None = None,
 ) -> tuple[Invitation, Secret[str]]:
     """Lets so many merchants join a tier within so many days; the code is shown once.
 
-    Raises NotFound, TierArchived, TooManyInvitations, Invalid, TenantNotActive.
+    `referrer_id` is the reseller that hands it on, and gets commission of what they buy. Raises NotFound, TierArchived, TooManyInvitations, Invalid, TenantNotActive.
     """
     ctx.require("supply.edit")
     await tenancy.require_active(tx, ctx)
     said = _checked(label, uses_max, days)
     await open_tier(tx, ctx, tier_id=tier_id)
+    referrers: Sequence[TenantId] = ()
+    if referrer_id is not None:
+        found = await tx.fetchval(store.REFERRED_BY, ctx.tenant, referrer_id, limits.COMMISSION_LEVELS_MAX - 1)
+        if found is None:
+            raise NotFound("partner", path=("referrer_id",))
+        referrers = [TenantId(each) for each in found]
     await tx.execute(store.LOCK_INVITATIONS, ctx.tenant)
     now = clock.now()
     if await tx.fetchval(store.COUNT_INVITATIONS, ctx.tenant, now) >= limits.SUPPLY_INVITATIONS_MAX:
@@ -77,10 +92,11 @@ async def create_invitation(
         uses_max,
         now + timedelta(days=days),
         now,
+        list(referrers),
     )
     await audit.record(
         tx, ctx, "supply_invitation.created", subject_kind="supply_invitation", subject_id=id_,
-        detail={"tier_id": tier_id, "uses_max": uses_max, "days": days},
+        detail={"tier_id": tier_id, "uses_max": uses_max, "days": days, "referrer_id": referrer_id},
     )  # fmt: skip
     await outbox.announce(tx, (ctx.tenant, InvitationCreated(id_, tier_id)))
     return _invitation(row), token

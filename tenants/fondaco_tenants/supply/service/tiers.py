@@ -62,7 +62,7 @@ def _set_terms(row: Any) -> SetTerms:
         terms=Terms(
             stock_view=StockView(row["stock_view"]), day_units_max=row["day_units_max"],
             month_units_max=row["month_units_max"], hold_units_max=row["hold_units_max"], credit=credit,
-            settle_days=row["settle_days"],
+            settle_days=row["settle_days"], commissions=tuple(row["commissions"]),
         ),
     )  # fmt: skip
 
@@ -218,7 +218,7 @@ async def _add_terms(tx: Tx, ctx: Ctx, tier_id: TierId, terms: Terms, starts_at:
     credit, currency = (0, fixed) if terms.credit is None else (terms.credit.amount_minor, terms.credit.currency)
     row = await tx.fetchrow(
         store.ADD_TERMS, new_id(), ctx.tenant, tier_id, starts_at, terms.stock_view.value, terms.day_units_max,
-        terms.month_units_max, terms.hold_units_max, credit, currency, terms.settle_days, clock.now(),
+        terms.month_units_max, terms.hold_units_max, credit, currency, terms.settle_days, list(terms.commissions), clock.now(),
     )  # fmt: skip
     if row is None:
         raise TermsSetAlready
@@ -226,7 +226,7 @@ async def _add_terms(tx: Tx, ctx: Ctx, tier_id: TierId, terms: Terms, starts_at:
     await audit.record(
         tx, ctx, "tier.terms_set", subject_kind="tier", subject_id=tier_id,
         detail={"terms_id": made.id, "starts_at": starts_at, "credit_minor": credit, "currency": currency,
-                "settle_days": terms.settle_days, "stock_view": terms.stock_view.value},
+                "settle_days": terms.settle_days, "commissions": terms.commissions, "stock_view": terms.stock_view.value},
     )  # fmt: skip
     return made
 
