@@ -20,6 +20,7 @@ from tests.support.clock import later
 from tests.support.factories.catalog import make_entitlement
 from tests.support.factories.chains import Merchant, fill, make_front, make_merchant, make_offer, price
 from tests.support.factories.orders import Shop, balance, make_buyer, place
+from tests.support.factories.payments import fake_gateways, look_and_settle, make_gateway, start_payment
 from tests.support.factories.supply import make_agreement, make_terms
 from tests.support.invariants import assert_invariants
 
@@ -123,6 +124,29 @@ async def test_an_order_that_waits_gives_commission_when_it_is_paid_and_none_whe
 
     assert before == (0, 0, 0)
     assert await made.receivables() == (700 - 49, 35, 14)
+    await assert_invariants()
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("hours", [0, 1])
+async def test_money_of_a_gateway_gives_commission_in_time_and_late_as_it_was_quoted(hours: int) -> None:
+    made = await make_brought()
+    buyer = await make_buyer(made.shop, funds_minor=0)
+    placed = await place(made.shop, buyer, 2, pay_by=PayBy.LATER)
+    async with transaction(made.supplier.owner) as tx:
+        terms = make_terms(commissions=(4_000,))
+        await supply.change_terms(tx, made.supplier.owner, tier_id=made.supplier.tier.id, terms=terms)
+
+    async with fake_gateways():
+        gateway = await make_gateway()
+        payment_id = await start_payment(gateway, buyer, placed.order_id)
+        with later(hours=hours):
+            async with trading(SYSTEM) as tx:
+                await orders.expire_overdue(tx, SYSTEM)
+            gateway.pay(payment_id)
+            await look_and_settle(payment_id)
+
+    assert await made.receivables() == (1_400 - 98, 70, 28)
     await assert_invariants()
 
 

@@ -179,7 +179,8 @@ async def test_who_offers_has_a_name_among_merchants(supplier: Ctx) -> None:
     async with reading(supplier) as tx:
         partner = await supply.get_partner(tx, supplier)
     assert partner is not None
-    assert partner.name == "A supplier"
+    # Who comes later by the same name has something behind it.
+    assert partner.name.startswith("A supplier")
 
 
 async def test_an_offer_is_its_owners_to_change_by_those_who_may(supplier: Ctx) -> None:
