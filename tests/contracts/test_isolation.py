@@ -94,6 +94,7 @@ LIST_PERMISSIONS = {
     "refundsNeedingAttention": "orders.read",
     "resaleBreaches": "supply.read",
     "revealAlarms": "audit.read",
+    "routing": None,
     "stockExports": "codes.read",
     "stores": "merchant.read",
     "supplyInvitations": "supply.read",

@@ -27,6 +27,7 @@ OPEN = {
     "identity.revoke_other_sessions": "one's own sessions; machines, guests and strangers are refused",
     "identity.revoke_session": "one's own sessions; others' need members.edit, and else do not exist",
     "identity.start_session": "called with credentials that were right, by errands alone",
+    "routing.apply": "part of setting a policy and of adding a source, which have asked",
     "routing.locked_source": "part of changing, removing, pausing and resuming one, which have asked",
     "tenancy.require_active": "a question that other use cases begin with",
     "tenancy.get_tenant": "one's own tenant; any other needs platform.read",

@@ -20,6 +20,7 @@ PLAIN = {
     "hash": "a hash",
     "key": "a keyed hash that counts are kept under",
     "signature": "a signature, for everybody to check",
+    "rank": "priorities and ids, one behind the other",
     "public_key": "the public half of a key",
     "wrapped": "a data key itself, wrapped by a master key",
     "credential_id": "what an authenticator calls a key; public",

@@ -104,6 +104,8 @@ IDS = {
     ("SaveDeliveryTemplateInput", "listingId"): "Listing",
     ("SaveDeliveryTemplateInput", "storeId"): "Store",
     ("SetOfferPricesInput", "offerId"): "Offer",
+    ("SetRoutingPolicyInput", "listingId"): "Listing",
+    ("SetRoutingPolicyInput", "offerId"): "Offer",
     ("SetOfferPricesInput", "tierId"): "Tier",
     ("SetTenantFeesInput", "planId"): "Plan",
     ("SetTenantFeesInput", "tenantId"): "Tenant",

@@ -200,6 +200,7 @@ class _Shop:
         self.listing = node_id("Listing", listing.id)
         self.pool = await make_pool(self.owner, entitlement_id=entitlement.id, name=f"Pool {self.tag}")
         await make_source(self.owner, listing_id=listing.id, pool_id=self.pool.id)
+        await self.do("setRoutingPolicy", {"listingId": self.listing, "kind": "WEIGHTED"})
         profile = {
             "version": 0, "displayName": f"Display {self.tag}", "legalName": f"Legal {self.tag}",
             "supportContact": f"help-{self.tag}@example.com", "currency": "CNY",

@@ -108,6 +108,7 @@ UNHEARD: Mapping[str, str] = {
     "listing.moved": _FOR_THE_RECORD,
     "listing.repriced": _FOR_THE_RECORD,
     "listing.sources_changed": _FOR_THE_RECORD,
+    "routing.policy_changed": _FOR_THE_RECORD,
     "member.invited": _FOR_THE_RECORD,
     "member.joined": _FOR_THE_RECORD,
     "member.removed": _FOR_THE_RECORD,

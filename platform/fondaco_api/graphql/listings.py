@@ -12,6 +12,7 @@ from fondaco_api.graphql.context import Context, Info
 from fondaco_api.graphql.enums import described
 from fondaco_api.graphql.node import Node, key_of, load_named
 from fondaco_api.graphql.routing import Source, load_sources_of_listings
+from fondaco_api.graphql.routing_policies import RoutingPolicy, load_policies_of_listings
 from fondaco_api.graphql.scalars import Money
 from fondaco_api.graphql.stock import load_stock_over_others, over_others
 from fondaco_core.context import Ctx
@@ -200,13 +201,20 @@ class Listing(Node):
         return self.row.low_stock_at if is_owner(info.context.ctx, self.row.tenant_id) else None
 
     @strawberry.field(
-        description="The places it is filled from, in the order in which they are tried, at most 50. For the merchant; null for everybody else."
+        description="The places it is filled from, by their priority, at most 50; `routing` says what they are ordered by. For the merchant; null for everybody else."
     )
     async def sources(self, info: Info) -> list[Source] | None:
         """The sources."""
         if not is_owner(info.context.ctx, self.row.tenant_id):
             return None
         return await info.context.loaders.load(load_sources_of_listings, self.row.id)
+
+    @strawberry.field(description="What its sources are ordered by. For the merchant; null for everybody else.")
+    async def routing(self, info: Info) -> RoutingPolicy | None:
+        """The policy."""
+        if not is_owner(info.context.ctx, self.row.tenant_id):
+            return None
+        return await info.context.loaders.load(load_policies_of_listings, self.row.id)
 
     @strawberry.field(description="Whether you may change, publish, pause and archive it.")
     def viewer_can_edit(self, info: Info) -> bool:

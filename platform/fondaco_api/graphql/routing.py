@@ -116,7 +116,9 @@ class Source(Node):
         """The kind."""
         return self.row.kind
 
-    @strawberry.field(description="Its place in the order in which sources are tried; lower goes first.")
+    @strawberry.field(
+        description="Its place where sources are ordered by priority, and between equals; lower goes first."
+    )
     def priority(self) -> int:
         """The priority."""
         return self.row.priority
@@ -185,3 +187,22 @@ class Source(Node):
     def paused_until(self) -> datetime | None:
         """Until when."""
         return self.row.paused_until
+
+    @strawberry.field(
+        description="Its share where sources take turns (`WEIGHTED`), beside the weights of the others; with 0 it only gives what these cannot."
+    )
+    def weight(self) -> int:
+        """The weight."""
+        return self.row.weight
+
+    @strawberry.field(
+        description="The most units that come from it on a day, by UTC, held or sold; what is released may come again. Null: no bound."
+    )
+    def day_units_max(self) -> int | None:
+        """The bound of a day."""
+        return self.row.day_units_max
+
+    @strawberry.field(description="How many units have come from it today; null where that is not bounded.")
+    def day_units(self) -> int | None:
+        """The units of today."""
+        return self.row.day_units

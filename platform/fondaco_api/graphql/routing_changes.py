@@ -22,7 +22,9 @@ from fondaco_core.ids import ListingId, OfferId, PoolId, SourceId
 from fondaco_tenants import codes, routing, storefront, supply
 
 _MAX_COST = "The most that a unit from a supplier may cost you, in the currency of what is filled; it is passed over while it costs more."
-_BELOW_COST = "Whether a unit from a supplier may cost you more than you are left with of your own price."
+_BELOW_COST = "Whether a unit from a supplier may cost you more than you are left with of your own price, or leave less than your margin."
+_WEIGHT = "Its share where sources take turns, 0 to 1,000; with 0 it only gives what the others cannot."
+_DAY_UNITS_MAX = "The most units that come from it on a day, by UTC; counted from when it is first said."
 
 
 @strawberry.input(
@@ -50,9 +52,11 @@ class AddSourceInput:
     enabled: bool = strawberry.field(default=True, description="Whether it is tried at once.")
     max_cost: MoneyInput | None = strawberry.field(default=None, description=_MAX_COST)
     below_cost: bool = strawberry.field(default=False, description=_BELOW_COST)
+    weight: int = strawberry.field(default=1, description=_WEIGHT)
+    day_units_max: int | None = strawberry.field(default=None, description=_DAY_UNITS_MAX)
 
 
-@strawberry.input(description="Changes to a source. What is left out stays; null takes the bound on cost away.")
+@strawberry.input(description="Changes to a source. What is left out stays; null takes a bound on cost or units away.")
 class UpdateSourceInput:
     """What may change of a source."""
 
@@ -61,6 +65,8 @@ class UpdateSourceInput:
     enabled: bool | None = strawberry.field(default=UNSET, description="Whether it is tried.")
     max_cost: MoneyInput | None = strawberry.field(default=UNSET, description=_MAX_COST)
     below_cost: bool | None = strawberry.field(default=UNSET, description=_BELOW_COST)
+    weight: int | None = strawberry.field(default=UNSET, description=f"{_WEIGHT} Changing it begins all turns anew.")
+    day_units_max: int | None = strawberry.field(default=UNSET, description=_DAY_UNITS_MAX)
 
 
 @strawberry.input(description="Which source to remove.")
@@ -157,6 +163,8 @@ class Mutation:
             enabled=input.enabled,
             max_cost=None if input.max_cost is None else input.max_cost.read(path=("max_cost",)),
             below_cost=input.below_cost,
+            weight=input.weight,
+            day_units_max=input.day_units_max,
         )
         return AddSourceSuccess(source=Source.of(added))
 
@@ -164,8 +172,10 @@ class Mutation:
     async def update_source(
         self, info: Info, tx: Tx, input: Annotated[UpdateSourceInput, strawberry.argument(description="The changes.")]
     ) -> UpdateSourceSuccess:
-        """Switches a source on or off, gives it another place in the order, or bounds what its units may cost."""
-        changes: dict[str, Any] = given(input, clearable=frozenset({"max_cost"}))
+        """Switches a source on or off, gives it another place or weight, or bounds what its units may cost and how many come on a day."""
+        changes: dict[str, Any] = given(input, clearable=frozenset({"max_cost", "day_units_max"}))
+        if "day_units_max" in changes:
+            changes["bounds_day"] = True
         if "max_cost" in changes:
             changes["bounds_cost"] = True
             if changes["max_cost"] is not None:

@@ -13,6 +13,7 @@ from fondaco_api.graphql.enums import described
 from fondaco_api.graphql.node import Node, key_of
 from fondaco_api.graphql.paging import After, Connection, First, connect, read_page
 from fondaco_api.graphql.routing import Source, load_sources_of_offers
+from fondaco_api.graphql.routing_policies import RoutingPolicy, load_policies_of_offers
 from fondaco_api.graphql.scalars import CurrencyCode, Money
 from fondaco_api.graphql.stock import load_stock_of_own_offers
 from fondaco_api.graphql.supply import Tier, load_tiers
@@ -195,7 +196,13 @@ class Offer(Node):
     async def stock(self, info: Info) -> int | None:
         return await info.context.loaders.load(load_stock_of_own_offers, self.row.id)
 
-    @strawberry.field(description="The places it is filled from, in the order in which they are tried, at most 50.")
+    @strawberry.field(description="What its sources are ordered by.")
+    async def routing(self, info: Info) -> RoutingPolicy:
+        return await info.context.loaders.load(load_policies_of_offers, self.row.id)
+
+    @strawberry.field(
+        description="The places it is filled from, by their priority, at most 50; `routing` says what they are ordered by."
+    )
     async def sources(self, info: Info) -> list[Source]:
         return await info.context.loaders.load(load_sources_of_offers, self.row.id)
 

@@ -1,37 +1,6 @@
 """Every SQL statement of orders. The statements of placing are set-based: one of each, however many orders there are."""
 
 from fondaco_core.db import Write
-from fondaco_tenants.orders.store_fees import fee_bps
-
-# One round trip over what catalogue, storefront, tenancy, routing and customers say of the listings and the buyer: the hot
-# path cannot ask each of them by itself. Only what may be sold now is found; row level security keeps it to the store's tenant.
-QUOTE = f"""
-SELECT l.id AS listing_id, l.store_id, l.tenant_id AS seller_id, l.entitlement_id, l.title, l.price_minor, l.currency,
-  l.order_max, l.customer_max, l.customer_period_days, {fee_bps(tenant="t", entitlement="l.entitlement_id")} AS fee_bps, s.hold_s, s.guest_checkout, src.ids AS source_ids, src.pools AS pool_ids,
-  src.priorities, src.probes, src.chained,
-  c.id IS NOT NULL AS known, c.blocked_at IS NOT NULL AS blocked
-FROM listing l
-JOIN store s ON s.id = l.store_id AND s.state = 'OPEN'
-JOIN tenant t ON t.id = l.tenant_id AND t.state = 'ACTIVE'
-LEFT JOIN LATERAL (
-  SELECT array_agg(x.id ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS ids,
-    array_agg(x.pool_id ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS pools,
-    array_agg(x.priority ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS priorities,
-    array_agg(CASE WHEN x.state = 'PROBING' THEN source_probes(x.id) END ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS probes,
-    coalesce(bool_or(x.kind = 'OFFER'), false) AS chained
-  FROM source x WHERE x.listing_id = l.id AND x.enabled AND (x.state = 'ACTIVE' OR source_tried(x.id))
-) src ON true
-LEFT JOIN customer c ON c.id = $2
-WHERE l.id = ANY($1::uuid[]) AND l.state = 'ACTIVE'
-"""
-
-OWN_SOURCES = """
-SELECT l.id AS listing_id, array_agg(x.id ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS source_ids,
-  array_agg(x.pool_id ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS pool_ids,
-  array_agg(x.priority ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS priorities,
-  array_agg(CASE WHEN x.state = 'PROBING' THEN source_probes(x.id) END ORDER BY x.priority, x.id) FILTER (WHERE x.kind = 'POOL') AS probes
-FROM unnest($1::uuid[]) AS l(id) LEFT JOIN source x ON x.listing_id = l.id AND x.enabled AND (x.state = 'ACTIVE' OR source_tried(x.id)) GROUP BY l.id
-"""
 
 # Orders of one customer for one limited listing go one after the other; in one order of keys, so that nobody waits crosswise.
 LOCK_LIMITS = (

@@ -2,11 +2,21 @@
 
 from fondaco_core.db import Write
 from fondaco_tenants.orders.store_fees import fee_bps
+from fondaco_tenants.orders.store_rank import (
+    count_of,
+    counted,
+    key_by_priority,
+    key_of,
+    left_of,
+    place_of,
+    probes_of,
+    tried,
+)
 
 # The latest terms of a tier that have begun.
 TERMS = """
 CROSS JOIN LATERAL (
-  SELECT tt.day_units_max, tt.month_units_max, tt.hold_units_max, tt.credit_minor, tt.currency, tt.settle_days, tt.commissions FROM tier_terms tt
+  SELECT tt.stock_view, tt.day_units_max, tt.month_units_max, tt.hold_units_max, tt.credit_minor, tt.currency, tt.settle_days, tt.commissions FROM tier_terms tt
   WHERE tt.tier_id = a.tier_id AND tt.starts_at <= %s ORDER BY tt.starts_at DESC LIMIT 1
 ) terms
 """
@@ -21,56 +31,149 @@ CASE WHEN terms.currency = {currency} AND (u.credit_used_minor = 0 OR u.currency
   AS credit_left
 """
 
-# In which order routes `r` of sources `s` are tried, and in which the sources are looked at where there are too many: a supplier with many
-# ways, none of which leads anywhere, leaves the others their turn.
-IN_ORDER = "s.priority, s.id, r.place, r.source_ids"
-IN_TURN = f"row_number() OVER (PARTITION BY s.listing_id, s.id ORDER BY r.place, r.source_ids), {IN_ORDER}"
-
-# `$4` routes of each listing that a supplier fills, each with its steps, as far as every step is open now: offer published, source on,
-# merchant active, agreement active, a price for its tier. What buyers have is read without a lock, and looked at again under it.
-_ROUTES = f"""
-SELECT r.listing_id, r.source_id, r.priority, r.pool_id, r.probe, leg.*
-FROM listing l
+# A way down step by step, as far as every step is open now: offer published, source on, merchant active, agreement active, a price for
+# its tier; and what each buyer on it has, may and said of the source `buyer` by which it buys. What buyers have is read without a lock,
+# and looked at again under it.
+_STEPS = """
+SELECT array_agg(g.offer_id ORDER BY g.n) AS offer_ids, array_agg(g.seller_id ORDER BY g.n) AS seller_ids,
+  array_agg(a.id ORDER BY g.n) AS agreement_ids, array_agg(e.id ORDER BY g.n) AS step_ids, array_agg({fee} ORDER BY g.n) AS fees,
+  array_agg(array_to_string(terms.commissions[1:cardinality(a.referrers)], ',') ORDER BY g.n) AS commissions,
+  array_agg(price.list ORDER BY g.n) AS prices, array_agg(b.max_cost_minor ORDER BY g.n) AS max_costs,
+  array_agg(b.below_cost ORDER BY g.n) AS below_costs, array_agg(rest.units_left ORDER BY g.n) AS units_left,
+  array_agg(rest.hold_left ORDER BY g.n) AS hold_left, array_agg(rest.credit_left ORDER BY g.n) AS credits,
+  array_agg(terms.settle_days ORDER BY g.n) AS settle_days,
+  array_agg(greatest(0, coalesce(w.posted_minor - w.pending_minor - w.floor_minor, 0)) ORDER BY g.n) AS wallets,
+  array_agg(CASE WHEN {counted} OR e.state = 'PROBING' OR b.margin_bps > 0 OR b.margin_minor > 0 THEN
+    format('%s:%s:%s:%s:%s', b.margin_bps, b.margin_minor, {counted}, e.state = 'PROBING', {left}) END ORDER BY g.n) AS rules,
+  array_agg(terms.stock_view ORDER BY g.n) AS views
+FROM unnest({offers}, {sellers}, {sources}) WITH ORDINALITY AS g(offer_id, seller_id, source_id, n)
+JOIN offer o ON o.id = g.offer_id AND o.state = 'PUBLISHED' AND o.currency = {currency}
+JOIN tenant t ON t.id = g.seller_id AND t.state = 'ACTIVE'
+JOIN source e ON e.id = g.source_id AND {tried}
+JOIN source b ON b.id = {buyer}
+JOIN agreement a ON a.supplier_tenant_id = g.seller_id AND a.reseller_tenant_id = b.tenant_id AND a.state = 'ACTIVE'
+JOIN agreement_use u ON u.agreement_id = a.id
+{terms}
+CROSS JOIN LATERAL (SELECT {rest}) rest
 CROSS JOIN LATERAL (
-  SELECT s.listing_id, s.id AS source_id, s.priority, CASE WHEN s.state = 'PROBING' THEN source_probes(s.id) END AS probe, r.* FROM source s
-  JOIN route r ON r.offer_id = s.supplier_offer_id AND NOT s.tenant_id = ANY(r.seller_ids)
-  WHERE s.listing_id = l.id AND s.enabled AND (s.state = 'ACTIVE' OR source_tried(s.id)) AND s.kind = 'OFFER'
-  ORDER BY %s LIMIT $4
-) r
-CROSS JOIN LATERAL (
-  SELECT array_agg(g.offer_id ORDER BY g.n) AS offer_ids, array_agg(g.seller_id ORDER BY g.n) AS seller_ids,
-    array_agg(a.id ORDER BY g.n) AS agreement_ids, array_agg(e.id ORDER BY g.n) AS source_ids,
-    array_agg({fee_bps(tenant="t", entitlement="l.entitlement_id")} ORDER BY g.n) AS fees,
-    array_agg(array_to_string(terms.commissions[1:cardinality(a.referrers)], ',') ORDER BY g.n) AS commissions,
-    array_agg(price.list ORDER BY g.n) AS prices, array_agg(b.max_cost_minor ORDER BY g.n) AS max_costs,
-    array_agg(b.below_cost ORDER BY g.n) AS below_costs, array_agg(rest.units_left ORDER BY g.n) AS units_left,
-    array_agg(rest.hold_left ORDER BY g.n) AS hold_left,
-    array_agg(CASE WHEN e.state = 'PROBING' THEN source_probes(e.id) END ORDER BY g.n) AS probes,
-    array_agg(rest.credit_left ORDER BY g.n) AS credits, array_agg(terms.settle_days ORDER BY g.n) AS settle_days,
-    array_agg(greatest(0, coalesce(w.posted_minor - w.pending_minor - w.floor_minor, 0)) ORDER BY g.n) AS wallets
-  FROM unnest(r.offer_ids, r.seller_ids, r.source_ids) WITH ORDINALITY AS g(offer_id, seller_id, source_id, n)
-  JOIN offer o ON o.id = g.offer_id AND o.state = 'PUBLISHED' AND o.currency = l.currency
-  JOIN tenant t ON t.id = g.seller_id AND t.state = 'ACTIVE'
-  JOIN source e ON e.id = g.source_id AND e.enabled AND (e.state = 'ACTIVE' OR source_tried(e.id))
-  JOIN source b ON b.id = CASE WHEN g.n = 1 THEN r.source_id ELSE r.source_ids[g.n - 1] END
-  JOIN agreement a ON a.supplier_tenant_id = g.seller_id AND a.reseller_tenant_id = b.tenant_id AND a.state = 'ACTIVE'
-  JOIN agreement_use u ON u.agreement_id = a.id
-  {TERMS % "$2"}
-  CROSS JOIN LATERAL (SELECT {LEFT.format(today="$3::date", currency="l.currency")}) rest
-  CROSS JOIN LATERAL (
-    SELECT string_agg(q.from_units || ':' || q.unit_price_minor, ',' ORDER BY q.from_units) AS list FROM offer_price q
-    WHERE q.offer_id = g.offer_id AND q.tier_id = a.tier_id AND q.starts_at = (
-      SELECT max(x.starts_at) FROM offer_price x WHERE x.offer_id = g.offer_id AND x.tier_id = a.tier_id AND x.starts_at <= $2
-    ) HAVING bool_and(q.unit_price_minor IS NOT NULL)
-  ) price
-  LEFT JOIN ledger_account w ON w.tenant_id = b.tenant_id AND w.customer_id IS NULL AND w.kind = 'WALLET' AND w.currency = l.currency
-  HAVING count(*) = cardinality(r.offer_ids)
-) leg
-WHERE l.id = ANY($1::uuid[])
-ORDER BY r.listing_id, r.priority, r.source_id, r.place, r.source_ids
+  SELECT string_agg(q.from_units || ':' || q.unit_price_minor, ',' ORDER BY q.from_units) AS list FROM offer_price q
+  WHERE q.offer_id = g.offer_id AND q.tier_id = a.tier_id AND q.starts_at = (
+    SELECT max(x.starts_at) FROM offer_price x WHERE x.offer_id = g.offer_id AND x.tier_id = a.tier_id AND x.starts_at <= {now}
+  ) HAVING bool_and(q.unit_price_minor IS NOT NULL)
+) price
+LEFT JOIN ledger_account w ON w.tenant_id = b.tenant_id AND w.customer_id IS NULL AND w.kind = 'WALLET' AND w.currency = {currency}
+HAVING count(*) = cardinality({offers})
 """
-FIRST_ROUTES = _ROUTES.replace("%s", IN_ORDER)
-FAIR_ROUTES = _ROUTES.replace("%s", IN_TURN)
+
+
+def steps_of(*, begin: str, buyer: str, now: str, today: str, currency: str) -> str:
+    """The steps of a route `r` from some place on, and all that the rules need of them; no row where one is not open."""
+    return _STEPS.format(
+        offers=f"r.offer_ids{begin}", sellers=f"r.seller_ids{begin}", sources=f"r.source_ids{begin}", buyer=buyer, now=now,
+        currency=currency, terms=TERMS % now, rest=LEFT.format(today=today, currency=currency),
+        left=left_of("e", today=today), counted=counted("e"), tried=tried("e"),
+        fee=fee_bps(tenant="t", entitlement="o.entitlement_id"),
+    )  # fmt: skip
+
+
+def ways_of(
+    head: str, *, units: str, now: str, today: str, count: str, fair: bool = False, by_rule: bool = False
+) -> str:
+    """`count` routes over other merchants that fill a listing `head`, tried in the order of `place`, `nth` and `older`: the first ones.
+
+    Or, `fair`, of every source in turn, so that a supplier with many ways, none of which leads anywhere, leaves the others theirs.
+    Not `by_rule` all are taken to be ordered by priorities: to prepare what is hardly ever needed takes as long as all the rest. Where
+    none of the first ones is `ruled` by something else, these are the first of all.
+    """
+    ranked = {"units": units, "now": now, "currency": f"{head}.currency"}
+    nth = place_of("r", **ranked) if by_rule else "r.rank"
+    key = key_of("x", **ranked) if by_rule else key_by_priority("x")
+    turn = f"row_number() OVER (PARTITION BY s.id ORDER BY {nth}, r.place), " if fair else ""
+    return f"""
+  SELECT s.rank AS place, s.id AS source_id, s.count,
+    {nth} AS nth, r.place AS older, r.by_rule AS ruled, r.offer_ids, r.seller_ids, r.source_ids, r.pool_id
+  FROM (
+    SELECT x.id, x.tenant_id, x.supplier_offer_id, {key} AS rank, {count_of("x", "v", today=today)} AS count
+    FROM source x LEFT JOIN source_use v ON v.source_id = x.id
+    WHERE coalesce(v.day < {today} OR v.day_units < x.day_units_max, true) AND x.listing_id = {head}.id AND {tried("x")} AND x.kind = 'OFFER' OFFSET 0
+  ) s
+  JOIN route r ON r.offer_id = s.supplier_offer_id AND NOT s.tenant_id = ANY(r.seller_ids)
+  ORDER BY {turn}s.rank, nth, older LIMIT {count}
+"""
+
+
+def _routes(*, fair: bool, by_rule: bool) -> str:
+    return f"""
+SELECT l.id AS listing_id, w.units, r.source_id, r.place, r.count, r.ruled, r.pool_id, leg.*
+FROM unnest($1::uuid[], $5::bigint[]) AS w(listing_id, units) JOIN listing l ON l.id = w.listing_id
+CROSS JOIN LATERAL ({
+        ways_of("l", units="w.units", now="$2::timestamptz", today="$3::date", count="$4", fair=fair, by_rule=by_rule)
+    }) r
+CROSS JOIN LATERAL ({
+        steps_of(
+            begin="",
+            buyer="CASE WHEN g.n = 1 THEN r.source_id ELSE r.source_ids[g.n - 1] END",
+            now="$2::timestamptz",
+            today="$3::date",
+            currency="l.currency",
+        )
+    }) leg
+ORDER BY l.id, w.units, r.place, r.nth, r.older
+"""
+
+
+# `$4` routes of each listing that a supplier fills, when so many units of it are asked for, each with its steps.
+FIRST_ROUTES = _routes(fair=False, by_rule=False)
+FIRST_ROUTES_BY_RULE = _routes(fair=False, by_rule=True)
+FAIR_ROUTES = _routes(fair=True, by_rule=True)
+
+# What comes from sources that are bounded by day, as it is once nobody else counts; locked first of all that decides an order.
+LOCK_SOURCES = f"""
+SELECT u.source_id, least(s.day_units_max - CASE WHEN u.day = $2::date THEN u.day_units ELSE 0 END, {probes_of("s")}) AS units_left
+FROM source_use u JOIN source s ON s.id = u.source_id
+WHERE u.source_id = ANY($1::uuid[]) AND s.day_units_max IS NOT NULL ORDER BY u.source_id FOR NO KEY UPDATE OF u
+"""
+USE_SOURCES = Write(
+    frozenset({"source_use"}),
+    {
+        "source_locked": """
+SELECT w.source_id, w.units, s.day_units_max FROM unnest($1::uuid[], $2::int[]) AS w(source_id, units)
+JOIN source_use u ON u.source_id = w.source_id JOIN source s ON s.id = w.source_id
+ORDER BY u.source_id FOR NO KEY UPDATE OF u
+""",
+        "source_used": """
+UPDATE source_use u SET turn_units = u.turn_units + w.units, day = $3::date,
+  day_units = w.units + CASE WHEN u.day = $3::date THEN u.day_units ELSE 0 END
+FROM source_locked w
+WHERE u.source_id = w.source_id
+  AND coalesce(w.units + CASE WHEN u.day = $3::date THEN u.day_units ELSE 0 END <= w.day_units_max, true)
+RETURNING u.source_id
+""",
+    },
+    counted="source_used",
+)
+# What came to nothing was not taken from its sources; what was bought before they were counted is none of theirs.
+GIVE_BACK_SOURCES = """
+WITH held AS (
+  SELECT h.source_id, sum(h.quantity)::bigint AS units, o.placed_at FROM hop h JOIN "order" o ON o.id = h.order_id
+  WHERE h.order_id = ANY($1::uuid[]) GROUP BY h.source_id, o.placed_at
+), locked AS (
+  SELECT u.source_id FROM source_use u WHERE u.source_id IN (SELECT source_id FROM held) ORDER BY u.source_id FOR NO KEY UPDATE
+)
+UPDATE source_use u SET
+  turn_units = greatest(0, u.turn_units - coalesce(
+    (SELECT sum(h.units) FROM held h WHERE h.source_id = u.source_id AND h.placed_at >= u.turn_since), 0)),
+  day_units = greatest(0, u.day_units - coalesce((
+    SELECT sum(h.units) FROM held h WHERE h.source_id = u.source_id AND h.placed_at >= u.day_since
+      AND (h.placed_at AT TIME ZONE 'UTC')::date = u.day
+  ), 0))
+FROM locked WHERE u.source_id = locked.source_id
+"""
+# Of the hops of an order: what of its sources is counted, and how much of each.
+COUNTED_OF = f"""
+SELECT h.source_id, sum(h.quantity)::int AS units FROM hop h JOIN source s ON s.id = h.source_id
+WHERE h.order_id = $1 AND {counted("s")} GROUP BY h.source_id
+"""
 
 # Locked in the order of their keys by whoever locks several, after codes and before wallets.
 LOCK_USES = f"""
@@ -142,7 +245,8 @@ SELECT EXISTS (
     JOIN source b ON b.id = above.source_id AND b.enabled AND (b.state = 'ACTIVE' OR source_tried(b.id))
       AND coalesce(h.unit_price_minor <= b.max_cost_minor, true)
       AND (b.below_cost OR h.unit_price_minor * h.quantity <= above.unit_price_minor * above.quantity - above.fee_minor
-        - (SELECT coalesce(sum(x), 0) FROM unnest(above.commissions) x))
+        - (SELECT coalesce(sum(x), 0) FROM unnest(above.commissions) x)
+        - greatest(b.margin_minor * h.quantity, (above.unit_price_minor * above.quantity * b.margin_bps + 9999) / 10000))
     JOIN source e ON e.id = h.source_id AND e.enabled AND (e.state = 'ACTIVE' OR source_tried(e.id))
     JOIN offer o ON o.id = h.offer_id AND o.state = 'PUBLISHED'
     JOIN tenant t ON t.id = h.seller_tenant_id AND t.state = 'ACTIVE'

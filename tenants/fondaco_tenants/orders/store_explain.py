@@ -2,6 +2,7 @@
 
 from fondaco_tenants.orders.store_chain import LEFT, TERMS
 from fondaco_tenants.orders.store_fees import fee_bps
+from fondaco_tenants.orders.store_rank import key_of, left_of, value_of
 
 # A listing in whatever state, with what its merchant sells it for.
 HEAD = f"""
@@ -37,4 +38,16 @@ LEFT JOIN LATERAL (
 ) price ON true
 LEFT JOIN ledger_account w ON w.tenant_id = s.tenant_id AND w.customer_id IS NULL AND w.kind = 'WALLET' AND w.currency = $4
 WHERE s.listing_id = $1 AND s.kind = 'OFFER'
+"""
+_UNITS, _NOW, _CURRENCY = "$3::bigint", "$2::timestamptz", "$4::text"
+# A listing's sources in the order in which they are tried, each with what it is ordered by: as much of it as its merchant may know. When
+# a supplier's codes expire is the supplier's own.
+RANKS = f"""
+SELECT x.id AS source_id, x.policy, x.margin_bps, x.margin_minor,
+  {left_of("x", today="($2::timestamptz AT TIME ZONE 'UTC')::date")} AS units_left,
+  CASE WHEN x.policy = 'PRIORITY' THEN x.priority
+    WHEN x.policy = 'WEIGHTED' THEN coalesce((SELECT v.turn_units FROM source_use v WHERE v.source_id = x.id), 0)
+    WHEN x.kind = 'POOL' OR NOT (x.policy = 'FIRST_EXPIRING' OR x.policy = 'SCORE' AND x.points[3] > 0)
+      THEN {value_of("x", units=_UNITS, now=_NOW, currency=_CURRENCY)} END AS rank
+FROM source x WHERE x.listing_id = $1 ORDER BY {key_of("x", units=_UNITS, now=_NOW, currency=_CURRENCY)}
 """

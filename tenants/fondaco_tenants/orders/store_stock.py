@@ -1,44 +1,10 @@
 """The SQL of stock over other merchants: what routes lead to, with all that the rules need; as fondaco_trade, read only."""
 
 from fondaco_core import limits
-from fondaco_tenants.orders.store_chain import IN_TURN
+from fondaco_tenants.orders.store_chain import steps_of, ways_of
 from fondaco_tenants.orders.store_fees import fee_bps
+from fondaco_tenants.orders.store_rank import count_of, key_of, place_of, tried
 
-# A way down step by step, as far as every step is open now, as orders look at it: offer published, source on, merchant active,
-# agreement active, a price for its tier; and what each buyer on it has and may. `buyer` is the source by which it buys.
-_STEPS = """
-SELECT array_agg(g.offer_id ORDER BY g.n) AS offer_ids, array_agg(g.seller_id ORDER BY g.n) AS seller_ids,
-  array_agg(b.tenant_id ORDER BY g.n) AS buyer_ids, array_agg(a.id ORDER BY g.n) AS agreement_ids,
-  array_agg(e.id ORDER BY g.n) AS step_ids, array_agg({fee} ORDER BY g.n) AS fees, array_agg(price.one ORDER BY g.n) AS prices,
-  array_agg(array_to_string(terms.commissions[1:cardinality(a.referrers)], ',') ORDER BY g.n) AS commissions,
-  array_agg(b.max_cost_minor ORDER BY g.n) AS max_costs, array_agg(b.below_cost ORDER BY g.n) AS below_costs,
-  array_agg(least(
-    coalesce(a.day_units_max, terms.day_units_max) - CASE WHEN u.day = {now}::date THEN u.day_units ELSE 0 END,
-    terms.month_units_max - CASE WHEN u.month = date_trunc('month', {now})::date THEN u.month_units ELSE 0 END
-  ) ORDER BY g.n) AS units_left,
-  array_agg(CASE WHEN terms.currency = h.currency
-    THEN greatest(0, coalesce(a.credit_minor, terms.credit_minor) - u.credit_used_minor) ELSE 0 END ORDER BY g.n) AS credits,
-  array_agg(greatest(0, coalesce(w.posted_minor - w.pending_minor - w.floor_minor, 0)) ORDER BY g.n) AS wallets,
-  array_agg(terms.stock_view ORDER BY g.n) AS views
-FROM unnest({offers}, {sellers}, {sources}) WITH ORDINALITY AS g(offer_id, seller_id, source_id, n)
-JOIN offer o ON o.id = g.offer_id AND o.state = 'PUBLISHED' AND o.currency = h.currency
-JOIN tenant t ON t.id = g.seller_id AND t.state = 'ACTIVE'
-JOIN source e ON e.id = g.source_id AND e.enabled AND (e.state = 'ACTIVE' OR source_tried(e.id))
-JOIN source b ON b.id = {buyer}
-JOIN agreement a ON a.supplier_tenant_id = g.seller_id AND a.reseller_tenant_id = b.tenant_id AND a.state = 'ACTIVE'
-JOIN agreement_use u ON u.agreement_id = a.id
-CROSS JOIN LATERAL (
-  SELECT tt.stock_view, tt.day_units_max, tt.month_units_max, tt.credit_minor, tt.currency, tt.commissions FROM tier_terms tt
-  WHERE tt.tier_id = a.tier_id AND tt.starts_at <= {now} ORDER BY tt.starts_at DESC LIMIT 1
-) terms
-JOIN LATERAL (
-  SELECT q.unit_price_minor AS one FROM offer_price q
-  WHERE q.offer_id = g.offer_id AND q.tier_id = a.tier_id AND q.from_units = 1 AND q.starts_at <= {now}
-  ORDER BY q.starts_at DESC LIMIT 1
-) price ON price.one IS NOT NULL
-LEFT JOIN ledger_account w ON w.tenant_id = b.tenant_id AND w.customer_id IS NULL AND w.kind = 'WALLET' AND w.currency = h.currency
-HAVING count(*) = cardinality({offers})
-"""
 # Every pool that is led to is counted once, from its picking mark on, and no further than `most`; see codes and storefront.
 _COUNTED = """
 , stock AS (
@@ -59,14 +25,16 @@ _COUNTED = """
 )
 SELECT h.*, path.*, stock.available
 FROM head h LEFT JOIN (path JOIN stock ON stock.id = path.pool_id) ON path.head_id = h.id
-ORDER BY h.id, path.priority, path.source_id, path.place, path.step_ids
+ORDER BY h.id, path.place, path.nth, path.older
 """
+# What an own pool has no steps for.
 _NONE = """
-NULL::uuid[] AS offer_ids, NULL::uuid[] AS seller_ids, NULL::uuid[] AS buyer_ids, NULL::uuid[] AS agreement_ids,
-NULL::uuid[] AS step_ids, NULL::int[] AS fees, NULL::bigint[] AS prices, NULL::text[] AS commissions,
-NULL::bigint[] AS max_costs, NULL::bool[] AS below_costs,
-NULL::int[] AS units_left, NULL::bigint[] AS credits, NULL::bigint[] AS wallets, NULL::text[] AS views
+NULL::uuid[] AS offer_ids, NULL::uuid[] AS seller_ids, NULL::uuid[] AS agreement_ids, NULL::uuid[] AS step_ids, NULL::int[] AS fees,
+NULL::text[] AS commissions, NULL::text[] AS prices, NULL::bigint[] AS max_costs, NULL::bool[] AS below_costs, NULL::bigint[] AS units_left, NULL::bigint[] AS hold_left, NULL::bigint[] AS credits,
+NULL::bigint[] AS settle_days, NULL::bigint[] AS wallets, NULL::text[] AS rules, NULL::text[] AS views
 """
+_NOW, _TODAY = "$2::timestamptz", "($2::timestamptz AT TIME ZONE 'UTC')::date"
+_ALONE = {"units": "1", "now": _NOW, "currency": "h.currency"}
 
 # All places that these listings are filled from: own pools, and the first routes over other merchants, as far as they are worth a
 # look. `$2` is now, `$3` how many units of a pool are counted.
@@ -76,24 +44,23 @@ WITH head AS (
   FROM listing l JOIN tenant t ON t.id = l.tenant_id
   WHERE l.id = ANY($1::uuid[])
 ), path AS MATERIALIZED (
-  SELECT h.id AS head_id, x.priority, x.id AS source_id, NULL::bigint[] AS place, x.pool_id, {_NONE}
-  FROM head h JOIN source x ON x.listing_id = h.id AND x.enabled AND (x.state = 'ACTIVE' OR source_tried(x.id)) AND x.kind = 'POOL'
+  SELECT h.id AS head_id, {key_of("x", **_ALONE)} AS place, x.id AS source_id,
+    {count_of("x", "v", today=_TODAY)} AS count,
+    ''::bytea AS nth, NULL::bigint[] AS older, x.pool_id, {_NONE}
+  FROM head h JOIN source x ON x.listing_id = h.id AND {tried("x")} AND x.kind = 'POOL'
+  LEFT JOIN source_use v ON v.source_id = x.id
   UNION ALL
-  SELECT h.id, r.priority, r.source_id, r.place, r.pool_id, leg.* FROM head h
-  CROSS JOIN LATERAL (
-    SELECT s.id AS source_id, s.priority, r.offer_ids, r.seller_ids, r.source_ids, r.pool_id, r.place FROM source s
-    JOIN route r ON r.offer_id = s.supplier_offer_id AND NOT s.tenant_id = ANY(r.seller_ids)
-    WHERE s.listing_id = h.id AND s.enabled AND (s.state = 'ACTIVE' OR source_tried(s.id)) AND s.kind = 'OFFER'
-    ORDER BY {IN_TURN} LIMIT {limits.ROUTES_MAX}
-  ) r
+  SELECT h.id, r.place, r.source_id, r.count, r.nth, r.older, r.pool_id, leg.* FROM head h
   CROSS JOIN LATERAL ({
-    _STEPS.format(
-        fee=fee_bps(tenant="t", entitlement="o.entitlement_id"),
-        offers="r.offer_ids",
-        sellers="r.seller_ids",
-        sources="r.source_ids",
+    ways_of("h", units="1", now=_NOW, today=_TODAY, count=str(limits.ROUTES_MAX), fair=True, by_rule=True)
+}) r
+  CROSS JOIN LATERAL ({
+    steps_of(
+        begin="",
         buyer="CASE WHEN g.n = 1 THEN r.source_id ELSE r.source_ids[g.n - 1] END",
-        now="$2::timestamptz",
+        now=_NOW,
+        today=_TODAY,
+        currency="h.currency",
     )
 }) leg
 )
@@ -112,20 +79,17 @@ WITH head AS (
   FROM unnest($1::uuid[], $4::uuid[], $5::bigint[]) AS w(offer_id, tier_id, price_minor)
   JOIN offer o ON o.id = w.offer_id JOIN tenant t ON t.id = o.tenant_id AND t.state = 'ACTIVE'
 ), path AS MATERIALIZED (
-  SELECT h.id AS head_id, NULL::bigint AS priority, f.id AS source_id, r.place, r.pool_id, leg.* FROM head h
+  SELECT h.id AS head_id, ''::bytea AS place, f.id AS source_id, {count_of("f", "v", today=_TODAY)} AS count,
+    r.nth, r.older, r.pool_id, leg.*
+  FROM head h
   CROSS JOIN LATERAL (
-    SELECT * FROM route r WHERE r.offer_id = h.id ORDER BY r.place, r.source_ids LIMIT {limits.ROUTES_MAX}
+    SELECT r.offer_ids, r.seller_ids, r.source_ids, r.pool_id, {place_of("r", **_ALONE)} AS nth, r.place AS older
+    FROM route r WHERE r.offer_id = h.id ORDER BY nth, older LIMIT {limits.ROUTES_MAX}
   ) r
-  JOIN source f ON f.id = r.source_ids[1] AND f.enabled AND (f.state = 'ACTIVE' OR source_tried(f.id))
+  JOIN source f ON f.id = r.source_ids[1] AND {tried("f")}
+  LEFT JOIN source_use v ON v.source_id = f.id
   CROSS JOIN LATERAL ({
-    _STEPS.format(
-        fee=fee_bps(tenant="t", entitlement="o.entitlement_id"),
-        offers="r.offer_ids[2:]",
-        sellers="r.seller_ids[2:]",
-        sources="r.source_ids[2:]",
-        buyer="r.source_ids[g.n]",
-        now="$2::timestamptz",
-    )
+    steps_of(begin="[2:]", buyer="r.source_ids[g.n]", now=_NOW, today=_TODAY, currency="h.currency")
 }) leg
 )
 """ + _COUNTED.format(most="$3::bigint", now="$2::timestamptz")

@@ -52,6 +52,17 @@ class SourceResumed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RoutingPolicyChanged(Event):
+    """A merchant orders its sources by something else, or wants another margin: of a listing, an offer, or of all without their own."""
+
+    name: ClassVar[str] = "routing.policy_changed"
+
+    listing_id: UUID | None
+    offer_id: UUID | None
+    policy: str
+
+
+@dataclass(frozen=True, slots=True)
 class StockChanged(Event):
     """There is more or less than a merchant was last told: of an own listing, or, as its tier says, of a supplier's offer."""
 

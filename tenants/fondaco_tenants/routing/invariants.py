@@ -24,6 +24,19 @@ INVARIANTS = {
           WHERE s.offer_id <> g.offer_id OR coalesce(s.supplier_offer_id <> r.offer_ids[g.n + 1], s.pool_id <> r.pool_id)
         )
     """,
+    "a source keeps what its merchant's routing policy says": """
+        SELECT s.id FROM source s
+        LEFT JOIN routing_policy p ON p.tenant_id = s.tenant_id AND p.listing_id IS NOT DISTINCT FROM s.listing_id
+          AND p.offer_id IS NOT DISTINCT FROM s.offer_id
+        LEFT JOIN routing_policy d ON d.tenant_id = s.tenant_id AND d.listing_id IS NULL AND d.offer_id IS NULL
+        WHERE s.policy <> coalesce(p.policy, d.policy, 'PRIORITY') OR s.margin_bps <> coalesce(p.margin_bps, d.margin_bps, 0)
+          OR s.margin_minor <> coalesce(p.margin_minor, 0)
+          OR s.points <> coalesce(CASE WHEN p.policy IS NOT NULL THEN p.points ELSE d.points END, '{}')
+    """,
+    "a source that is bounded by day is counted": """
+        SELECT s.id FROM source s WHERE s.day_units_max IS NOT NULL
+          AND NOT EXISTS (SELECT FROM source_use u WHERE u.source_id = s.id)
+    """,
     "routes are worked out within an hour": """
         SELECT id FROM route_due WHERE since < now() - interval '1 hour'
     """,

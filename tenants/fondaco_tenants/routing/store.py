@@ -4,9 +4,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from fondaco_core.db import Write
-from fondaco_tenants.routing.rules import PauseReason, Source, SourceKind, SourceState
+from fondaco_tenants.routing.rules import (
+    PauseReason,
+    Points,
+    Policy,
+    RoutingPolicy,
+    Source,
+    SourceKind,
+    SourceState,
+)
 
 _SOURCE = """id, listing_id, offer_id, kind, pool_id, supplier_offer_id, priority, enabled, max_cost_minor, below_cost,
+  weight, day_units_max, CASE WHEN day_units_max IS NOT NULL THEN coalesce((SELECT v.day_units FROM source_use v
+    WHERE v.source_id = source.id AND v.day = (now() AT TIME ZONE 'UTC')::date), 0) END AS day_units,
   created_at, state, paused_for, pause_note, state_since, paused_until, (state = 'ACTIVE' OR source_tried(id)) AS tried,
   coalesce((SELECT l.currency FROM listing l WHERE l.id = source.listing_id),
     (SELECT o.currency FROM offer o WHERE o.id = source.offer_id)) AS currency"""
@@ -20,18 +30,66 @@ LEADS_TO_ME = "SELECT supply_leads_to_me($1)"
 HEAD_OF = "SELECT listing_id, offer_id FROM source WHERE id = $1"
 ADD = """
 INSERT INTO source
-  (id, tenant_id, listing_id, offer_id, kind, pool_id, supplier_offer_id, priority, enabled, max_cost_minor, below_cost, created_at)
+  (id, tenant_id, listing_id, offer_id, kind, pool_id, supplier_offer_id, priority, enabled, max_cost_minor, below_cost, created_at,
+   weight, day_units_max)
 SELECT $1, $2, $3, $4, $5, $6, $7,
-  coalesce($8, (SELECT max(priority) + 1 FROM source WHERE listing_id = $3 OR offer_id = $4), 0), $9, $10, $11, $12
+  coalesce($8, (SELECT max(priority) + 1 FROM source WHERE listing_id = $3 OR offer_id = $4), 0), $9, $10, $11, $12, $13, $14
 ON CONFLICT DO NOTHING
 RETURNING priority
 """
 CHANGE = f"""
 UPDATE source SET priority = coalesce($2, priority), enabled = coalesce($3, enabled), below_cost = coalesce($4, below_cost),
-  max_cost_minor = CASE WHEN $5 THEN $6 ELSE max_cost_minor END
+  max_cost_minor = CASE WHEN $5 THEN $6 ELSE max_cost_minor END, weight = coalesce($7, weight),
+  day_units_max = CASE WHEN $8 THEN $9 ELSE day_units_max END
 WHERE id = $1 RETURNING {_SOURCE}
 """
-REMOVE = "DELETE FROM source WHERE id = $1"
+REMOVE = "WITH use AS (DELETE FROM source_use WHERE source_id = $1) DELETE FROM source WHERE id = $1"
+# What comes from a source is counted from when it was first bounded, by its day; turns anew, where `$3`, for all that take them together.
+_COUNT = """
+INSERT INTO source_use AS u (source_id, tenant_id, day, day_since, turn_since)
+SELECT id, tenant_id, ($2::timestamptz AT TIME ZONE 'UTC')::date, $2, $2 FROM source WHERE id = ANY($1::uuid[]) ORDER BY id
+ON CONFLICT (source_id) DO UPDATE SET """
+COUNT_DAY = f"{_COUNT} day = excluded.day, day_units = 0, day_since = $2"
+COUNT_TURNS = f"{_COUNT} turn_units = 0, turn_since = $2"
+TAKING_TURNS = "SELECT id FROM source WHERE (listing_id = $1 OR offer_id = $2) AND policy = 'WEIGHTED' ORDER BY id"
+
+# A merchant's default and the sources that keep a copy of it are changed by one at a time.
+LOCK_DEFAULT = "SELECT pg_advisory_xact_lock(hashtextextended('routing_policy:' || $1::text, 0))"
+READ_DEFAULT = "SELECT pg_advisory_xact_lock_shared(hashtextextended('routing_policy:' || $1::text, 0))"
+PUT_POLICY = """
+INSERT INTO routing_policy (id, tenant_id, listing_id, offer_id, policy, points, margin_bps, margin_minor, changed_at)
+VALUES ($1, $2, $3, $4, $5, $6::int[], $7, $8, $9)
+ON CONFLICT (tenant_id, listing_id, offer_id) DO UPDATE SET policy = excluded.policy, points = excluded.points,
+  margin_bps = excluded.margin_bps, margin_minor = excluded.margin_minor, changed_at = excluded.changed_at
+"""
+POLICIES = """
+SELECT coalesce(h.listing_id, h.offer_id) AS head_id, p.policy, p.points, p.margin_bps, p.margin_minor, d.policy AS default_policy,
+  d.points AS default_points, d.margin_bps AS default_margin_bps,
+  coalesce((SELECT l.currency FROM listing l WHERE l.id = h.listing_id AND l.tenant_id = $1),
+    (SELECT o.currency FROM offer o WHERE o.id = h.offer_id AND o.tenant_id = $1)) AS currency
+FROM (SELECT unnest($2::uuid[]) AS listing_id, NULL::uuid AS offer_id UNION ALL SELECT NULL, unnest($3::uuid[])
+      UNION ALL SELECT NULL, NULL WHERE $4) h
+LEFT JOIN routing_policy p ON p.tenant_id = $1 AND p.listing_id IS NOT DISTINCT FROM h.listing_id
+  AND p.offer_id IS NOT DISTINCT FROM h.offer_id
+LEFT JOIN routing_policy d ON d.tenant_id = $1 AND d.listing_id IS NULL AND d.offer_id IS NULL
+"""
+# What holds of each source, where it is not what is kept with it: of one listing or offer, or of all that a merchant has.
+APPLY = """
+UPDATE source s SET policy = v.policy, points = v.points, margin_bps = v.margin_bps, margin_minor = v.margin_minor
+FROM (
+  SELECT x.id, coalesce(p.policy, d.policy, 'PRIORITY') AS policy,
+    coalesce(CASE WHEN p.policy IS NOT NULL THEN p.points ELSE d.points END, '{}') AS points,
+    coalesce(p.margin_bps, d.margin_bps, 0) AS margin_bps, coalesce(p.margin_minor, 0) AS margin_minor
+  FROM source x
+  LEFT JOIN routing_policy p ON p.tenant_id = x.tenant_id AND p.listing_id IS NOT DISTINCT FROM x.listing_id
+    AND p.offer_id IS NOT DISTINCT FROM x.offer_id
+  LEFT JOIN routing_policy d ON d.tenant_id = x.tenant_id AND d.listing_id IS NULL AND d.offer_id IS NULL
+  WHERE x.tenant_id = $1 AND (x.listing_id = $2 OR x.offer_id = $3 OR ($2::uuid IS NULL AND $3::uuid IS NULL))
+) v
+WHERE s.id = v.id AND (s.policy, s.points, s.margin_bps, s.margin_minor)
+  IS DISTINCT FROM (v.policy, v.points, v.margin_bps, v.margin_minor)
+RETURNING s.id, s.offer_id, s.policy
+"""
 # In the order in which they are tried.
 OF_LISTINGS = f"SELECT {_SOURCE} FROM source WHERE listing_id = ANY($1::uuid[]) ORDER BY listing_id, priority, id"
 OF_OFFERS = f"SELECT {_SOURCE} FROM source WHERE offer_id = ANY($1::uuid[]) ORDER BY offer_id, priority, id"
@@ -50,20 +108,25 @@ DELETE FROM route_due WHERE id IN (
 REBUILD = """
 WITH fresh AS (
   SELECT * FROM (
-    SELECT ARRAY[s.offer_id] AS offer_ids, ARRAY[s.tenant_id] AS seller_ids, ARRAY[s.id] AS source_ids, s.pool_id, ARRAY[s.priority] AS place
+    SELECT ARRAY[s.offer_id] AS offer_ids, ARRAY[s.tenant_id] AS seller_ids, ARRAY[s.id] AS source_ids, s.pool_id,
+      ARRAY[s.priority] AS place, int8send(0) || int8send(s.priority) || uuid_send(s.id) AS rank, s.policy <> 'PRIORITY' AS by_rule
     FROM source s WHERE s.offer_id = $1 AND s.kind = 'POOL'
     UNION ALL
-    SELECT s.offer_id || r.offer_ids, s.tenant_id || r.seller_ids, s.id || r.source_ids, r.pool_id, s.priority || r.place
+    SELECT s.offer_id || r.offer_ids, s.tenant_id || r.seller_ids, s.id || r.source_ids, r.pool_id, s.priority || r.place,
+      int8send(0) || int8send(s.priority) || uuid_send(s.id) || r.rank, s.policy <> 'PRIORITY' OR r.by_rule
     FROM source s JOIN route r ON r.offer_id = s.supplier_offer_id
     WHERE s.offer_id = $1 AND s.kind = 'OFFER' AND cardinality(r.offer_ids) < $2 AND NOT s.tenant_id = ANY(r.seller_ids)
-  ) AS found ORDER BY row_number() OVER (PARTITION BY source_ids[1] ORDER BY place, source_ids), place, source_ids LIMIT $3
+  ) AS found ORDER BY row_number() OVER (PARTITION BY source_ids[1] ORDER BY rank), rank LIMIT $3
 ), gone AS (
-  DELETE FROM route r WHERE r.offer_id = $1
-    AND NOT EXISTS (SELECT FROM fresh f WHERE f.source_ids = r.source_ids AND f.place = r.place) RETURNING r.id
+  DELETE FROM route r WHERE r.offer_id = $1 AND NOT EXISTS (
+    SELECT FROM fresh f WHERE f.source_ids = r.source_ids AND f.rank = r.rank AND f.by_rule = r.by_rule
+  ) RETURNING r.id
 ), come AS (
-  INSERT INTO route (id, offer_id, offer_ids, seller_ids, source_ids, pool_id, place)
-  SELECT gen_random_uuid(), $1, offer_ids, seller_ids, source_ids, pool_id, place FROM fresh f
-  WHERE NOT EXISTS (SELECT FROM route r WHERE r.offer_id = $1 AND r.source_ids = f.source_ids AND r.place = f.place) RETURNING id
+  INSERT INTO route (id, offer_id, offer_ids, seller_ids, source_ids, pool_id, place, rank, by_rule)
+  SELECT gen_random_uuid(), $1, offer_ids, seller_ids, source_ids, pool_id, place, rank, by_rule FROM fresh f
+  WHERE NOT EXISTS (
+    SELECT FROM route r WHERE r.offer_id = $1 AND r.source_ids = f.source_ids AND r.rank = f.rank AND r.by_rule = f.by_rule
+  ) RETURNING id
 )
 SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM come)
 """
@@ -181,3 +244,15 @@ def to_source(row: Mapping[str, Any]) -> Source:
         "kind": SourceKind(row["kind"]), "state": SourceState(row["state"]), "paused_for": why,
     }  # fmt: skip
     return Source(**fields)
+
+
+def to_policy(row: Mapping[str, Any], currency: str | None) -> RoutingPolicy:
+    """A policy with its merchant's default as the module speaks of it."""
+    own = None if row["policy"] is None else Policy(row["policy"])
+    default = Policy(row["default_policy"] or Policy.PRIORITY)
+    points, theirs = (Points(*listed) if listed else None for listed in (row["points"], row["default_points"]))
+    return RoutingPolicy(
+        own, points, row["margin_bps"], row["margin_minor"], currency, effective=own or default,
+        effective_points=theirs if own is None else points,
+        effective_margin_bps=next((bps for bps in (row["margin_bps"], row["default_margin_bps"]) if bps is not None), 0),
+    )  # fmt: skip

@@ -1,12 +1,13 @@
 """Tables of routing: where listings and offers are filled from, and the paths through the merchants that follow from it."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
     BigInteger,
     CheckConstraint,
+    Date,
     ForeignKey,
     Index,
     Integer,
@@ -128,8 +129,18 @@ class Source(TenantOwned):
     enabled: Mapped[bool] = mapped_column(server_default=text("true"))
     # The most that a unit from a supplier may cost; null: no bound but what it is sold for.
     max_cost_minor: Mapped[int | None]
-    # Whether it may be sold for less than the supplier asks.
+    # Whether it may be sold for less than the supplier asks, or for less than the margin that is to stay.
     below_cost: Mapped[bool] = mapped_column(server_default=text("false"))
+    # Its share where the sources of what it fills take turns by weight.
+    weight: Mapped[int] = mapped_column(server_default=text("1"))
+    # The most units that come from it on a day; null: no bound.
+    day_units_max: Mapped[int | None]
+    # How what it fills orders its sources, and the margin that is to stay: copies of what RoutingPolicy says, so that an order reads it
+    # with the source.
+    policy: Mapped[str] = mapped_column(server_default=text("'PRIORITY'"))
+    points: Mapped[list[int]] = mapped_column(ARRAY(Integer), server_default=text("'{}'"))
+    margin_bps: Mapped[int] = mapped_column(server_default=text("0"))
+    margin_minor: Mapped[int] = mapped_column(server_default=text("0"))
     created_at: Mapped[datetime]
     # What fails is PAUSED for a while, then PROBING with a few units, and ACTIVE again when these are good.
     state: Mapped[str] = mapped_column(server_default=text("'ACTIVE'"))
@@ -144,6 +155,55 @@ class Source(TenantOwned):
     # Units that went over it since it is being probed, and when the last ones did.
     probe_units: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     probed_at: Mapped[datetime | None]
+
+
+class SourceUse(TenantOwned):
+    """What came from a source that is bounded by day, or that takes turns with others; counted by the orders themselves."""
+
+    __tablename__ = "source_use"
+    __table_args__ = (
+        CheckConstraint("day_units >= 0 AND turn_units >= 0", name="counted"),
+        {
+            "info": guarded(
+                tenant="SELECT, INSERT, UPDATE, DELETE", trade=True, trade_grant="SELECT, UPDATE",
+                reason="trading counts at every hop; it goes with its source",
+            )
+        },
+    )  # fmt: skip
+
+    source_id: Mapped[UUID] = mapped_column(primary_key=True)
+    # The units of a day, counted from `day_since` on; those of another day count no more.
+    day: Mapped[date] = mapped_column(Date)
+    day_units: Mapped[int] = mapped_column(server_default=text("0"))
+    day_since: Mapped[datetime]
+    # All units since turns began to be counted.
+    turn_units: Mapped[int] = mapped_column(server_default=text("0"))
+    turn_since: Mapped[datetime]
+
+
+class RoutingPolicy(TenantOwned):
+    """How a merchant orders the sources of a listing or an offer, and the margin that is to stay; without either, of all of its own."""
+
+    __tablename__ = "routing_policy"
+    __table_args__ = (
+        CheckConstraint("listing_id IS NULL OR offer_id IS NULL", name="head"),
+        CheckConstraint("policy IN ('PRIORITY', 'CHEAPEST', 'HEALTHIEST', 'FIRST_EXPIRING', 'WEIGHTED', 'SCORE')", name="policy"),
+        CheckConstraint("cardinality(points) = CASE WHEN policy = 'SCORE' THEN 4 ELSE 0 END", name="points"),
+        CheckConstraint("margin_bps BETWEEN 0 AND 10000 AND margin_minor >= 0", name="margin"),
+        UniqueConstraint("tenant_id", "listing_id", "offer_id", postgresql_nulls_not_distinct=True),
+        {"info": guarded(trade_grant="")},
+    )  # fmt: skip
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    listing_id: Mapped[UUID | None]
+    offer_id: Mapped[UUID | None]
+    # Null: as the merchant's own default says.
+    policy: Mapped[str | None]
+    # What a minor unit of cost, a point of health that is missing, a day until expiry and a step of priority count.
+    points: Mapped[list[int]] = mapped_column(ARRAY(Integer), server_default=text("'{}'"))
+    margin_bps: Mapped[int | None]
+    margin_minor: Mapped[int | None]
+    changed_at: Mapped[datetime]
 
 
 class Route(Base):
@@ -175,6 +235,10 @@ class Route(Base):
     pool_id: Mapped[UUID]
     # The priorities of its sources, step by step: where it stands among the routes of its offer.
     place: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    # The same with every step's source behind its priority, so that no two steps tie: what it is ordered by, unless one of its
+    # merchants orders its sources by something that changes.
+    rank: Mapped[bytes] = mapped_column(server_default=text("''"))
+    by_rule: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class RouteDue(Base):

@@ -112,6 +112,10 @@ def test_the_first_thing_of_ones_own_that_holds_it_back_is_named() -> None:
     assert of(max_cost_minor=899) is Verdict.ABOVE_MAX_COST
     assert of(prices=((1, 951),)) is Verdict.BELOW_COST
     assert of(prices=((1, 951),), below_cost=True) is Verdict.UNAVAILABLE
+    assert of(margin_minor=50) is Verdict.UNAVAILABLE
+    assert of(margin_minor=51) is Verdict.BELOW_MARGIN
+    assert of(margin_bps=501) is Verdict.BELOW_MARGIN
+    assert of(margin_bps=501, below_cost=True) is Verdict.UNAVAILABLE
     assert of(units_left=0) is Verdict.QUOTA
     assert of(funds_minor=899) is Verdict.FUNDS
     assert judged(None).verdict is Verdict.OUT_OF_STOCK

@@ -30,6 +30,7 @@ from fondaco_tenants.orders.rules import (
     Quote,
     Route,
     SoldHop,
+    Spare,
     bear_chain,
     check_customer_limit,
     payments_of_hops,
@@ -102,7 +103,7 @@ def test_the_next_source_gives_what_the_one_before_lacks() -> None:
     quote = make_quote(quantity=5, routes=3)
     first, second, third = quote.routes
 
-    plan = plan_units(quote, {first.pool_id: 2, third.pool_id: 9})
+    plan = plan_units(quote, Spare({first.pool_id: 2, third.pool_id: 9}))
 
     assert plan == [(first, 2), (third, 3)]
     assert second not in dict(plan)
@@ -113,7 +114,7 @@ def test_a_plan_takes_no_more_than_is_wanted_and_no_less_than_is_there(quantity:
     quote = make_quote(quantity=quantity, routes=len(stock))
     available = {route.pool_id: units for route, units in zip(quote.routes, stock, strict=True)}
 
-    plan = plan_units(quote, available)
+    plan = plan_units(quote, Spare(dict(available)))
 
     assert sum(units for _, units in plan) == min(quantity, sum(stock))
     assert all(0 < units <= available[route.pool_id] for route, units in plan)
@@ -123,9 +124,11 @@ def test_two_lines_do_not_count_on_the_same_code() -> None:
     shared = make_route()
     first, second = make_quote(quantity=2, over=[shared]), make_quote(quantity=2, over=[shared])
 
-    short, left = short_lines([first, second], {shared.pool_id: 3})
+    left = Spare({shared.pool_id: 3})
 
-    assert (short, left) == ([(second, 1)], {shared.pool_id: 0})
+    short = short_lines([first, second], left)
+
+    assert (short, left.pools) == ([(second, 1)], {shared.pool_id: 0})
 
 
 def make_leg(
@@ -210,7 +213,7 @@ def test_a_route_brings_no_more_than_its_buyers_can_bear(
     )
     quote = make_quote(quantity=units, over=[make_route(leg)], waits=waits)
 
-    brought = units_over(quote, quote.routes[0], units)
+    brought = units_over(quote, quote.routes[0], units, Spare({}))
 
     assert 0 <= brought <= units
     assert brought * leg.unit_price(max(1, brought)) <= funds_minor

@@ -19,6 +19,14 @@ from fondaco_tenants.orders.rules.money import (
     refund_of_hop,
     share_back,
 )
+from fondaco_tenants.orders.rules.plan import (
+    Spare,
+    plan_units,
+    short_lines,
+    take_turns,
+    told_available,
+    units_over,
+)
 from fondaco_tenants.orders.rules.quote import (
     Leg,
     PricedOrder,
@@ -30,11 +38,7 @@ from fondaco_tenants.orders.rules.quote import (
 )
 from fondaco_tenants.orders.rules.routes import (
     HopPlan,
-    plan_units,
     price_hops,
-    short_lines,
-    told_available,
-    units_over,
 )
 from fondaco_tenants.orders.rules.shortages import Shortage, shortages
 from fondaco_tenants.orders.rules.states import (
@@ -62,6 +66,7 @@ __all__ = [
     "Route",
     "Shortage",
     "SoldHop",
+    "Spare",
     "at_ease",
     "bear_chain",
     "buyer_of",
@@ -80,6 +85,7 @@ __all__ = [
     "short_lines",
     "shortages",
     "state_after_refund",
+    "take_turns",
     "told_available",
     "units_over",
 ]

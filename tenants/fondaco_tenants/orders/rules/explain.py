@@ -15,12 +15,14 @@ class Verdict(StrEnum):
     NEXT = "NEXT"
     DISABLED = "DISABLED"
     PAUSED = "PAUSED"
+    DAY_UNITS = "DAY_UNITS"
     OFFER_WITHDRAWN = "OFFER_WITHDRAWN"
     SUPPLIER_INACTIVE = "SUPPLIER_INACTIVE"
     NO_AGREEMENT = "NO_AGREEMENT"
     NO_PRICE = "NO_PRICE"
     ABOVE_MAX_COST = "ABOVE_MAX_COST"
     BELOW_COST = "BELOW_COST"
+    BELOW_MARGIN = "BELOW_MARGIN"
     QUOTA = "QUOTA"
     FUNDS = "FUNDS"
     OUT_OF_STOCK = "OUT_OF_STOCK"
@@ -42,6 +44,8 @@ class FirstStep:
     below_cost: bool = False
     funds_minor: int = 0
     units_left: int | None = None
+    margin_bps: int = 0
+    margin_minor: int = 0
 
     def unit_price(self, units: int) -> int | None:
         """What a unit costs when so many are bought; None without a price."""
@@ -57,6 +61,8 @@ class Candidate:
     step: FirstStep | None = None
     # False while it is paused, or probed with as many units as it gets at first.
     tried: bool = True
+    # How many units may still come from it today; None without a bound.
+    units_left: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +101,7 @@ def explain(
         wanted = units or missing or quantity
         cost = None if candidate.step is None else candidate.step.unit_price(wanted)
         verdict = _verdict(
-            candidate, units, wanted, left=price_minor * wanted - fee_of(price_minor * wanted, fee_bps),
+            candidate, units, wanted, price_minor=price_minor, fee_bps=fee_bps,
             able=candidate.source_id in able, complete=missing == 0,
         )  # fmt: skip
         margin = None if cost is None else price_minor - fee_of(price_minor, fee_bps) - cost
@@ -119,14 +125,18 @@ def withhold(told: Sequence[Explained], *, quantity: int, reserved: Collection[S
     return shown
 
 
-def _verdict(candidate: Candidate, units: int, wanted: int, *, left: int, able: bool, complete: bool) -> Verdict:
+def _verdict(
+    candidate: Candidate, units: int, wanted: int, *, price_minor: int, fee_bps: int, able: bool, complete: bool
+) -> Verdict:
     if units:
         return Verdict.TAKEN
-    if not candidate.enabled:
-        return Verdict.DISABLED
-    if not candidate.tried:
-        return Verdict.PAUSED
-    why = None if candidate.step is None else _held_back(candidate.step, wanted, left=left)
+    used_up = candidate.units_left is not None and candidate.units_left <= 0
+    off = (
+        (not candidate.enabled, Verdict.DISABLED), (not candidate.tried, Verdict.PAUSED), (used_up, Verdict.DAY_UNITS),
+    )  # fmt: skip
+    why = next((verdict for holds, verdict in off if holds), None)
+    if why is None and candidate.step is not None:
+        why = _held_back(candidate.step, wanted, price_minor=price_minor, fee_bps=fee_bps)
     if why is not None:
         return why
     if able and complete:
@@ -134,9 +144,12 @@ def _verdict(candidate: Candidate, units: int, wanted: int, *, left: int, able: 
     return Verdict.OUT_OF_STOCK if candidate.step is None else Verdict.UNAVAILABLE
 
 
-def _held_back(step: FirstStep, wanted: int, *, left: int) -> Verdict | None:
-    """What of a merchant's own keeps it from buying so many units, of which `left` is what it gets for them."""
+def _held_back(step: FirstStep, wanted: int, *, price_minor: int, fee_bps: int) -> Verdict | None:
+    """What of a merchant's own keeps it from buying so many units, each of which it sells at a price."""
     cost = step.unit_price(wanted)
+    sold = price_minor * wanted
+    left = sold - fee_of(sold, fee_bps)
+    margin = max(step.margin_minor * wanted, -(-sold * step.margin_bps // 10_000))
     checks = (
         (not step.published, Verdict.OFFER_WITHDRAWN),
         (not step.supplier_active, Verdict.SUPPLIER_INACTIVE),
@@ -144,6 +157,7 @@ def _held_back(step: FirstStep, wanted: int, *, left: int) -> Verdict | None:
         (cost is None, Verdict.NO_PRICE),
         (cost is not None and step.max_cost_minor is not None and cost > step.max_cost_minor, Verdict.ABOVE_MAX_COST),
         (cost is not None and cost * wanted > left and not step.below_cost, Verdict.BELOW_COST),
+        (cost is not None and cost * wanted > left - margin and not step.below_cost, Verdict.BELOW_MARGIN),
         (step.units_left is not None and step.units_left <= 0, Verdict.QUOTA),
         (cost is not None and cost > step.funds_minor, Verdict.FUNDS),
     )

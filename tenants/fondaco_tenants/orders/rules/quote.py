@@ -23,7 +23,9 @@ class Leg:
     """One step of a route beyond the store: whose offer it is, what it costs, and what its buyer can bear just now.
 
     `prices` are a unit's price from a number of units on, rising in units. `max_cost_minor` and `below_cost` are what the buyer said
-    of its source; `funds_minor` is what the buyer has, or may owe the seller, `units_left` what it may still buy or hold.
+    of its source, the margins what is to stay with it of what it sells for: of each the greater counts. `funds_minor` is what the
+    buyer has, or may owe the seller, `units_left` what it may still buy or hold. `source_id` is where the seller has it from, and
+    `source_left` how much more of that may be taken today.
     """
 
     offer_id: OfferId
@@ -42,6 +44,12 @@ class Leg:
     settle_days: int = 0
     units_left: int | None = None
     hold_left: int | None = None
+    margin_bps: int = 0
+    margin_minor: int = 0
+    source_left: int | None = None
+    # Whether what comes from the source is counted, and whether it failed and is tried with a few units.
+    counted: bool = False
+    probed: bool = False
 
     def unit_price(self, units: int) -> int:
         """What a unit costs when so many are bought."""
@@ -50,13 +58,30 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A path that a line can be filled over: from the store's own source down to a pool. Without legs the pool is the store's own."""
+    """A path that a line can be filled over: from the store's own source down to a pool. Without legs the pool is the store's own.
+
+    `source_left` is how much more of the source may be taken today. `weight` is its share where sources take turns, and `taken` how many
+    units it has had of them.
+    """
 
     source_id: SourceId
     pool_id: PoolId
     legs: tuple[Leg, ...] = ()
-    # The sources on it that are being probed, and how many units each still gets.
-    probes: tuple[tuple[SourceId, int], ...] = ()
+    source_left: int | None = None
+    counted: bool = False
+    probed: bool = False
+    weight: int | None = None
+    taken: int = 0
+
+    @property
+    def counted_ids(self) -> list[SourceId]:
+        """The sources on it of which is counted what comes from them."""
+        return [*([self.source_id] if self.counted else ()), *(leg.source_id for leg in self.legs if leg.counted)]
+
+    @property
+    def probed_ids(self) -> list[SourceId]:
+        """The sources on it that failed, and are tried with a few units."""
+        return [*([self.source_id] if self.probed else ()), *(leg.source_id for leg in self.legs if leg.probed)]
 
 
 @dataclass(frozen=True, slots=True)

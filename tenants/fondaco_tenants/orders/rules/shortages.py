@@ -1,11 +1,10 @@
 """Which suppliers' offers had not as much as they could have sold for a line."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fondaco_core.ids import OfferId, PoolId, SourceId, TenantId
+from fondaco_core.ids import OfferId, SourceId, TenantId
+from fondaco_tenants.orders.rules.plan import Spare, units_over
 from fondaco_tenants.orders.rules.quote import Quote
-from fondaco_tenants.orders.rules.routes import units_over
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,20 +17,21 @@ class Shortage:
     units: int
 
 
-def shortages(quote: Quote, available: Mapping[PoolId, int]) -> list[Shortage]:
+def shortages(quote: Quote, spare: Spare) -> list[Shortage]:
     """What each step's offer lacks, route by route in the order in which they are tried, until the line has all.
 
     An offer that another of its ways serves lacks nothing. What money, quota, price or the bound on a source that is probed keep back is
     no want of stock.
     """
     lacking: dict[tuple[TenantId, SourceId, OfferId], int] = {}
-    missing, left = quote.quantity, dict(available)
+    missing, left = quote.quantity, spare.copy()
     for route in quote.routes:
         if not missing:
             break
-        wanted = units_over(quote, route, missing)
-        brought = units_over(quote, route, min(missing, left.get(route.pool_id, 0)))
-        left[route.pool_id] = left.get(route.pool_id, 0) - brought
+        wanted = units_over(quote, route, missing, left)
+        brought = units_over(quote, route, min(missing, left.pools.get(route.pool_id, 0)), left)
+        if brought:
+            left.take(quote, route, brought)
         missing -= brought
         buyer, source = quote.seller_id, route.source_id
         for leg in route.legs:

@@ -1,18 +1,15 @@
 """How many units an order could take of what other merchants fill: counted by the very rules that place it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from uuid import UUID
 
-from fondaco_core.ids import AgreementId, EntitlementId, ListingId, PoolId, StoreId, TenantId
-from fondaco_core.postings import AccountKind, Owner
-from fondaco_tenants.orders.rules.money import Allowance, bear_chain
-from fondaco_tenants.orders.rules.quote import Leg, Quote, Route
-from fondaco_tenants.orders.rules.routes import plan_units, price_hops
+from fondaco_core.ids import EntitlementId, ListingId, PoolId, StoreId, TenantId
+from fondaco_tenants.orders.rules.plan import Spare, plan_units
+from fondaco_tenants.orders.rules.quote import Quote, Route
 
 _NOBODY = UUID(int=0)
-Plan = Sequence[tuple[Route, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +29,7 @@ def count_units(head: Head, routes: Sequence[Route], available: Mapping[PoolId, 
     many routes lead there, and so does what a merchant on several of them has.
     """
     alone = [_for_single_units(route) for route in routes]
-    most = sum(units for _, units in plan_units(_asked(head, alone, up_to), available))
-    # The most nearly always stands: what it takes is too much only where several routes draw on the same merchant.
-    if not most or _stands(head, alone, available, most):
-        return most
-    least, most = 0, most - 1
-    while least < most:
-        tried = (least + most + 1) // 2
-        least, most = (tried, most) if _stands(head, alone, available, tried) else (least, tried - 1)
-    return least
+    return sum(units for _, units in plan_units(_asked(head, alone, up_to), Spare(dict(available))))
 
 
 class Openness(IntEnum):
@@ -85,40 +74,8 @@ def tell_units(
     return Told(None, up_to if banded >= min(up_to, low_below) else max(exact, min(banded, 1)))
 
 
-def is_borne(planned: Sequence[tuple[Quote, Plan]]) -> bool:
-    """Whether the merchants on these plans of one order can pay for it, as far as could be seen when they were read."""
-    hops = [
-        hop
-        for quote, plan in planned
-        for number, (route, units) in enumerate(plan)
-        for hop in price_hops(quote, route, units, number=number)
-    ]
-    wallets: dict[Owner, int] = {}
-    allowed: dict[AgreementId, Allowance] = {}
-    for quote, plan in planned:
-        for buyer, leg in _buying(quote, (route for route, _ in plan)):
-            wallets[Owner(buyer, None, AccountKind.WALLET, quote.currency)] = leg.wallet_minor
-            allowed[leg.agreement_id] = Allowance(leg.funds_minor - leg.wallet_minor, leg.units_left, leg.hold_left)
-    first = planned[0][0]
-    return bear_chain(hops, wallets=wallets, allowed=allowed, currency=first.currency, waits=first.waits) is not None
-
-
-def _buying(quote: Quote, routes: Iterable[Route]) -> Iterable[tuple[TenantId, Leg]]:
-    for route in routes:
-        buyer = quote.seller_id
-        for leg in route.legs:
-            yield buyer, leg
-            buyer = leg.seller_id
-
-
 def _for_single_units(route: Route) -> Route:
     return replace(route, legs=tuple(replace(leg, prices=((1, leg.unit_price(1)),)) for leg in route.legs))
-
-
-def _stands(head: Head, routes: Sequence[Route], available: Mapping[PoolId, int], units: int) -> bool:
-    quote = _asked(head, routes, units)
-    plan = plan_units(quote, available)
-    return sum(planned for _, planned in plan) == units and is_borne([(quote, plan)])
 
 
 def _asked(head: Head, routes: Sequence[Route], units: int) -> Quote:

@@ -1,12 +1,12 @@
 """What an order moves between merchants: what each buyer on its routes may still buy and owe, and money that is set aside.
 
-Locks come in one order: codes, then the buyer's wallet, then the uses of agreements, then merchants' wallets, in each by key. So chains
-that cross do not wait for each other crosswise, nor do the orders and refunds of one buyer. The buyer's comes first because it is
-locked even where nothing between merchants is.
+Locks come in one order: sources that are bounded by day, codes, then the buyer's wallet, then the uses of agreements, then merchants'
+wallets, in each by key. So chains that cross do not wait for each other crosswise, nor do the orders and refunds of one buyer. The
+buyer's comes first because it is locked even where nothing between merchants is.
 """
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,12 +14,29 @@ from uuid import UUID
 
 from fondaco_core import clock, ledger, limits
 from fondaco_core.db import Tx
-from fondaco_core.ids import AgreementId, OrderId, TransferId
+from fondaco_core.ids import AgreementId, OrderId, SourceId, TransferId
 from fondaco_core.postings import AccountKind, NewTransfer, Owner
 from fondaco_tenants.orders import rules, store_chain
 from fondaco_tenants.orders.rules import Allowance, HopBack, HopPlan
 from fondaco_tenants.orders.service.draft import Draft
 from fondaco_tenants.orders.service.read import OrderView
+
+
+async def lock_sources(
+    tx: Tx, drafts: Iterable[Draft], now: datetime, *, but: Container[SourceId] = ()
+) -> dict[SourceId, int]:
+    """How many units sources may still give that are bounded by day, on any route of these orders; locked until the transaction ends.
+
+    All of them are locked in one statement and before anything else, so that whoever comes second sees what is left, and takes the next.
+    """
+    routes = [route for draft in drafts for line in draft.priced.lines for route in line.routes]
+    if any(route.counted_ids for route in routes):
+        tx.trust()
+    bounded = {route.source_id for route in routes if route.source_left is not None}
+    bounded |= {leg.source_id for route in routes for leg in route.legs if leg.source_left is not None}
+    wanted = sorted(source for source in bounded if source not in but)
+    rows = await tx.fetch(store_chain.LOCK_SOURCES, wanted, now.date()) if wanted else []
+    return {SourceId(row["source_id"]): row["units_left"] for row in rows}
 
 
 @dataclass(slots=True)
@@ -93,7 +110,13 @@ def wallets_of(drafts: Iterable[Draft]) -> list[Owner]:
 
 
 async def write_uses(tx: Tx, drafts: Sequence[Draft], now: datetime) -> None:
-    """Writes down what orders use of agreements."""
+    """Writes down what orders use of agreements, and of sources that are counted."""
+    counted = {id_ for draft in drafts for unit in draft.all_units for id_ in unit.route.counted_ids}
+    taken: Counter[SourceId] = Counter()
+    for hop in (hop for draft in drafts for hop in draft.hops if hop.source_id in counted):
+        taken[hop.source_id] += hop.quantity
+    if taken:
+        await tx.later(store_chain.USE_SOURCES, list(taken), list(taken.values()), now.date(), rows=len(taken))
     hops = [(hop, not draft.fulfilled) for draft in drafts for hop in draft.hops]
     await _write_uses(tx, hops, drafts[0].priced.total.currency, now)
 
@@ -117,10 +140,16 @@ async def pay_again(tx: Tx, order: OrderView, rows: Sequence[Any], now: datetime
     None as well when a step is not open any more, or costs more by now. Locks what decides it, and writes down what is used and owed; the transfers are the caller's to post.
     """
     currency = order.total.currency
+    counted = {SourceId(row["source_id"]): row["units"] for row in await tx.fetch(store_chain.COUNTED_OF, order.id)}
+    if counted:
+        left = await tx.fetch(store_chain.LOCK_SOURCES, sorted(counted), now.date())
+        if any(row["units_left"] < counted[row["source_id"]] for row in left):
+            return None
     hops = [(row["id"], _bought(row)) for row in rows if row["depth"] > 0]
     plans = [hop for _, hop in hops]
     agreements = {hop.agreement_id for hop in plans if hop.agreement_id is not None}
     if not agreements:
+        await _count_again(tx, counted, now)
         return []
     if await tx.fetchval(store_chain.CLOSED_SINCE, order.id, now):
         return None
@@ -132,8 +161,14 @@ async def pay_again(tx: Tx, order: OrderView, rows: Sequence[Any], now: datetime
     if borne_now is None:
         return None
     await tx.execute(store_chain.OWE, [id_ for id_, _ in hops], [hop.credit_minor for hop in borne_now])
+    await _count_again(tx, counted, now)
     await _write_uses(tx, [(hop, False) for hop in borne_now], currency, now)
     return rules.payments_of_hops(borne_now, customer_id=order.customer_id, currency=currency, order_id=order.id)
+
+
+async def _count_again(tx: Tx, counted: Mapping[SourceId, int], now: datetime) -> None:
+    if counted:
+        await tx.later(store_chain.USE_SOURCES, list(counted), list(counted.values()), now.date(), rows=len(counted))
 
 
 def _bought(row: Any) -> HopPlan:
@@ -151,7 +186,11 @@ async def post_held(tx: Tx, order_id: OrderId) -> None:
 
 
 async def void_held(tx: Tx, order_ids: Sequence[OrderId]) -> bool:
-    """Frees what orders that come to nothing had set aside, owed and used of quotas between merchants; False when that is nothing."""
+    """Frees what orders that come to nothing had set aside, owed and used of quotas between merchants; False when that is nothing.
+
+    What came from sources that are counted is given back in any case.
+    """
+    await tx.execute(store_chain.GIVE_BACK_SOURCES, list(order_ids))
     if not await tx.fetchval(store_chain.IS_CHAINED, list(order_ids)):
         return False
     await lock_chain(tx, order_ids)

@@ -14,9 +14,8 @@ from fondaco_core.ids import ListingId, PoolId, SourceId, TenantId
 from fondaco_core.money import Money
 from fondaco_tenants import codes, routing
 from fondaco_tenants.orders import rules, store_explain
-from fondaco_tenants.orders.rules import Quote, Route
+from fondaco_tenants.orders.rules import Quote, Route, Spare
 from fondaco_tenants.orders.rules.explain import Candidate, FirstStep, Verdict, explain, withhold
-from fondaco_tenants.orders.rules.stock import Head, count_units, is_borne
 from fondaco_tenants.orders.service.quote import price_list, with_all_routes
 
 
@@ -24,7 +23,8 @@ from fondaco_tenants.orders.service.quote import price_list, with_all_routes
 class ExplainedSource:
     """What becomes of one of a listing's sources; costs and margins are of one unit, and of suppliers' offers alone.
 
-    `units` is None, and neither cost nor margin is told, where it would say how much a supplier has that does not tell.
+    `units` is None, and neither cost nor margin is told, where it would say how much a supplier has that does not tell. `rank` is what it
+    is ordered by, where its merchant may know that: the least goes first.
     """
 
     source: routing.Source
@@ -33,6 +33,7 @@ class ExplainedSource:
     units: int | None
     unit_cost: Money | None
     unit_margin: Money | None
+    rank: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +55,30 @@ async def explain_route(tx: Tx, ctx: Ctx, *, listing_id: ListingId, quantity: in
         raise NotFound("listing", path=("listing_id",))
     rules.check_lines([(listing_id, quantity)])
     quote = _quote(row, quantity)
-    routes = (await with_all_routes(tx, [quote]))[listing_id]
+    routes = (await with_all_routes(tx, [quote]))[listing_id, quantity]
     stock = await codes.stock_of_pools(tx, sorted({route.pool_id for route in routes}), up_to=quantity)
     quote = replace(quote, routes=routes)
     taken = _taken(quote, stock)
     able = {
         route.source_id
         for route in routes
-        if rules.units_over(quote, route, min(quantity, stock.get(route.pool_id, 0)))
+        if rules.units_over(quote, route, min(quantity, stock.get(route.pool_id, 0)), Spare({}))
     }
     steps = await _steps(tx, listing_id, quote.currency)
     reserved = await _reserved(tx, routes)
-    sources = await routing.list_sources(tx, ctx, listing_ids=[listing_id])
+    ranks = {
+        row["source_id"]: row
+        for row in await tx.fetch(store_explain.RANKS, listing_id, clock.now(), quantity, quote.currency)
+    }
+    own = {source.id: source for source in await routing.list_sources(tx, ctx, listing_ids=[listing_id])}
+    sources = [own[id_] for id_ in ranks if id_ in own]
     told = explain(
-        [Candidate(source.id, source.enabled, _step(source, steps), source.tried) for source in sources],
+        [
+            Candidate(
+                source.id, source.enabled, _step(source, steps, ranks[source.id]), source.tried, ranks[source.id]["units_left"]
+            )
+            for source in sources
+        ],
         quantity=quantity, price_minor=quote.unit_price_minor, fee_bps=quote.fee_bps, taken=taken, able=able,
     )  # fmt: skip
     brought = sum(taken.values())
@@ -75,7 +86,7 @@ async def explain_route(tx: Tx, ctx: Ctx, *, listing_id: ListingId, quantity: in
     found = [
         ExplainedSource(
             source, TenantId(steps[source.id]["supplier_id"]) if source.id in steps else None, each.verdict, each.units,
-            _money(each.cost_minor, quote.currency), _money(each.margin_minor, quote.currency),
+            _money(each.cost_minor, quote.currency), _money(each.margin_minor, quote.currency), ranks[source.id]["rank"],
         )
         for source, each in zip(sources, shown, strict=True)
     ]  # fmt: skip
@@ -99,14 +110,9 @@ def _quote(row: Mapping[str, Any], quantity: int) -> Quote:
 
 
 def _taken(quote: Quote, stock: Mapping[PoolId, int]) -> Counter[SourceId]:
-    """How many units an order would take of each source; where all of them cannot be paid together, as many as can be."""
-    plan = rules.plan_units(quote, stock)
-    if plan and not is_borne([(quote, plan)]):
-        head = Head(quote.seller_id, quote.unit_price_minor, quote.currency, quote.fee_bps)
-        fewer = count_units(head, quote.routes, stock, up_to=quote.quantity)
-        plan = rules.plan_units(replace(quote, quantity=fewer), stock) if fewer else []
+    """How many units an order would take of each source."""
     taken: Counter[SourceId] = Counter()
-    for route, units in plan:
+    for route, units in rules.plan_units(quote, Spare(dict(stock))):
         taken[route.source_id] += units
     return taken
 
@@ -117,13 +123,14 @@ async def _steps(tx: Tx, listing_id: ListingId, currency: str) -> dict[UUID, Map
     return {row["source_id"]: dict(row) for row in rows}
 
 
-def _step(source: routing.Source, steps: Mapping[UUID, Mapping[str, Any]]) -> FirstStep | None:
+def _step(source: routing.Source, steps: Mapping[UUID, Mapping[str, Any]], rank: Mapping[str, Any]) -> FirstStep | None:
     if source.kind is routing.SourceKind.POOL:
         return None
     row = steps[source.id]
     return FirstStep(
         row["published"], row["supplier_active"], row["agreed"], price_list(row["prices"]) if row["prices"] else (),
         source.max_cost_minor, source.below_cost, row["wallet"] + (row["credit_left"] or 0), row["units_left"],
+        rank["margin_bps"], rank["margin_minor"],
     )  # fmt: skip
 
 

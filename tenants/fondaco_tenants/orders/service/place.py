@@ -1,12 +1,13 @@
 """Placing orders: quote, limits, route, hold, pay and fulfil, all in one transaction, for one order or a hundred at once.
 
 Every order of a request stands or falls alone: one that is refused leaves no trace and takes nothing from the others.
-Locks are taken in one order: limits, budgets, codes, the buyer's wallet, uses of agreements, wallets, in each by key. Nothing is written before everything is decided.
+Locks are taken in one order: limits, budgets, sources bounded by day, codes, the buyer's wallet, uses of agreements, wallets, in each by
+key. Nothing is written before everything is decided.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -14,16 +15,16 @@ from fondaco_core import audit, clock, ledger, outbox
 from fondaco_core.context import ActorKind, Ctx
 from fondaco_core.db import Tx
 from fondaco_core.errors import Refusal
-from fondaco_core.ids import AllocationId, CodeId, CustomerId, OrderId, PoolId, SourceId, new_id, new_public_code
+from fondaco_core.ids import CustomerId, OrderId, SourceId, new_public_code
 from fondaco_core.money import Money
 from fondaco_core.postings import AccountKind, Owner
 from fondaco_tenants import codes, routing
-from fondaco_tenants.codes import Picked
 from fondaco_tenants.orders import rules, store
 from fondaco_tenants.orders.errors import OutOfStock
 from fondaco_tenants.orders.events import OrderFulfilled, OrderPlaced
-from fondaco_tenants.orders.rules import OrderState, PricedOrder, Quote
+from fondaco_tenants.orders.rules import OrderState
 from fondaco_tenants.orders.service import chain
+from fondaco_tenants.orders.service.bind import bind_codes
 from fondaco_tenants.orders.service.budgets import (
     address_hash,
     device_hash,
@@ -32,7 +33,7 @@ from fondaco_tenants.orders.service.budgets import (
     within_share,
 )
 from fondaco_tenants.orders.service.commissions import pay_commissions
-from fondaco_tenants.orders.service.draft import Draft, Unit, order_columns, unit_columns, view_of
+from fondaco_tenants.orders.service.draft import Draft, order_columns, unit_columns, view_of
 from fondaco_tenants.orders.service.gifts import add_gifts, checked_gift
 from fondaco_tenants.orders.service.lots import lots_of, news_of, record_lots
 from fondaco_tenants.orders.service.quote import (
@@ -44,7 +45,6 @@ from fondaco_tenants.orders.service.quote import (
     quotes_of,
     read_listings,
     require_affordable,
-    with_all_routes,
 )
 from fondaco_tenants.orders.service.read import OrderView
 from fondaco_tenants.orders.service.scored import note_short
@@ -100,7 +100,9 @@ async def place_orders(
     quoted = drafts
     drafts = await _within_limits(tx, customer_id, drafts, outcomes, now)
     drafts = await within_budgets(tx, ctx, customer_id, drafts, outcomes)
-    drafts = await _bind_codes(tx, drafts, outcomes)
+    refused: dict[OrderId, Refusal] = {}
+    drafts = await bind_codes(tx, drafts, refused, now)
+    outcomes |= refused
     drafts = await within_share(tx, drafts, outcomes)
     drafts = await _affordable(tx, drafts, outcomes, now)
     if drafts:
@@ -133,7 +135,7 @@ async def _quote(
 ) -> list[Draft]:
     drafts: list[Draft] = []
     address = address_hash(ctx)
-    rows = await read_listings(tx, customer_id, {listing for request in requests for listing, _ in request.lines})
+    rows = await read_listings(tx, customer_id, {line for request in requests for line in request.lines})
     for request in requests:
         try:
             rules.check_lines(request.lines)
@@ -174,114 +176,6 @@ async def _within_limits(
             bought[line.listing_id] += line.quantity
         kept.append(draft)
     return kept
-
-
-class _Stock:
-    """The codes that this transaction has locked: what is left of them, and which pools have no more."""
-
-    def __init__(self) -> None:
-        self._locked: dict[PoolId, set[CodeId]] = {}
-        self._dry: set[PoolId] = set()
-        self.left: dict[PoolId, list[Picked]] = {}
-
-    def dry(self, pool: PoolId) -> bool:
-        """Whether asking the pool for more is in vain."""
-        return pool in self._dry
-
-    def counts(self) -> dict[PoolId, int]:
-        """How many locked codes of each pool are not taken yet."""
-        return {pool: len(left) for pool, left in self.left.items()}
-
-    async def lock(self, tx: Tx, wants: Mapping[PoolId, int]) -> None:
-        """Locks so many further codes of each pool. Those locked before are found again first, and known."""
-        totals = {pool: units + len(self._locked.get(pool, ())) for pool, units in wants.items()}
-        for pool, picked in (await codes.pick_codes(tx, totals)).items():
-            locked = self._locked.setdefault(pool, set())
-            self.left.setdefault(pool, []).extend(code for code in picked if code.code_id not in locked)
-            locked |= {code.code_id for code in picked}
-            if len(picked) < totals[pool]:
-                self._dry.add(pool)
-
-
-async def _bind_codes(tx: Tx, drafts: list[Draft], outcomes: dict[OrderId, Placed | Refusal]) -> list[Draft]:
-    """Binds a locked code to every unit. A line that its first source cannot serve goes on to the next one, in here.
-
-    Each round asks the pools that the unserved lines come to next, all of them in one statement.
-    """
-    stock, all_routes = _Stock(), False
-    pending, bound = drafts, set[OrderId]()
-    while pending:
-        wants: dict[PoolId, int] = defaultdict(int)
-        waiting: list[Draft] = []
-        look_further = False
-        for draft in pending:
-            short, unused = rules.short_lines(draft.priced.lines, stock.counts())
-            if not short:
-                _assign(draft, stock.left)
-                bound.add(draft.request.order_id)
-                continue
-            nexts = [
-                (_next_pool(line, missing, [pool for pool in unused if unused[pool] or stock.dry(pool)]), missing, line)
-                for line, missing in short
-            ]
-            lost = next(((line, missing) for pool, missing, line in nexts if pool is None), None)
-            if lost is not None and lost[0].chained and not all_routes:
-                waiting.append(draft)
-                look_further = True
-                continue
-            if lost is not None:
-                line, missing = lost
-                outcomes[draft.request.order_id] = OutOfStock(
-                    line.listing_id,
-                    asked=line.quantity,
-                    available=rules.told_available(line, line.quantity - missing),
-                    path=("lines", str(line.line)),
-                )
-                continue
-            for pool, missing, _ in nexts:
-                assert pool is not None
-                wants[pool] += missing
-            waiting.append(draft)
-        if wants:
-            await stock.lock(tx, wants)
-        if look_further:
-            await _look_further(tx, waiting)
-            all_routes = True
-        pending = waiting
-    return [draft for draft in drafts if draft.request.order_id in bound]
-
-
-async def _look_further(tx: Tx, drafts: Sequence[Draft]) -> None:
-    """Gives every line that suppliers fill all of its routes, of which it had the first ones."""
-    routes = await with_all_routes(tx, [line for draft in drafts for line in draft.priced.lines])
-    for draft in drafts:
-        draft.priced = PricedOrder(
-            tuple(replace(line, routes=routes.get(line.listing_id, line.routes)) for line in draft.priced.lines)
-        )
-
-
-def _next_pool(line: Quote, missing: int, in_vain: Container[PoolId]) -> PoolId | None:
-    """The pool that a line comes to next: one that has not said that it has no more, nor has what the line cannot use."""
-    return next(
-        (r.pool_id for r in line.routes if r.pool_id not in in_vain and rules.units_over(line, r, missing)), None
-    )
-
-
-def _assign(draft: Draft, left: dict[PoolId, list[Picked]]) -> None:
-    """Takes the codes of a whole order out of what is locked; there are enough."""
-    for line in draft.priced.lines:
-        available = {pool: len(codes_left) for pool, codes_left in left.items()}
-        plan = rules.plan_units(line, available)
-        if line.chained:
-            draft.short += rules.shortages(line, available)
-        draft.units[line.line] = [
-            Unit(AllocationId(new_id()), route, number, left[route.pool_id].pop(0))
-            for number, (route, units) in enumerate(plan)
-            for _ in range(units)
-        ]
-        for number, (route, units) in enumerate(plan):
-            draft.hops += rules.price_hops(line, route, units, number=number)
-            draft.probes.update({source: units for source, _ in route.probes})
 
 
 async def _affordable(

@@ -2,12 +2,11 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
-from uuid import UUID
 
 from fondaco_core import clock, ledger, limits
 from fondaco_core.context import ActorKind, Ctx
@@ -17,14 +16,18 @@ from fondaco_core.ids import CustomerId, ListingId, OrderId, PoolId, SourceId, n
 from fondaco_core.ledger import InsufficientFunds
 from fondaco_core.money import Money
 from fondaco_core.postings import AccountKind
-from fondaco_tenants import customers
-from fondaco_tenants.orders import store, store_chain
+from fondaco_tenants import customers, routing
+from fondaco_tenants.orders import store, store_chain, store_quote
 from fondaco_tenants.orders.rules import Leg, PricedOrder, Quote, Route
 
 # What is read with a listing and is no part of its quote.
-_NOT_QUOTED = frozenset({"known", "blocked", "price_minor", "source_ids", "pool_ids", "priorities", "probes"})
+_NOT_QUOTED = frozenset(
+    {"known", "blocked", "price_minor", "policy", "source_ids", "pool_ids", "places", "counts", "over_others"}
+)
 # Where a listing's source stands in the order in which they are tried.
-_Place = tuple[int, UUID]
+_Place = bytes
+# How many of which listing somebody asks for: what suppliers charge depends on it.
+Asked = tuple[ListingId, int]
 # Before anything was sold here.
 _EVER = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -89,56 +92,113 @@ async def require_affordable(tx: Tx, customer_id: CustomerId | None, priced: Pri
 
 
 async def read_listings(
-    tx: Tx, customer_id: CustomerId | None, listing_ids: set[ListingId]
+    tx: Tx, customer_id: CustomerId | None, asked: Collection[Asked]
 ) -> dict[ListingId, Mapping[str, Any]]:
     """What is on sale, as read together with whether the merchant sells to this buyer; refuses when it does not."""
-    rows = await tx.fetch(store.QUOTE, list(listing_ids), customer_id)
+    rows = await tx.fetch(store_quote.QUOTE, list({listing for listing, _ in asked}), customer_id, clock.now())
     # Who is unknown or blocked is refused by customers; without a row nobody has looked yet.
     if customer_id is not None and not (rows and rows[0]["known"] and not rows[0]["blocked"]):
         await customers.require_welcome(tx, customer_id)
-    chained = [ListingId(row["listing_id"]) for row in rows if row["chained"]]
-    routes = await _routes_over_others(tx, chained, count=limits.ROUTES_FIRST) if chained else {}
-    return {
-        ListingId(row["listing_id"]): dict(row) | {"routes": _in_order(row, routes.get(row["listing_id"]))}
-        for row in rows
+    found = {ListingId(row["listing_id"]): dict(row) for row in rows}
+    by_rule = {
+        key: row["currency"] for key, row in found.items() if row["policy"] not in {None, routing.Policy.PRIORITY}
     }
+    for listing_id, row in (await _own_sources(tx, by_rule) if by_rule else {}).items():
+        found[listing_id] |= row
+    over_others = await _first_over_others(tx, found, asked)
+    return {key: row | {"over_others": over_others} for key, row in found.items()}
 
 
-async def _routes_over_others(
-    tx: Tx, listing_ids: Sequence[ListingId], *, count: int | None
-) -> dict[UUID, list[tuple[_Place, Route]]]:
-    """The routes over other merchants that are open now, in the order in which they are tried, with their source's place in it.
+async def _own_sources(tx: Tx, currencies: Mapping[ListingId, str]) -> dict[ListingId, Mapping[str, Any]]:
+    """What listings are filled from of their merchants' own, in the order that these want."""
+    rows = await tx.fetch(store_quote.OWN_SOURCES, list(currencies), list(currencies.values()), clock.now())
+    return {ListingId(row["listing_id"]): row for row in rows}
 
-    The first `count` of each listing, or (None) as many as an order looks at, of every source in turn.
-    """
-    now = clock.now()
-    found: dict[UUID, list[tuple[_Place, Route]]] = defaultdict(list)
-    statement, most = (
-        (store_chain.FAIR_ROUTES, limits.ROUTES_MAX) if count is None else (store_chain.FIRST_ROUTES, count)
-    )
-    for row in await tx.fetch(statement, listing_ids, now, now.date(), most):
-        columns = (
-            row["offer_ids"], row["agreement_ids"], row["seller_ids"], row["source_ids"], row["fees"], row["commissions"], row["prices"],
-            row["max_costs"], row["below_costs"], row["wallets"], row["credits"], row["units_left"], row["hold_left"],
-            row["settle_days"],
-        )  # fmt: skip
-        legs = tuple(_leg(*step) for step in zip(*columns, strict=True))
-        place = (row["priority"], row["source_id"])
-        probes = _probes([row["source_id"], *row["source_ids"]], [row["probe"], *row["probes"]])
-        found[row["listing_id"]].append(
-            (place, Route(SourceId(row["source_id"]), PoolId(row["pool_id"]), legs, probes))
-        )
+
+async def _first_over_others(
+    tx: Tx, rows: Mapping[ListingId, Mapping[str, Any]], asked: Collection[Asked]
+) -> dict[Asked, list[tuple[_Place, Route]]]:
+    """The first routes over other merchants of what is asked for; of several units, where turns are taken, all of them."""
+    chained = [each for each in asked if each[0] in rows and rows[each[0]]["chained"]]
+    policies = {each: routing.Policy(rows[each[0]]["policy"]) for each in chained}
+    shared = {each for each, policy in policies.items() if policy is routing.Policy.WEIGHTED and each[1] > 1}
+    plain = {each for each, policy in policies.items() if policy is routing.Policy.PRIORITY}
+    found: dict[Asked, list[tuple[_Place, Route]]] = {}
+    for wanted, by_rule, count in (
+        (plain, False, limits.ROUTES_FIRST),
+        (set(policies) - plain - shared, True, limits.ROUTES_FIRST),
+        (shared, True, None),
+    ):
+        if wanted:
+            found |= await _routes_over_others(tx, wanted, count=count, by_rule=by_rule)
     return found
 
 
+async def _routes_over_others(
+    tx: Tx, asked: Collection[Asked], *, count: int | None, by_rule: bool
+) -> dict[Asked, list[tuple[_Place, Route]]]:
+    """The routes over other merchants that are open now, in the order in which they are tried, with their source's place in it.
+
+    The first `count` of each listing, or (None) as many as an order looks at, of every source in turn. Where somebody behind its
+    suppliers orders by something else than priority, they are read again `by_rule`.
+    """
+    now = clock.now()
+    statement, most = store_chain.FAIR_ROUTES, limits.ROUTES_MAX
+    if count is not None:
+        statement, most = store_chain.FIRST_ROUTES_BY_RULE if by_rule else store_chain.FIRST_ROUTES, count
+    columns = [list(column) for column in zip(*asked, strict=True)]
+    rows = await tx.fetch(statement, columns[0], now, now.date(), most, columns[1])
+    found: dict[Asked, list[tuple[_Place, Route]]] = defaultdict(list)
+    for row in rows:
+        found[ListingId(row["listing_id"]), row["units"]].append((row["place"], route_of(row)))
+    ruled = {(ListingId(row["listing_id"]), row["units"]) for row in rows if row["ruled"]}
+    if count is not None and ruled and not by_rule:
+        found |= await _routes_over_others(tx, ruled, count=count, by_rule=True)
+    return found
+
+
+def route_of(row: Mapping[str, Any]) -> Route:
+    """A route as SQL reads it; without steps it is a pool of the seller's own."""
+    return _route(row["source_id"], row["pool_id"], _legs(row), row["count"])
+
+
+def _route(source: SourceId, pool: PoolId, legs: tuple[Leg, ...], count: str | None) -> Route:
+    if count is None:
+        return Route(source, pool, legs)
+    weight, taken, left, counted, probed = count.split(":")
+    return Route(
+        source, pool, legs, source_left=int(left) if left else None, counted=counted == "t", probed=probed == "t",
+        weight=int(weight) if weight else None, taken=int(taken),
+    )  # fmt: skip
+
+
+def _legs(row: Mapping[str, Any]) -> tuple[Leg, ...]:
+    if row["offer_ids"] is None:
+        return ()
+    columns = (
+        row["offer_ids"], row["agreement_ids"], row["seller_ids"], row["step_ids"], row["fees"], row["commissions"],
+        row["prices"], row["max_costs"], row["below_costs"], row["wallets"], row["credits"], row["units_left"], row["hold_left"], row["settle_days"],
+        row["rules"],
+    )  # fmt: skip
+    return tuple(_leg(*step) for step in zip(*columns, strict=True))
+
+
 def _leg(  # noqa: PLR0917 - the columns of a step, in their order
-    offer: Any, agreement: Any, seller: Any, source: Any, fee_bps: int, commissions: str, prices: str, max_cost: int | None,
-    below_cost: Any, wallet: int, credit: int, units_left: int | None, hold_left: int | None, settle_days: int,
+    offer: Any, agreement: Any, seller: Any, source: Any, fee_bps: int, commissions: str, prices: str,
+    max_cost: int | None, below_cost: Any, wallet: int, credit: int, units_left: int | None, hold_left: int | None, settle_days: int,
+    rule: str | None,
 ) -> Leg:  # fmt: skip
-    return Leg(
+    leg = Leg(
         offer_id=offer, agreement_id=agreement, seller_id=seller, source_id=source, fee_bps=fee_bps,
-        prices=price_list(prices), commissions_bps=commission_levels(commissions), max_cost_minor=max_cost, below_cost=below_cost, funds_minor=wallet + credit,
-        wallet_minor=wallet, units_left=units_left, hold_left=hold_left, settle_days=settle_days,
+        prices=price_list(prices), commissions_bps=commission_levels(commissions), max_cost_minor=max_cost,
+        below_cost=below_cost, funds_minor=wallet + credit, wallet_minor=wallet, units_left=units_left, hold_left=hold_left, settle_days=settle_days,
+    )  # fmt: skip
+    if rule is None:
+        return leg
+    bps, minor, counted, probed, left = rule.split(":")
+    return replace(
+        leg, margin_bps=int(bps), margin_minor=int(minor), counted=counted == "t", probed=probed == "t",
+        source_left=int(left) if left else None,
     )  # fmt: skip
 
 
@@ -155,36 +215,24 @@ def price_list(text: str) -> tuple[tuple[int, int], ...]:
 
 def _in_order(row: Mapping[str, Any], over_others: Sequence[tuple[_Place, Route]] | None) -> tuple[Route, ...]:
     """All routes of a listing in the order in which they are tried: that of its sources, and each supplier's own within."""
-    own = zip(
-        row["priorities"] or (), row["source_ids"] or (), row["pool_ids"] or (), row["probes"] or (), strict=True
-    )  # fmt: skip
-    routes = [
-        ((priority, source), Route(source, pool, probes=_probes([source], [probe])))
-        for priority, source, pool, probe in own
-    ]
+    columns = (row["places"] or (), row["source_ids"] or (), row["pool_ids"] or (), row["counts"] or ())
+    routes = [(place, _route(source, pool, (), count)) for place, source, pool, count in zip(*columns, strict=True)]
     if over_others:
         routes = sorted([*routes, *over_others], key=lambda each: each[0])
     return tuple(route for _, route in routes)
 
 
-def _probes(source_ids: Sequence[UUID], left: Sequence[int | None]) -> tuple[tuple[SourceId, int], ...]:
-    """The sources that are being probed, each with how many units it still gets."""
-    return tuple((SourceId(id_), units) for id_, units in zip(source_ids, left, strict=True) if units is not None)
-
-
-async def with_all_routes(tx: Tx, quotes: Sequence[Quote]) -> dict[ListingId, tuple[Route, ...]]:
-    """Every route of the listings of these quotes that are filled over other merchants, where the first ones were not enough."""
-    listing_ids = list(dict.fromkeys(quote.listing_id for quote in quotes if quote.chained))
-    if not listing_ids:
+async def with_all_routes(tx: Tx, quotes: Sequence[Quote]) -> dict[Asked, tuple[Route, ...]]:
+    """Every route of these quotes that are filled over other merchants, where the first ones were not enough."""
+    asked = {(quote.listing_id, quote.quantity): quote.currency for quote in quotes if quote.chained}
+    if not asked:
         return {}
-    rows = await tx.fetch(store.OWN_SOURCES, listing_ids)
-    routes = await _routes_over_others(tx, listing_ids, count=None)
-    return {ListingId(row["listing_id"]): _in_order(row, routes.get(row["listing_id"])) for row in rows}
+    rows = await _own_sources(tx, {listing: currency for (listing, _), currency in asked.items()})
+    routes = await _routes_over_others(tx, asked, count=None, by_rule=True)
+    return {each: _in_order(rows[each[0]], routes.get(each)) for each in asked}
 
 
-def quotes_of(
-    rows: Mapping[ListingId, Mapping[str, Any]], lines: Sequence[tuple[ListingId, int]], *, pay_by: PayBy
-) -> list[Quote]:
+def quotes_of(rows: Mapping[ListingId, Mapping[str, Any]], lines: Sequence[Asked], *, pay_by: PayBy) -> list[Quote]:
     """What each line costs and where it can come from; NotFound for a listing that is not on sale here."""
     quotes: list[Quote] = []
     for number, (listing_id, quantity) in enumerate(lines):
@@ -198,7 +246,8 @@ def quotes_of(
 def _quote_of(row: Mapping[str, Any], *, quantity: int, line: int, waits: bool) -> Quote:
     fields = {name: value for name, value in row.items() if name not in _NOT_QUOTED}
     fields["unit_price_minor"] = row["price_minor"]
-    return Quote(**fields, quantity=quantity, line=line, waits=waits)
+    routes = _in_order(row, row["over_others"].get((row["listing_id"], quantity)))
+    return Quote(**fields, routes=routes, quantity=quantity, line=line, waits=waits)
 
 
 async def bought_before(tx: Tx, customer_id: CustomerId, lines: Sequence[Quote], now: datetime) -> dict[ListingId, int]:
@@ -220,9 +269,19 @@ def limit_key(listing_id: ListingId, customer_id: CustomerId) -> int:
 
 
 async def open_routes(
-    tx: Tx, ctx: Ctx, *, listing_ids: Sequence[ListingId], count: int | None = limits.ROUTES_FIRST
+    tx: Tx,
+    ctx: Ctx,
+    *,
+    listing_ids: Sequence[ListingId],
+    count: int | None = limits.ROUTES_FIRST,
+    units: int = 1,
+    by_rule: bool = False,
 ) -> list[Route]:
-    """The routes over other merchants that an order finds open, the first of each listing or all; for no merchant's eyes."""
+    """The routes over other merchants that an order finds open, the first of each listing or all; for no merchant's eyes.
+
+    For so many units, and `by_rule` where the listing's own sources are not ordered by their priority.
+    """
     ctx.require("system.run")
-    found = await _routes_over_others(tx, listing_ids, count=count)
+    asked = [(listing_id, units) for listing_id in listing_ids]
+    found = await _routes_over_others(tx, asked, count=count, by_rule=by_rule)
     return [route for routes in found.values() for _, route in routes]

@@ -1,7 +1,7 @@
 """Simulating an order: the path of placing it, without locks and without effect."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -14,8 +14,7 @@ from fondaco_core.money import Money
 from fondaco_tenants import codes, customers
 from fondaco_tenants.orders import rules
 from fondaco_tenants.orders.errors import OutOfStock
-from fondaco_tenants.orders.rules import PricedOrder, Quote, Route
-from fondaco_tenants.orders.rules.stock import Head, count_units, is_borne
+from fondaco_tenants.orders.rules import PricedOrder, Quote, Route, Spare
 from fondaco_tenants.orders.service.budgets import (
     address_hash,
     budget_keys,
@@ -72,10 +71,10 @@ async def simulate_order(tx: Tx, ctx: Ctx, *, customer_id: CustomerId | None, re
     """
     ctx.require("buyer.order")
     rules.check_lines(request.lines)
-    rows = await read_listings(tx, None, {listing for listing, _ in request.lines})
+    rows = await read_listings(tx, None, set(request.lines))
     quotes = quotes_of(rows, request.lines, pay_by=request.pay_by)
     routes = await with_all_routes(tx, quotes)
-    quotes = [replace(quote, routes=routes.get(quote.listing_id, quote.routes)) for quote in quotes]
+    quotes = [replace(quote, routes=routes.get((quote.listing_id, quote.quantity), quote.routes)) for quote in quotes]
     total = sum((quote.unit_price_minor * quote.quantity for quote in quotes), 0)
     stock = await codes.stock_of_pools(
         tx,
@@ -83,17 +82,10 @@ async def simulate_order(tx: Tx, ctx: Ctx, *, customer_id: CustomerId | None, re
         up_to=sum(quote.quantity for quote in quotes),
     )
     refusal = await _refusal(tx, ctx, request, quotes, stock, customer_id=customer_id)
-    left = dict(stock)
-    borne = _is_borne(quotes, stock)
+    left = Spare(dict(stock))
     simulated: list[SimulatedLine] = []
     for quote in quotes:
         plan = rules.plan_units(quote, left)
-        available = sum(units for _, units in plan)
-        if quote.chained and not borne:
-            head = Head(quote.seller_id, quote.unit_price_minor, quote.currency, quote.fee_bps)
-            available = count_units(head, quote.routes, left, up_to=quote.quantity)
-        for route, units in plan:
-            left[route.pool_id] -= units
         price = Money(quote.unit_price_minor, quote.currency)
         simulated.append(
             SimulatedLine(
@@ -102,7 +94,7 @@ async def simulate_order(tx: Tx, ctx: Ctx, *, customer_id: CustomerId | None, re
                 quote.quantity,
                 price,
                 price * quote.quantity,
-                rules.told_available(quote, available),
+                rules.told_available(quote, sum(units for _, units in plan)),
                 tuple(plan),
                 None if quote.chained else len({route.source_id for route, _ in plan}),
             )
@@ -133,16 +125,13 @@ async def _refusal(
         chained = any(quote.chained for quote in quotes)
         if chained:
             await _require_means(tx, ctx, request, priced, stock, customer_id=customer_id)
-        for line, missing in rules.short_lines(quotes, stock)[0]:
+        for line, missing in rules.short_lines(quotes, Spare(dict(stock))):
             raise OutOfStock(
                 line.listing_id,
                 asked=line.quantity,
                 available=rules.told_available(line, line.quantity - missing),
                 path=("lines", str(line.line)),
             )
-        if not _is_borne(quotes, stock):
-            # As when it is placed: whose wallet or quota it is is nothing that a buyer may know.
-            raise OutOfStock(quotes[0].listing_id, asked=quotes[0].quantity, available=None, path=("lines", "0"))
         if not chained:
             await _require_means(tx, ctx, request, priced, stock, customer_id=customer_id)
     except Refusal as refusal:
@@ -167,16 +156,6 @@ async def _require_means(
         await require_affordable(tx, customer_id, priced)
 
 
-def _is_borne(quotes: Sequence[Quote], stock: Mapping[PoolId, int]) -> bool:
-    left = dict(stock)
-    planned: list[tuple[Quote, list[tuple[Route, int]]]] = []
-    for quote in quotes:
-        planned.append((quote, rules.plan_units(quote, left)))
-        for route, units in planned[-1][1]:
-            left[route.pool_id] -= units
-    return is_borne(planned)
-
-
 async def _require_holdable(
     tx: Tx,
     ctx: Ctx,
@@ -192,10 +171,9 @@ async def _require_holdable(
     usage = await usage_of(tx, ctx, customer_id=customer_id, keys=keys)
     hold_more(usage, keys, units=draft.units_asked, guest=as_guest(ctx))
     if as_guest(ctx):
-        left, wants, others = dict(stock), Counter[PoolId](), dict[PoolId, Quote]()
+        left, wants, others = Spare(dict(stock)), Counter[PoolId](), dict[PoolId, Quote]()
         for quote in quotes:
             for route, units in rules.plan_units(quote, left):
-                left[route.pool_id] -= units
                 wants[route.pool_id] += units
                 others |= {route.pool_id: quote} if route.legs else {}
         check_share(await guests_left(tx, usage.budgets, wants), wants, others)

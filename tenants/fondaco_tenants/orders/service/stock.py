@@ -13,12 +13,11 @@ from typing import Any, NamedTuple
 from fondaco_core import clock, limits
 from fondaco_core.context import Ctx
 from fondaco_core.db import Tx
-from fondaco_core.ids import ListingId, OfferId, PoolId, SourceId, TenantId, TierId
+from fondaco_core.ids import ListingId, OfferId, PoolId, TenantId, TierId
 from fondaco_tenants import routing
 from fondaco_tenants.orders import store_stock
-from fondaco_tenants.orders.rules import Leg, Route
 from fondaco_tenants.orders.rules.stock import Head, Openness, Told, tell_units
-from fondaco_tenants.orders.service.quote import commission_levels
+from fondaco_tenants.orders.service.quote import route_of
 from fondaco_tenants.routing import StockNow
 from fondaco_tenants.storefront import StockClass, stock_class
 from fondaco_tenants.supply import StockView
@@ -159,26 +158,7 @@ def _count(rows: Sequence[Mapping[str, Any]], up_to: int) -> Told:
     ways = [row for row in rows if row["pool_id"] is not None]
     available = {PoolId(row["pool_id"]): row["available"] for row in ways}
     routes = [
-        (_route(row), max((_OPENNESS[StockView(view)] for view in row["views"] or ()), default=Openness.EXACT))
+        (route_of(row), max((_OPENNESS[StockView(view)] for view in row["views"] or ()), default=Openness.EXACT))
         for row in ways
     ]
     return tell_units(head, routes, available, low_below=limits.STOCK_LOW_BELOW, up_to=up_to)
-
-
-def _route(row: Mapping[str, Any]) -> Route:
-    return Route(SourceId(row["source_id"]), PoolId(row["pool_id"]), _legs(row) if row["agreement_ids"] else ())
-
-
-def _legs(row: Mapping[str, Any]) -> tuple[Leg, ...]:
-    columns = (
-        row["offer_ids"], row["agreement_ids"], row["seller_ids"], row["step_ids"], row["fees"], row["prices"], row["commissions"], row["max_costs"],
-        row["below_costs"], row["wallets"], row["credits"], row["units_left"],
-    )  # fmt: skip
-    return tuple(
-        Leg(
-            offer_id=offer, agreement_id=agreement, seller_id=seller, source_id=source, fee_bps=fee, prices=((1, price),),
-            commissions_bps=commission_levels(commissions),
-            max_cost_minor=max_cost, below_cost=below_cost, funds_minor=wallet + credit, wallet_minor=wallet, units_left=units,
-        )
-        for offer, agreement, seller, source, fee, price, commissions, max_cost, below_cost, wallet, credit, units in zip(*columns, strict=True)
-    )  # fmt: skip

@@ -12,7 +12,16 @@ from fondaco_tenants import catalog, codes, supply
 from fondaco_tenants.routing import store
 from fondaco_tenants.routing.errors import NoSource, OfferDoesNotFit, PoolDoesNotFit, SourceExists, SupplyCircle
 from fondaco_tenants.routing.events import OfferSourcesChanged, SourcesChanged
-from fondaco_tenants.routing.rules import Source, SourceKind, check_one_of_two, checked_max_cost, checked_priority
+from fondaco_tenants.routing.rules import (
+    Source,
+    SourceKind,
+    check_one_of_two,
+    checked_day_units,
+    checked_max_cost,
+    checked_priority,
+    checked_weight,
+)
+from fondaco_tenants.routing.service import policies
 from fondaco_tenants.supply import AgreementState
 
 
@@ -53,6 +62,8 @@ async def add_source(
     enabled: bool = True,
     max_cost: Money | None = None,
     below_cost: bool = False,
+    weight: int = 1,
+    day_units_max: int | None = None,
 ) -> Source:
     """Lets a listing or an own offer be filled from an own pool, or from a supplier's offer; after all others unless a priority says so.
 
@@ -75,15 +86,18 @@ async def add_source(
     kind = SourceKind.POOL if supplier_offer_id is None else SourceKind.OFFER
     got = await tx.fetchval(
         store.ADD, source_id, ctx.tenant, listing_id, offer_id, kind.value, pool_id, supplier_offer_id,
-        checked_priority(priority), enabled, max_cost_minor, below_cost, now,
+        checked_priority(priority), enabled, max_cost_minor, below_cost, now, checked_weight(weight), checked_day_units(day_units_max),
     )  # fmt: skip
     if got is None:
         raise SourceExists(path=("pool_id" if pool_id is not None else "supplier_offer_id",))
     added = Source(
         id=source_id, listing_id=listing_id, offer_id=offer_id, kind=kind, pool_id=pool_id,
         supplier_offer_id=supplier_offer_id, priority=got, enabled=enabled, max_cost_minor=max_cost_minor,
-        below_cost=below_cost, currency=currency, created_at=now,
+        below_cost=below_cost, weight=weight, day_units_max=day_units_max, day_units=None if day_units_max is None else 0,
+        currency=currency, created_at=now,
     )  # fmt: skip
+    await policies.apply(tx, ctx, listing_id, offer_id)
+    await _count(tx, added, anew=day_units_max is not None)
     detail = {"source_id": source_id, "pool_id": pool_id, "supplier_offer_id": supplier_offer_id}
     await _told(tx, ctx, "source_added", listing_id, offer_id, detail)
     return added
@@ -99,23 +113,33 @@ async def update_source(
     below_cost: bool | None = None,
     max_cost: Money | None = None,
     bounds_cost: bool = False,
+    weight: int | None = None,
+    day_units_max: int | None = None,
+    bounds_day: bool = False,
 ) -> Source:
     """Switches a source on or off, gives it another place in the order, or other bounds; what is None stays.
 
-    `max_cost` counts only with `bounds_cost`: None takes the bound away then.
+    `max_cost` counts only with `bounds_cost`, and `day_units_max` only with `bounds_day`: None takes the bound away then. Another weight,
+    and switching it, begins the turns of all sources anew.
     """
     ctx.require("catalog.edit" if ctx.has("catalog.edit") else "supply.edit")
     listing_id, offer_id, currency = await locked_source(tx, ctx, source_id)
     max_cost_minor = checked_max_cost(max_cost, currency)
+    before = (await sources_by_ids(tx, ctx, [source_id])).get(source_id)
     row = await tx.fetchrow(
-        store.CHANGE, source_id, checked_priority(priority), enabled, below_cost, bounds_cost, max_cost_minor
-    )
+        store.CHANGE, source_id, checked_priority(priority), enabled, below_cost, bounds_cost, max_cost_minor,
+        checked_weight(weight), bounds_day, checked_day_units(day_units_max),
+    )  # fmt: skip
     if row is None:
         raise NotFound("source")
     changed = store.to_source(row)
+    unbounded = before is None or before.day_units_max is None
+    if weight is not None or enabled is not None or (changed.day_units_max is not None and unbounded):
+        await _count(tx, changed, anew=changed.day_units_max is not None and unbounded)
     detail = {
         "source_id": source_id, "priority": changed.priority, "enabled": changed.enabled,
-        "max_cost_minor": changed.max_cost_minor, "below_cost": changed.below_cost,
+        "max_cost_minor": changed.max_cost_minor, "below_cost": changed.below_cost, "weight": changed.weight,
+        "day_units_max": changed.day_units_max,
     }  # fmt: skip
     await _told(tx, ctx, "source_changed", listing_id, offer_id, detail)
     return changed
@@ -148,6 +172,16 @@ async def sources_by_ids(tx: Tx, ctx: Ctx, ids: Sequence[SourceId]) -> dict[Sour
     ctx.require("catalog.read" if ctx.has("catalog.read") else "supply.read")
     found = map(store.to_source, await tx.fetch(store.BY_IDS, ids))
     return {each.id: each for each in found if ctx.has("catalog.read" if each.offer_id is None else "supply.read")}
+
+
+async def _count(tx: Tx, source: Source, *, anew: bool) -> None:
+    """Begins to count what comes from a source that is bounded by day, `anew` when it was not; and the turns of all beside it."""
+    now = clock.now()
+    if anew:
+        await tx.execute(store.COUNT_DAY, [source.id], now)
+    turns = [row["id"] for row in await tx.fetch(store.TAKING_TURNS, source.listing_id, source.offer_id)]
+    if turns:
+        await tx.execute(store.COUNT_TURNS, turns, now)
 
 
 async def _sources_of(tx: Tx, listing_id: ListingId | None, offer_id: OfferId | None) -> list[Source]:
