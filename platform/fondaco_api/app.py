@@ -29,6 +29,7 @@ from fondaco_api.http import (
     links,
     metrics,
     oauth,
+    statements,
     stock_exports,
     uploads,
 )
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 ROUTES: list[BaseRoute] = [
     *exports.routes,
     *graphiql.routes,
+    *statements.routes,
     *stock_exports.routes,
     *account.routes,
     *inbound.routes,

@@ -23,7 +23,7 @@ _NOUNS_ZH = {
     "pool": "卡池", "profile": "商户资料", "provider": "身份提供方", "reconciliation difference": "对账差异", "redemption": "核销记录",
     "refund": "退款", "refused refund": "退款", "result of the first request": "首次请求的结果", "session": "会话", "settings": "设置",
     "source": "货源", "stock export": "库存导出", "store": "店铺", "supply invitation": "供货邀请", "supply offer": "供货项", "supply purchase": "采购批次", "supply sale": "供货批次", "template": "模板", "tenant": "商户", "tier": "分销等级", "upload": "上传文件",
-    "webhook endpoint": "Webhook 端点", "webhook message": "Webhook 消息",
+    "webhook endpoint": "Webhook 端点", "webhook message": "Webhook 消息", "withdrawal": "提现", "withdrawal destination": "收款账户",
 }  # fmt: skip
 
 

@@ -40,6 +40,8 @@ PaymentId = NewType("PaymentId", UUID)
 PaymentRefundId = NewType("PaymentRefundId", UUID)
 WebhookEndpointId = NewType("WebhookEndpointId", UUID)
 WebhookMessageId = NewType("WebhookMessageId", UUID)
+DestinationId = NewType("DestinationId", UUID)
+WithdrawalId = NewType("WithdrawalId", UUID)
 
 # 32 symbols without 0/O and 1/I/L/U look-alikes (Crockford's base 32), for what people read aloud and type.
 _SYMBOLS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

@@ -53,6 +53,8 @@ NODE_PERMISSIONS = {
     "Upload": "codes.import",
     "WebhookEndpoint": "webhooks.read",
     "WebhookMessage": "webhooks.read",
+    "Withdrawal": "wallets.read",
+    "WithdrawalDestination": "wallets.read",
 }
 # What some nodes are shown to as well: a till sees what it redeemed.
 ALSO_WITH = {"Redemption": "codes.redeem"}
@@ -86,6 +88,7 @@ LIST_PERMISSIONS = {
     "orderExports": "orders.export",
     "orders": "orders.read",
     "partner": "supply.read",
+    "payouts": "wallets.read",
     "pool": "codes.read",
     "pools": "codes.read",
     "previewDeliveryTemplate": "merchant.read",
@@ -95,6 +98,9 @@ LIST_PERMISSIONS = {
     "resaleBreaches": "supply.read",
     "revealAlarms": "audit.read",
     "routing": None,
+    "settlementSummary": "wallets.read",
+    "statement": "wallets.read",
+    "statementExports": "wallets.read",
     "stockExports": "codes.read",
     "stores": "merchant.read",
     "supplyInvitations": "supply.read",
@@ -107,6 +113,8 @@ LIST_PERMISSIONS = {
     "topUps": "wallets.read",
     "webhookEndpoints": "webhooks.read",
     "webhookMessages": "webhooks.read",
+    "withdrawalDestinations": "wallets.read",
+    "withdrawals": "wallets.read",
 }
 # The rows of a merchant that its suppliers and resellers see: what they agreed on, and what is offered to them.
 # The last two name what is the partner's own: its listing that breaks a rule, and its offer whose stock was told of.
@@ -218,6 +226,9 @@ def traded_with(rows: list[tuple[str, dict[str, Any]]], partner: str) -> set[str
     known |= {hop["order_id"] for hop in hops if hop["buyer_tenant_id"] == partner}
     known |= {hop["source_id"] for hop in hops if hop["seller_tenant_id"] == partner}
     known |= {unit[name] for unit in units for name in ("code_id", "masked") if unit["leaf_tenant_id"] == partner}
+    # What one of the two paid the other: a line in the statements of both.
+    paid = [row for table, row in rows if table == "ledger_transfer"]
+    known |= {row["id"] for row in paid if partner in {row["payer_tenant_id"], row["payee_tenant_id"]}}
     # Its own sales, of which the other gets commission.
     known |= {row["hop_id"] for table, row in rows if table == "commission" and row["partner_tenant_id"] == partner}
     # The units of its own orders, whose codes are the other's.

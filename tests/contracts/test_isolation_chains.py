@@ -6,6 +6,7 @@ who C and the customer are, B neither the customer nor which codes they have.
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ import pytest
 from graphql import GraphQLArgument, get_named_type
 
 from fondaco_api.graphql.schema import core_schema
+from fondaco_core import clock
 from fondaco_core.config import Settings
 from fondaco_core.context import Ctx
 from fondaco_core.db import Database, trading, transaction
@@ -67,6 +69,9 @@ class Told:
             named = {
                 ("Fees", "fee", "amount"): {"amount": "1.00", "currency": "CNY"},
                 ("Merchant", "gateways", "currency"): "CNY",
+                ("Merchant", "statement", "currency"): "CNY",
+                ("Merchant", "statement", "from"): f"{clock.now() - timedelta(days=9):%Y-%m-%dT%H:%M:%SZ}",
+                ("Merchant", "statement", "to"): f"{clock.now() + timedelta(days=9):%Y-%m-%dT%H:%M:%SZ}",
                 ("Query", "store", "slug"): sale.store.slug,
                 ("Query", "order", "code"): sale.order_code,
                 ("Merchant", "customers", "contact"): "nobody@example.com",

@@ -24,6 +24,7 @@ ROUTES = {
     "/s/{slug}/o/{code}/state": "here",
     "/s/{slug}/o/{code}/reveal": "here",
     "/s/{slug}/o/{code}/resend": "here",
+    "/statements/{export_id}": "here",
     "/stock-exports/{export_id}": "here",
     "/uploads": "here",
     "/imports/{batch_id}/lines": "here",
@@ -181,15 +182,16 @@ async def test_lines_of_anothers_import_are_handed_to_nobody(
     assert await fingerprint(owner, a.world.tenant_id) == before
 
 
-async def test_a_stranger_fetches_no_export_of_stock(
-    door: Door, known: tuple[Known, Known], owner: Any, stranger: Ctx | None
+@pytest.mark.parametrize(("where", "behind"), [("stock-exports", "stock_export"), ("statements", "statement_export")])
+async def test_a_stranger_fetches_no_export_of_stock_and_no_statement(
+    door: Door, known: tuple[Known, Known], owner: Any, stranger: Ctx | None, *, where: str, behind: str
 ) -> None:
     a, _ = known
     before = await fingerprint(owner, a.world.tenant_id)
-    exports = [row["id"] for table, row in a.rows if table == "stock_export"]
+    exports = [row["id"] for table, row in a.rows if table == behind]
 
     answers = [
-        await door.send(f"/stock-exports/{each}", ctx=stranger, method="GET") for each in (*exports, uuid4(), "nothing")
+        await door.send(f"/{where}/{each}", ctx=stranger, method="GET") for each in (*exports, uuid4(), "nothing")
     ]
 
     assert exports

@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Every mutation that does such an act, and the act as the log names it.
 MUTATIONS = {
+    "approveWithdrawal": "withdrawal.approved",
     "blockCustomer": "customer.blocked",
     "closeTenant": "tenant.closed",
     "createDeliveryLink": "delivery_link.created",
@@ -38,6 +39,7 @@ MUTATIONS = {
     "quarantineCodes": "code.quarantined",
     "recordDeposit": "wallet.credited",
     "refundOrder": "order.refunded",
+    "refuseWithdrawal": "withdrawal.refused",
     "releaseCodes": "code.released",
     "replaceUnit": "unit.replaced",
     "resolveDifference": "reconciliation.resolved",
@@ -50,6 +52,7 @@ MUTATIONS = {
     "rotateTenantKey": "keys.rotation_begun",
     "setTenantFees": "tenant.fees_set",
     "showLinkKey": "link_key.shown",
+    "showWithdrawalDestination": "withdrawal_destination.shown",
     "suspendAgreement": "agreement.suspended",
     "suspendTenant": "tenant.suspended",
     "traceCode": "code.traced",

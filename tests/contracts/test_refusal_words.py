@@ -11,6 +11,7 @@ from fondaco_tenants.catalog import ListingInWrongState, ListingState
 from fondaco_tenants.codes import CodesInWrongState, CodeState
 from fondaco_tenants.orders import ExportNotReady, ExportState, OrderNotOpen, OrderState
 from fondaco_tenants.payments import RefundNotRefused, RefundState
+from fondaco_tenants.settlement import WithdrawalInWrongState, WithdrawalState
 from fondaco_tenants.supply import AgreementInWrongState, AgreementState, OfferInWrongState, OfferState
 
 ORDER = OrderId(new_id())
@@ -26,6 +27,7 @@ REFUSALS: list[Refusal] = [
     *(OrderNotOpen(ORDER, state=state) for state in OrderState),
     *(ExportNotReady(state) for state in ExportState),
     *(RefundNotRefused(state) for state in RefundState),
+    *(WithdrawalInWrongState(state) for state in WithdrawalState),
     *(CodesInWrongState(3, state) for state in (CodeState.AVAILABLE, CodeState.QUARANTINED, CodeState.VOID)),
     *(TenantNotActive(state) for state in TenantState if state is not TenantState.ACTIVE),
     *(

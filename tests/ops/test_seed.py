@@ -11,8 +11,9 @@ from fondaco_core.identity.rules import PLATFORM_ADMIN_PERMISSIONS
 from fondaco_core.ids import CustomerId, ListingId, TenantId
 from fondaco_core.postings import AccountKind
 from fondaco_ops.seed.chains import LARGE, SMALL, make_chains
+from fondaco_ops.seed.payouts import pay_out
 from fondaco_ops.seed.people import buyer_ctx, owner_ctx
-from fondaco_tenants import orders, supply
+from fondaco_tenants import orders, settlement, supply
 from fondaco_tenants.orders import OrderRequest, OrderState
 from fondaco_tenants.supply import AgreementRole, AgreementState
 from tests.support.factories.catalog import make_entitlement
@@ -74,6 +75,20 @@ async def test_a_card_of_the_demo_goes_over_three_merchants_and_each_is_paid(dem
     assert await leaves_of(placed) == [tenant_of(demo, "bamboo")]
     paid = [had - has for had, has in zip(before, await wallets(demo, "lantern", "silkbridge"), strict=True)]
     assert paid == [9_230, 9_060]
+    await assert_invariants()
+
+
+async def test_a_supplier_of_the_demo_was_paid_out_and_has_an_account_that_waits(demo: Demo) -> None:
+    await buy(demo, "lantern", LARGE)
+
+    await pay_out(demo["bamboo"])
+
+    owner = owner_ctx(tenant_of(demo, "bamboo"), demo["bamboo"]["members"][0])
+    async with transaction(owner) as tx:
+        payouts = await settlement.list_payouts(tx, owner, tenant_id=owner.tenant)
+        (destination,) = await settlement.list_destinations(tx, owner)
+    assert payouts[0].amount_minor > 0
+    assert destination.usable_from > destination.added_at
     await assert_invariants()
 
 

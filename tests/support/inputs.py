@@ -131,6 +131,14 @@ IDS = {
     ("UpdateWebhookEndpointInput", "endpointId"): "WebhookEndpoint",
     ("ResendWebhookMessageInput", "messageId"): "WebhookMessage",
     ("VoidCodesInput", "ids"): "Code",
+    ("ApproveWithdrawalInput", "withdrawalId"): "Withdrawal",
+    ("CancelWithdrawalInput", "withdrawalId"): "Withdrawal",
+    ("MarkWithdrawalPaidInput", "withdrawalId"): "Withdrawal",
+    ("RefuseWithdrawalInput", "withdrawalId"): "Withdrawal",
+    ("RemoveWithdrawalDestinationInput", "destinationId"): "WithdrawalDestination",
+    ("RequestStatementInput", "partnerId"): "Partner",
+    ("RequestWithdrawalInput", "destinationId"): "WithdrawalDestination",
+    ("ShowWithdrawalDestinationInput", "withdrawalId"): "Withdrawal",
     ("WithdrawOfferInput", "id"): "Offer",
 }
 # The platform's own standards are the same for everybody.
@@ -165,6 +173,9 @@ class Inputs:
             for one, other in (("listingId", "offerId"), ("poolId", "supplierOfferId")):
                 if other not in made and one not in made:
                     made[one] = self.choose(IDS[kind.name, one], False)  # noqa: FBT003 - as `Choose` says
+        # A file is of what is past, and its beginning before its end.
+        if kind.name == "RequestStatementInput":
+            made |= {"from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z"}
         if kind.name == "CreateApiClientInput":
             made["scopes"] = ["buyer.read"] if target else ["orders.read"]
         return made

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from graphql import GraphQLArgument, get_named_type
 
 from fondaco_api.graphql.schema import core_schema
+from fondaco_core import clock
 from fondaco_core.context import Ctx
 from fondaco_core.identity import PERMISSIONS
 from tests.support.documents import Documents, told, words_of
@@ -57,6 +59,8 @@ TABLES = {
     "Upload": "upload",
     "WebhookEndpoint": "webhook_endpoint",
     "WebhookMessage": "webhook_message",
+    "Withdrawal": "withdrawal",
+    "WithdrawalDestination": "withdrawal_destination",
 }
 # Which party sees a lot as a node of this type.
 PARTY_OF_LOTS = {"SupplyPurchase": "buyer_tenant_id", "SupplySale": "seller_tenant_id"}
@@ -76,6 +80,7 @@ ID_ARGUMENTS: dict[tuple[str, str, str], str | None] = {
     ("Merchant", "pools", "entitlementId"): "Entitlement",
     ("Merchant", "webhookMessages", "endpointId"): "WebhookEndpoint",
     ("Merchant", "redemptions", "codeId"): "Code",
+    ("Merchant", "statement", "partnerId"): None,
     ("Merchant", "supplyOffers", "entitlementId"): "Entitlement",
     ("Merchant", "supplyOffers", "supplierId"): None,
     ("Merchant", "supplyPurchases", "partnerId"): None,
@@ -166,6 +171,9 @@ class Known:
         named = {
             ("Fees", "fee", "amount"): {"amount": "1.00", "currency": "CNY"},
             ("Merchant", "gateways", "currency"): "CNY",
+            ("Merchant", "statement", "currency"): "CNY",
+            ("Merchant", "statement", "from"): f"{clock.now() - timedelta(days=9):%Y-%m-%dT%H:%M:%SZ}",
+            ("Merchant", "statement", "to"): f"{clock.now() + timedelta(days=9):%Y-%m-%dT%H:%M:%SZ}",
             ("Query", "store", "slug"): self.world.store_slug,
             ("Query", "order", "code"): self.world.order_code,
             ("Merchant", "customers", "contact"): self.world.contact,

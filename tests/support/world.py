@@ -47,6 +47,7 @@ from tests.support.factories.supply import make_agreement, make_invitation, make
 from tests.support.factories.tenancy import make_tenant
 from tests.support.factories.traded import fill_from_pool, make_traded, report_sold
 from tests.support.factories.webhooks import make_attempted_message, make_endpoint
+from tests.support.factories.withdrawals import ask, make_destination, refuse
 
 PASSWORD = Secret("correct horse battery staple")
 # What the pages' own scripts send, and foreign pages cannot.
@@ -473,6 +474,19 @@ class _Shop:
         with later(days=limits.SALE_SETTLE_DAYS + 1):
             async with trading(system) as tx:
                 await settlement.settle_seller(tx, system, tenant_id=self.owner.tenant, currency="CNY")
+        holder, reference = f"Holder {self.tag}", f"IBAN-{self.tag}-{uuid4().hex}"
+        self.secrets |= {"holder of an account": holder, "number of an account": reference}
+        destination = await make_destination(self.owner, holder=holder, reference=reference)
+        await fund(self.owner.tenant, None, 100_000)
+        withdrawal = await ask(self.owner, destination.id)
+        await refuse(admin_ctx(), withdrawal.id)
+        await ask(self.owner, destination.id)
+        period = settlement.Period("CNY", clock.now() - timedelta(days=3), clock.now() - timedelta(days=1))
+        async with transaction(self.owner) as tx:
+            file = await settlement.request_statement(tx, self.owner, period=period, form=orders.ExportFormat.CSV)
+        await settlement.write_statement(
+            system_ctx("world", tenant_id=self.owner.tenant, permissions=frozenset({"system.run"})), export_id=file.id
+        )
 
     async def be_watched(self) -> None:
         """Codes near their expiry, announced, and what the pool and its listing have."""

@@ -47,6 +47,7 @@ SCHEDULE: tuple[tuple[Actor[...], float], ...] = (
     (webhooks.send_due, 5.0),
     (ledger.roll_up, 30.0),
     (settlement.settle_due, 5 * MINUTE),
+    (settlement.forget_statements, HOUR),
     (codes.expire, MINUTE),
     (keys.look_after, 2 * MINUTE),
     (codes.forget_misses, HOUR),

@@ -31,6 +31,7 @@ from fondaco_tenants.payments import (
     RefundRequested,
 )
 from fondaco_tenants.routing import OfferSourcesChanged
+from fondaco_tenants.settlement import DestinationAdded, StatementRequested
 from fondaco_tenants.supply import (
     AgreementChanged,
     OfferChanged,
@@ -52,6 +53,7 @@ from fondaco_workers.actors import (
     reconciliation,
     routing,
     scores,
+    settlement,
     supply,
     webhooks,
 )
@@ -89,6 +91,8 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Actor[...], ...]] = {
     OfferWithdrawn: (offers.tell_offer,),
     OfferPricesSet: (offers.tell_prices,),
     OfferSourcesChanged: (routing.rebuild,),
+    DestinationAdded: (settlement.mail_destination_added,),
+    StatementRequested: (settlement.write_statement,),
 }
 
 # Events that nobody listens to yet, and why they are announced all the same.
@@ -117,7 +121,6 @@ UNHEARD: Mapping[str, str] = {
     "partner.changed": _FOR_THE_RECORD,
     "payment.reconciled": _FOR_THE_RECORD,
     "reconciliation.difference": _FOR_THE_PLATFORM,
-    "settlement.paid_out": _FOR_THE_RECORD,
     "store.changed": _FOR_THE_RECORD,
     "supply_invitation.created": _FOR_THE_RECORD,
     "supply_invitation.revoked": _FOR_THE_RECORD,
@@ -126,6 +129,7 @@ UNHEARD: Mapping[str, str] = {
     "tenant.closed": _FOR_THE_RECORD,
     "tenant.suspended": _FOR_THE_RECORD,
     "tier.changed": _FOR_THE_RECORD,
+    "withdrawal_destination.removed": _FOR_THE_RECORD,
 }
 
 

@@ -45,6 +45,7 @@ described(
     COMMISSION="What a supplier gives to who brought the reseller that it sold to.",
     COMMISSION_REFUND="Commission that goes back with a refund.",
     SETTLEMENT="Money from sales that became the merchant's own, or was taken back for refunds.",
+    WITHDRAWAL="Money that a merchant has paid out of the platform.",
     GRANT="Money that a merchant moved into a buyer's wallet.",
 )
 

@@ -18,7 +18,7 @@ NEED_REASON: Final = frozenset(
         "batch.undone", "code.quarantined", "code.released", "code.voided", "code.withdrawn", "order.refunded",
         "redemption.reversed", "unit.replaced",
         # money
-        "reconciliation.resolved", "wallet.credited",
+        "reconciliation.resolved", "wallet.credited", "withdrawal.approved", "withdrawal.refused", "withdrawal_destination.shown",
         # keys
         "client_key.retired", "keys.destruction_begun", "keys.rotation_begun",
         # what is done to others

@@ -29,6 +29,7 @@ from fondaco_core.identity.errands.letters import (
     mail_elsewhere,
     mail_factor_changed,
     mail_invitation,
+    mail_owners,
     mail_reset,
 )
 from fondaco_core.identity.errands.passkeys import (
@@ -291,6 +292,7 @@ __all__ = [
     "mail_elsewhere",
     "mail_factor_changed",
     "mail_invitation",
+    "mail_owners",
     "mail_reset",
     "may_write_to",
     "members_by_ids",

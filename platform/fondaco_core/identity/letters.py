@@ -44,6 +44,13 @@ _EN = {
             "password at once and tell the platform:\n\n$url\n"
         ),
     ),
+    "destination": (
+        "Money of $tenant may be paid to another account",
+        (
+            "Hello,\n\nsomebody who works for $tenant added an account that its money may be paid to: $account. It may be used from "
+            "$time (UTC).\n\nIf you do not know it, remove it, end every session and choose a new password at once:\n\n$url\n"
+        ),
+    ),
     "verify": (
         "Is this your address?",
         (
@@ -74,6 +81,13 @@ _ZH = {
     "factor": (
         "您的双重验证方式已变更",
         "您好：\n\n您账号的验证方式于 $time（UTC）发生变更。如果不是您本人操作，请立即设置新密码并联系平台：\n\n$url\n",
+    ),
+    "destination": (
+        "$tenant 新增了收款账户",
+        (
+            "您好：\n\n$tenant 的成员新增了一个收款账户：$account，$time（UTC）后可用于提现。\n\n"
+            "如果您不认识该账户，请立即删除它，结束所有会话并设置新密码：\n\n$url\n"
+        ),
     ),
     "verify": (
         "请确认您的邮箱",

@@ -45,6 +45,8 @@ PERMISSIONS = {
     "wallets.read": "See wallets and statements.",
     "wallets.top_up": "Pay money into the merchant's own wallet.",
     "wallets.credit": "Move money from the merchant's wallet to a buyer's.",
+    "wallets.export": "Have files of the merchant's statements written.",
+    "wallets.withdraw": "Have money of the merchant's wallet paid out, and say where to.",
     "delivery.edit": "Revoke delivery links of orders; with codes.reveal also make them.",
     "webhooks.read": "See endpoints of webhooks and what was sent to them.",
     "webhooks.edit": "Make, change and delete endpoints of webhooks, and send messages again.",
@@ -63,6 +65,7 @@ PERMISSIONS = {
     "platform.catalog": "Keep the entitlement standards.",
     "platform.keys": "Rotate merchants' keys, and destroy those of merchants that have left.",
     "platform.wallets": "Record money that came in or went out.",
+    "platform.withdrawals": "Approve, pay and refuse withdrawals of merchants, and see where they are paid to.",
     "platform.gateways": "Keep the ways to pay, and their secrets.",
     "platform.break_glass": "Look at one merchant's side for a while, with a reason, so that the merchant sees it.",
     "platform.trace": "Trace a code or a lot over all merchants, with a reason, so that they see it.",
@@ -99,11 +102,11 @@ _READ = frozenset(name for name in MERCHANT_PERMISSIONS if name.endswith(".read"
 
 ROLE_PERMISSIONS: dict[MemberRole, frozenset[str]] = {
     MemberRole.OWNER: MERCHANT_PERMISSIONS,
-    MemberRole.MANAGER: MERCHANT_PERMISSIONS - {"members.edit", "codes.reveal", "codes.export"},
+    MemberRole.MANAGER: MERCHANT_PERMISSIONS - {"members.edit", "codes.reveal", "codes.export", "wallets.withdraw"},
     MemberRole.OPERATOR: frozenset(
         {"merchant.read", "catalog.read", "catalog.edit", "codes.read", "codes.import", "codes.edit", "orders.read", "supply.read"}
     ),
-    MemberRole.FINANCE: frozenset({"merchant.read", "orders.read", "orders.export", "supply.read", "customers.read", "wallets.read", "wallets.top_up", "wallets.credit"}),
+    MemberRole.FINANCE: frozenset({"merchant.read", "orders.read", "orders.export", "supply.read", "customers.read", "wallets.read", "wallets.top_up", "wallets.credit", "wallets.export", "wallets.withdraw"}),
     MemberRole.SUPPORT: frozenset(
         {
             "merchant.read", "catalog.read", "codes.read", "orders.read", "orders.refund", "orders.cancel", "orders.replace",
@@ -265,8 +268,8 @@ def may_ask_from(ip: str | None, networks: Iterable[str]) -> bool:
 # Acts that a stolen session alone must not do: an account with a second factor shows it for them, and has lately.
 STEP_UP = frozenset(
     {
-        "codes.reveal", "codes.export", "customers.contacts", "members.edit", "clients.edit", "webhooks.edit", "wallets.credit",
-        "platform.people", "platform.tenants", "platform.wallets", "platform.gateways", "platform.keys",
+        "codes.reveal", "codes.export", "customers.contacts", "members.edit", "clients.edit", "webhooks.edit", "wallets.credit", "wallets.withdraw",
+        "platform.people", "platform.tenants", "platform.wallets", "platform.withdrawals", "platform.gateways", "platform.keys",
         "platform.break_glass",
     }
 )  # fmt: skip

@@ -219,6 +219,11 @@ SESSION_TO_MAIL = """
 SELECT u.email, u.locale, s.created_at, s.ip, s.user_agent FROM session s JOIN user_account u ON u.id = s.user_id
 WHERE s.id = $1 AND s.expires_at > $2 AND u.disabled_at IS NULL
 """
+OWNERS_TO_MAIL = """
+SELECT u.id, u.email, u.locale, t.name AS tenant FROM member m JOIN user_account u ON u.id = m.user_id JOIN tenant t ON t.id = m.tenant_id
+WHERE m.tenant_id = $1 AND m.role = 'OWNER' AND m.accepted_at IS NOT NULL AND m.disabled_at IS NULL AND u.disabled_at IS NULL
+ORDER BY u.id
+"""
 PERSON_TO_MAIL = "SELECT email, locale FROM user_account WHERE id = $1 AND disabled_at IS NULL AND created_at < $2"
 
 # Providers; a tenant sees its own, the platform's people the platform's, and who signs in is read as the platform.

@@ -66,6 +66,25 @@ class LedgerTransfer(Base):
         Index("ix_ledger_transfer_debit", "debit_account_id", "posted_xid"),
         Index("ix_ledger_transfer_credit", "credit_account_id", "posted_xid"),
         Index("ix_ledger_transfer_reference", "reference_id"),
+        # What a merchant paid and what others paid it, in the order of time: its statements. One within a merchant is in the first alone.
+        Index(
+            "ix_ledger_transfer_payer",
+            "payer_tenant_id",
+            "resolved_at",
+            "id",
+            "payee_tenant_id",
+            postgresql_where=text("state = 'POSTED' AND payer_tenant_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_ledger_transfer_payee",
+            "payee_tenant_id",
+            "resolved_at",
+            "id",
+            "payer_tenant_id",
+            postgresql_where=text(
+                "state = 'POSTED' AND payee_tenant_id IS NOT NULL AND payee_tenant_id IS DISTINCT FROM payer_tenant_id"
+            ),
+        ),
         {
             "info": guarded(
                 kind="shared",

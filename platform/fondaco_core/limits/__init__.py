@@ -18,3 +18,4 @@ from fondaco_core.limits.records import *
 from fondaco_core.limits.supply import *
 from fondaco_core.limits.transport import *
 from fondaco_core.limits.webhooks import *
+from fondaco_core.limits.withdrawals import *

@@ -28,6 +28,7 @@ from fondaco_ops.sandbox.register import register
 from fondaco_ops.seed.chains import make_chains
 from fondaco_ops.seed.goods import GOODS, Good, card_and_pin
 from fondaco_ops.seed.greeting import addresses, demo_file, write_demo
+from fondaco_ops.seed.payouts import pay_out
 from fondaco_ops.seed.people import buyer_ctx, global_id, make_buyer, make_person, owner_ctx
 from fondaco_tenants import catalog, codes, orders, payments, routing, storefront
 from fondaco_tenants.catalog import EntitlementDetails
@@ -120,6 +121,7 @@ class _World:
         chain = await make_chains(self._admin, entitlements)
         for shop in chain:
             await self._history(TenantId(UUID(shop["key"])), shop["listings"], shop["buyers"])
+        await pay_out(chain[0])
         tenants += chain
         tenants.append(
             {

@@ -104,6 +104,7 @@ from fondaco_tenants.orders.service.resales import Resale
 from fondaco_tenants.orders.service.resold import Resold, ResoldUnit, list_resold, resold_by_ids, units_of_resold
 from fondaco_tenants.orders.service.scored import rebuild_scores, score_sales
 from fondaco_tenants.orders.service.settle import find_payments, settle_payment, start_payment
+from fondaco_tenants.orders.service.sheets import Sheet
 from fondaco_tenants.orders.service.simulate import Simulated, SimulatedLine, simulate_order
 from fondaco_tenants.orders.service.stock import (
     SeenOffer,
@@ -169,6 +170,7 @@ __all__ = [
     "ResoldUnit",
     "SeenOffer",
     "SeenStock",
+    "Sheet",
     "Simulated",
     "SimulatedLine",
     "SupplySold",

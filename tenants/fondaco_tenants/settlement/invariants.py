@@ -1,5 +1,7 @@
 """Queries about settlement that must return no rows."""
 
+from fondaco_tenants.settlement.invariants_withdrawals import WITHDRAWALS
+
 INVARIANTS = {
     "no hop is settled before its time": """
         SELECT id FROM hop WHERE settled_at IS NOT NULL AND (settles_at IS NULL OR settled_at < settles_at)
@@ -33,4 +35,5 @@ INVARIANTS = {
           OR d.kind <> CASE WHEN p.amount_minor > 0 THEN 'RECEIVABLE' ELSE 'WALLET' END
           OR c.kind <> CASE WHEN p.amount_minor > 0 THEN 'WALLET' ELSE 'RECEIVABLE' END)
     """,
+    **WITHDRAWALS,
 }

@@ -7,6 +7,13 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, PrimaryKeyCo
 from sqlalchemy.orm import Mapped, mapped_column
 
 from fondaco_core.db import TenantOwned, guarded
+from fondaco_tenants.settlement import tables_statements, tables_withdrawals
+
+# Their tables are known wherever these are.
+MORE = (
+    tables_withdrawals.WithdrawalDestination, tables_withdrawals.Withdrawal, tables_statements.StatementExport,
+    tables_statements.StatementExportPiece,
+)  # fmt: skip
 
 
 class SettlementAccount(TenantOwned):

@@ -1,5 +1,7 @@
 """Actors of settlement."""
 
+from uuid import UUID
+
 from fondaco_core import limits
 from fondaco_core.context import Ctx
 from fondaco_core.db import trading
@@ -22,3 +24,21 @@ async def settle_due(ctx: Ctx) -> None:
             if not more:
                 break
     log.info("settlement.settled", sellers=len(sellers))
+
+
+@actor(name="settlement.mail_destination_added", permissions={"system.run"}, deadline_s=120)
+async def mail_destination_added(ctx: Ctx, *, destination_id: UUID) -> None:
+    """Tells a merchant's owners that money may soon be paid somewhere else."""
+    await settlement.mail_destination_added(ctx, destination_id=destination_id)
+
+
+@actor(name="settlement.write_statement", permissions={"system.run"}, deadline_s=1_800, slow=True)
+async def write_statement(ctx: Ctx, *, export_id: UUID) -> None:
+    """Writes a file of a statement that was asked for."""
+    await settlement.write_statement(ctx, export_id=export_id)
+
+
+@actor(name="settlement.forget_statements", permissions={"system.run"}, deadline_s=600)
+async def forget_statements(ctx: Ctx) -> None:
+    """Deletes files of statements whose time is over."""
+    await settlement.forget_statements(ctx)

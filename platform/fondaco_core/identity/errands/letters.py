@@ -94,6 +94,19 @@ async def mail_factor_changed(ctx: Ctx, *, user_id: UUID) -> None:
     await _send(row["email"], letter, "factor", f"{user_id}.{int(now.timestamp()) // 60}")
 
 
+async def mail_owners(ctx: Ctx, *, tenant_id: TenantId, kind: str, number: UUID, **values: object) -> None:
+    """Writes to every owner of a merchant. Raises Undelivered; who has the letter gets it again then, marked as the same."""
+    ctx.require("system.run")
+    if not mail.configured():
+        return
+    async with governing(ctx) as tx:
+        owners = await tx.fetch(store.OWNERS_TO_MAIL, tenant_id)
+    url = address_of(ways().public_url, "forgotten")
+    for owner in owners:
+        letter = write_letter(kind, owner["locale"], tenant=owner["tenant"], url=url, **values)
+        await _send(owner["email"], letter, kind, f"{number}.{owner['id']}")
+
+
 async def _waiting(ctx: Ctx, sql: str, row_id: UUID) -> Any | None:
     ctx.require("system.run")
     if not mail.configured():

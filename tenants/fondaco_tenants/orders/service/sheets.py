@@ -13,14 +13,14 @@ from fondaco_tenants.orders.service.exports import ExportFormat
 class Sheet:
     """A file that grows row by row; every cell is text, so that nothing in it is ever reckoned."""
 
-    def __init__(self, file: IO[bytes], form: ExportFormat) -> None:
+    def __init__(self, file: IO[bytes], form: ExportFormat, *, title: str = "orders") -> None:
         self._file = file
         self._book: Any = None
         self._page: Any
         self._text: io.TextIOWrapper | None = None
         if form is ExportFormat.XLSX:
             self._book = Workbook(write_only=True)
-            self._page = self._book.create_sheet("orders")
+            self._page = self._book.create_sheet(title)
         else:
             # The mark by which spreadsheets know the encoding.
             self._text = io.TextIOWrapper(file, "utf-8-sig", newline="", write_through=True)

@@ -55,6 +55,10 @@ _BREAK_GLASS: Final = _of("breakGlassId", "break_glass_id", "BreakGlass", "The a
 _TIER: Final = _of("tierId", "tier_id", "Tier", "The tier.")
 _LOT: Final = Field("lot", "lot", Kind.LOT, "The lot's number, by which both parties know its units.")
 _CURRENCY_FIELD: Final = Field("currency", "currency", Kind.CURRENCY, "The currency of the amount.")
+_WITHDRAWAL: Final = (
+    _of("withdrawalId", "withdrawal_id", "Withdrawal", "The withdrawal."),
+    _many("amountMinor", "The amount in minor units.", source="amount_minor"), _CURRENCY_FIELD,
+)  # fmt: skip
 _RESALE_PRICES: Final = (
     _many("askedMinor", "What a unit is sold for, in minor units.", source="asked_minor"),
     _many("leastMinor", "The least that it may be sold for, in minor units.", source="least_minor"),
@@ -309,6 +313,29 @@ CATALOGUE: Final[tuple[PublicType, ...]] = (
         "fees.changed", "tenant.fees_changed",
         "What the platform takes of your sales is another from now on, or its plan says it anew; `merchant.fees` has it.", "平台费率有变更。",
         (Field("tenantId", "tenant_id", Kind.ID, "Your merchant.", node="Tenant"),),
+    ),
+    PublicType(
+        "settlement.paid_out", "settlement.paid_out",
+        "Money from sales went into your wallet; taken back out of it when the amount is negative.", "销售款已结算入钱包。",
+        (_many("amountMinor", "The amount in minor units.", source="amount_minor"), _CURRENCY_FIELD),
+    ),
+    PublicType(
+        "withdrawal_destination.added", "withdrawal_destination.added",
+        "Somebody added an account that your money may be paid to after a while.", "已新增收款账户。",
+        (
+            _of("destinationId", "destination_id", "WithdrawalDestination", "The account."),
+            Field("usableFrom", "usable_from", Kind.MOMENT, "From when it may be used."),
+        ),
+    ),
+    *(
+        PublicType(f"withdrawal.{word}", f"withdrawal.{word}", says, says_zh, _WITHDRAWAL)
+        for word, says, says_zh in (
+            ("requested", "Somebody asked for money of your wallet to be paid out; it is set aside.", "已申请提现。"),
+            ("approved", "The platform will pay a withdrawal.", "提现已批准。"),
+            ("paid", "A withdrawal has left.", "提现已付款。"),
+            ("refused", "The platform refused a withdrawal; the money is in your wallet again.", "提现被拒绝，款项已退回钱包。"),
+            ("cancelled", "A withdrawal was taken back; the money is in your wallet again.", "提现已取消，款项已退回钱包。"),
+        )
     ),
     PublicType(
         "client.expiring", "client.ends_soon", "The credentials of a machine end soon.", "API 凭证即将到期。",
