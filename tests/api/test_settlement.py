@@ -93,6 +93,26 @@ async def test_a_withdrawal_goes_from_the_request_to_the_bank(door: Door) -> Non
     await assert_invariants()
 
 
+@pytest.mark.parametrize(
+    "amount", ["0", "0.00", "-300.00", "9.99", "300.001", "1e30", "NaN", "Infinity", "99999999999999999999.00"]
+)
+async def test_what_is_no_amount_to_pay_out_sets_nothing_aside(door: Door, amount: str) -> None:
+    owner = await rich()
+    destination = node_id("WithdrawalDestination", (await make_destination(owner)).id)
+    document = "mutation ($i: RequestWithdrawalInput!) { result: requestWithdrawal(input: $i) { __typename ... on Failure { code } } }"
+
+    answer = await door.post(document, {"i": {"destinationId": destination, "amount": yuan(amount)}}, ctx=owner)
+
+    code = ((answer.get("data") or {}).get("result") or {}).get("code")
+    assert "errors" in answer or code in {"INVALID_INPUT", "TOO_LITTLE_TO_WITHDRAW"}, answer
+    assert "INTERNAL" not in str(answer)
+    async with governing(SYSTEM) as tx:
+        assert await tx.fetchval("SELECT count(*) FROM withdrawal WHERE tenant_id = $1", owner.tenant) == 0
+        assert (
+            await tx.fetchval("SELECT sum(pending_minor) FROM ledger_account WHERE tenant_id = $1", owner.tenant) == 0
+        )
+
+
 async def test_an_account_is_masked_sealed_and_told_to_the_owners_by_mail_and_event(door: Door) -> None:
     tenant_id = await make_tenant(name="Xin Cards")
     addresses = [f"owner-{uuid4().hex}@example.com" for _ in range(2)]

@@ -101,9 +101,9 @@ def masked_reference(reference: str) -> str:
     return "****" + reference[len(reference) - shown :]
 
 
-def to_withdraw_minor(*, available_minor: int, posted_minor: int, pending_minor: int, carried_minor: int) -> int:
+def to_withdraw_minor(*, available_minor: int, posted_minor: int, pending_minor: int, owed_minor: int) -> int:
     """What of a wallet may be paid out: its own money, no credit, and not what is still to be given back for refunds."""
-    return max(0, min(available_minor, posted_minor - pending_minor) + min(0, carried_minor))
+    return max(0, min(available_minor, posted_minor - pending_minor) + min(0, owed_minor))
 
 
 def check_amount(amount: Money) -> None:

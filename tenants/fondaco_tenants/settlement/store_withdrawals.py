@@ -46,7 +46,15 @@ UPDATE withdrawal SET state = 'APPROVED', approved_by = $2, approved_at = $3, ve
 CLOSED = """
 UPDATE withdrawal SET state = $2, bank_reference = $3, refusal = $4, closed_by = $5, closed_at = $6, version = version + 1 WHERE id = $1
 """
-# What is to be given back for refunds before anything is paid out.
-CARRIED = (
-    "SELECT coalesce(sum(carried_minor), 0)::bigint FROM settlement_account WHERE tenant_id = $1 AND currency = $2"
-)
+# What the last payout left, and what the next one takes back, by currency: who asks for money just after a refund asks for less.
+OWED = """
+SELECT currency, sum(minor)::bigint AS minor FROM (
+  SELECT currency, carried_minor AS minor FROM settlement_account WHERE tenant_id = $1
+  UNION ALL
+  SELECT r.currency, r.fee_minor + r.credit_minor - r.amount_minor FROM hop_refund r JOIN hop h ON h.id = r.hop_id
+  WHERE r.seller_tenant_id = $1 AND r.settled_at IS NULL AND h.settled_at IS NOT NULL
+  UNION ALL
+  SELECT currency, amount_minor FROM commission
+  WHERE tenant_id = $1 AND settled_at IS NULL AND refund_id IS NOT NULL AND amount_minor < 0 AND due_at <= $2
+) owed GROUP BY currency
+"""

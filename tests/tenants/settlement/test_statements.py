@@ -5,7 +5,7 @@ import io
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +19,7 @@ from fondaco_core.errors import NotAllowed, NotFound
 from fondaco_core.ids import TenantId
 from fondaco_core.ledger import InsufficientFunds
 from fondaco_core.postings import AccountKind, Purpose
-from fondaco_tenants import orders, settlement
+from fondaco_tenants import orders, settlement, supply
 from fondaco_tenants.orders import ExportFormat, ExportNotReady, OutOfStock, Placed, TooManyExports
 from fondaco_tenants.settlement import Line, Period, PeriodTooLong, Statement, StatementFile
 from fondaco_workers.actors import settlement as actors
@@ -294,6 +294,25 @@ async def test_a_file_holds_every_line_between_the_balances_at_both_ends(
     assert [int(float(row[balance]) * 100) for row in rows[-3:]] == [each.closing_minor for each in totals]
     assert len(rows) - 6 == len(await lines(owner, asked.period))
     assert str(placed.order_id) not in repr(rows)
+
+
+@pytest.mark.parametrize("form", list(ExportFormat))
+@pytest.mark.parametrize("name", ["=HYPERLINK(1)", "+1 Cards", "@SUM Cards", "-2 Cards"])
+async def test_a_partners_name_is_no_formula_in_a_file(form: ExportFormat, name: str) -> None:
+    begun = clock.now() - DAY
+    chain = await make_chain(codes=5)
+    name = f"{name} {uuid4().hex[:8]}"
+    async with transaction(chain.a.owner) as tx:
+        known = (await supply.partners_by_ids(tx, chain.a.owner, [chain.a.tenant_id]))[chain.a.tenant_id]
+        await supply.update_partner(tx, chain.a.owner, version=known.version, name=name, about=None)
+    await place(chain.shop, await make_buyer(chain.shop))
+    owner = chain.b.owner
+
+    asked = await request(owner, form, begun, partner_id=chain.a.tenant_id)
+    await actors.write_statement.perform(owner.tenant, {"export_id": str(asked.id)})
+    heading, *rows = table(form, await fetch(owner, asked.id))
+
+    assert {row[heading.index("partner")] for row in rows} == {"", f"'{name}"}
 
 
 async def test_a_file_is_for_those_who_may_and_goes_after_its_time() -> None:

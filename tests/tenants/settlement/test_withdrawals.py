@@ -16,7 +16,7 @@ from fondaco_core.ledger import InsufficientFunds
 from fondaco_core.money import Money
 from fondaco_core.postings import AccountKind
 from fondaco_core.tenancy import TenantNotActive, suspend_tenant
-from fondaco_tenants import settlement
+from fondaco_tenants import orders, settlement
 from fondaco_tenants.settlement import (
     STEPS,
     Act,
@@ -33,7 +33,7 @@ from fondaco_tenants.settlement import (
 )
 from tests.support.clock import later
 from tests.support.factories.identity import admin_ctx, make_member_ctx
-from tests.support.factories.orders import fund
+from tests.support.factories.orders import fund, make_buyer, make_shop, place
 from tests.support.factories.tenancy import make_tenant
 from tests.support.factories.withdrawals import (
     HOLDER,
@@ -49,6 +49,7 @@ from tests.support.invariants import assert_invariants
 
 pytestmark = pytest.mark.usefixtures("database")
 
+SYSTEM = system_ctx("settle", permissions=frozenset({"system.run"}))
 FUNDS = 100_000
 Decision = Callable[[Ctx, WithdrawalId], Awaitable[Withdrawal]]
 
@@ -205,6 +206,32 @@ async def test_credit_and_what_is_to_be_given_back_are_not_paid_out() -> None:
     async with trading(system_ctx("test")) as tx:
         await tx.execute("UPDATE settlement_account SET carried_minor = 0 WHERE tenant_id = $1", owner.tenant)
     assert await wallet(owner.tenant) == (20_000, 15_000)
+
+
+async def test_what_was_refunded_a_moment_ago_is_not_paid_out_any_more() -> None:
+    shop = await make_shop(price_minor=10_000)
+    owner = shop.owner
+    destination = await make_destination(owner)
+    placed = await place(shop, await make_buyer(shop), 3)
+    with later(days=2):
+        async with trading(SYSTEM) as tx:
+            await settlement.settle_seller(tx, SYSTEM, tenant_id=shop.tenant_id, currency="CNY")
+    with later(days=3):
+        async with trading(owner) as tx:
+            (first, *_) = await orders.list_allocations(tx, owner, order_id=placed.order_id)
+            await orders.refund_order(tx, owner, order_id=placed.order_id, reason="bad", allocation_ids=[first.id])
+
+        async with reading(owner) as tx:
+            (summary,) = await settlement.settlement_summary(tx, owner)
+        with pytest.raises(InsufficientFunds):
+            await ask(owner, destination.id, 20_001)
+        await ask(owner, destination.id, 20_000)
+        async with trading(SYSTEM) as tx:
+            await settlement.settle_seller(tx, SYSTEM, tenant_id=shop.tenant_id, currency="CNY")
+
+    assert summary.available == Money(20_000, "CNY")
+    assert await wallet(shop.tenant_id) == (20_000, 20_000)
+    await assert_invariants()
 
 
 async def test_too_little_too_many_and_too_much_are_refused_and_nothing_is_set_aside() -> None:

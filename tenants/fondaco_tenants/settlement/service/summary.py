@@ -12,6 +12,7 @@ from fondaco_core.money import Money
 from fondaco_core.postings import AccountKind
 from fondaco_tenants.settlement import rules_withdrawals as rules
 from fondaco_tenants.settlement import store_summary as store
+from fondaco_tenants.settlement import store_withdrawals
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ async def settlement_summary(tx: Tx, ctx: Ctx) -> list[Summary]:
     now = clock.now()
     accounts = {(each.currency, each.kind): each for each in await ledger.balances(tx, tenant_id=ctx.tenant)}
     carried = {row["currency"]: row["minor"] for row in await tx.fetch(store.CARRIED, ctx.tenant)}
+    owed = {row["currency"]: row["minor"] for row in await tx.fetch(store_withdrawals.OWED, ctx.tenant, now)}
     withdrawing = {row["currency"]: row["minor"] for row in await tx.fetch(store.WITHDRAWING, ctx.tenant)}
     due: dict[str, list[Due]] = defaultdict(list)
     for row in await tx.fetch(store.DUE, ctx.tenant, now, now + timedelta(days=limits.DUE_DAYS_SHOWN)):
@@ -58,7 +60,7 @@ async def settlement_summary(tx: Tx, ctx: Ctx) -> list[Summary]:
         kept = carried.get(currency, 0)
         available = 0 if wallet is None else rules.to_withdraw_minor(
             available_minor=wallet.available_minor, posted_minor=wallet.posted_minor, pending_minor=wallet.pending_minor,
-            carried_minor=kept,
+            owed_minor=owed.get(currency, 0),
         )  # fmt: skip
         made.append(
             Summary(

@@ -92,9 +92,10 @@ async def _lock_own_money(tx: Tx, wallet: Owner) -> int:
         each for each in await ledger.balances(tx, tenant_id=wallet.tenant_id)
         if each.kind is AccountKind.WALLET and each.currency == wallet.currency
     )  # fmt: skip
+    owed = {row["currency"]: row["minor"] for row in await tx.fetch(store.OWED, wallet.tenant_id, clock.now())}
     return rules.to_withdraw_minor(
         available_minor=available, posted_minor=balance.posted_minor, pending_minor=balance.pending_minor,
-        carried_minor=await tx.fetchval(store.CARRIED, wallet.tenant_id, wallet.currency),
+        owed_minor=owed.get(wallet.currency, 0),
     )  # fmt: skip
 
 
