@@ -105,6 +105,7 @@ TRADERS = {
     "platform/fondaco_api/graphql/order_mending.py",
     "platform/fondaco_api/graphql/order_placing.py",
     "platform/fondaco_api/graphql/routing_explain.py",
+    "platform/fondaco_api/graphql/settlement_repaying.py",
     "platform/fondaco_api/graphql/settlement_statements.py",
     "platform/fondaco_api/graphql/settlement_withdrawal_changes.py",
     "platform/fondaco_api/graphql/stock.py",

@@ -77,6 +77,7 @@ IDS = {
     ("RemoveSourceInput", "id"): "Source",
     ("ResendDeliveryInput", "deliveryId"): "Delivery",
     ("ReplaceUnitInput", "allocationId"): "Allocation",
+    ("RepayCreditInput", "agreementId"): "Agreement",
     ("ReportLeakInput", "codeId"): "Code",
     ("RequestAgreementInput", "supplierId"): "Partner",
     ("ResumeAgreementInput", "agreementId"): "Agreement",

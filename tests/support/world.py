@@ -42,6 +42,7 @@ from tests.support.factories.own_codes import make_own_code_rows
 from tests.support.factories.payments import fake_gateways, look_and_settle, make_gateway, send_refunds, start_payment
 from tests.support.factories.reconciliation import make_difference
 from tests.support.factories.routing import make_source
+from tests.support.factories.settling import buy_on_credit
 from tests.support.factories.storefront import make_store
 from tests.support.factories.supply import make_agreement, make_invitation, make_terms, make_tier
 from tests.support.factories.tenancy import make_tenant
@@ -441,14 +442,15 @@ class _Shop:
         self.secrets["supply invitation"] = token.reveal()
         await self.trade(mine, offered, sold.id)
         await self.bring(their_tier, offered)
+        await self.lend(tier, mine)
 
     async def trade(self, mine: OfferId, theirs: OfferId, sold: ListingId) -> None:
         """What the two have sold over each other: of the merchant's codes in its partner's store, and the other way round."""
         entitlement_id = EntitlementId(self.entitlement_id)
-        texts = {"code resold": some_codes(3), "code of partner": some_codes(6)}
+        texts = {"code resold": some_codes(4), "code of partner": some_codes(6)}
         self.secrets |= {f"{what} {place}": text for what, found in texts.items() for place, text in enumerate(found)}
         own, other = [await make_pool(who, entitlement_id=entitlement_id) for who in (self.owner, self.partner)]
-        await make_codes(own, 3, texts=texts["code resold"])
+        await make_codes(own, 4, texts=texts["code resold"])
         await make_codes(other, 6, texts=texts["code of partner"])
         await fill_from_pool(self.owner, offer_id=mine, pool_id=own.id)
         await fill_from_pool(self.partner, offer_id=theirs, pool_id=other.id)
@@ -467,6 +469,13 @@ class _Shop:
         entitlement_id = EntitlementId(self.entitlement_id)
         shop = await make_front(Merchant(third.tenant, third, tier), entitlement_id, offer_id, price_minor=20_000)
         await make_traded(third, listing_id=shop.listing_id)
+
+    async def lend(self, tier: Tier, offer_id: OfferId) -> None:
+        """A reseller that bought on credit, and paid some of it."""
+        third = await make_member_ctx(await make_tenant())
+        agreement = await make_agreement(self.owner, third, tier=tier)
+        entitlement_id = EntitlementId(self.entitlement_id)
+        await buy_on_credit(Merchant(third.tenant, third, tier), agreement.id, entitlement_id, offer_id)
 
     async def be_paid_out(self) -> None:
         """What it sold so far is its own."""

@@ -11,9 +11,10 @@ from fondaco_api.graphql.enums import described
 from fondaco_api.graphql.node import Node
 from fondaco_api.graphql.paging import After, Connection, First, connect, read_page
 from fondaco_api.graphql.scalars import Money
+from fondaco_api.graphql.settlement_debts import AgreementDebt, CreditRepayment, load_debts
 from fondaco_api.graphql.supply import Partner, Tier, load_partners, load_terms, load_tiers
 from fondaco_core.ids import AgreementId, SupplyInvitationId, TenantId
-from fondaco_tenants import supply
+from fondaco_tenants import settlement, supply
 from fondaco_tenants.supply import AgreementRole, AgreementState, AgreementStep
 
 described(
@@ -167,6 +168,21 @@ class Agreement(Node):
     @strawberry.field(description="What was used of it; null until it was first in force.")
     def use(self) -> AgreementUse | None:
         return None if self.row.used is None else AgreementUse.of(self.row.used)
+
+    @strawberry.field(
+        description="What is owed by it for orders that are paid, and what of that is due; null: nothing ever was."
+    )
+    async def debt(self, info: Info) -> AgreementDebt | None:
+        return await info.context.loaders.load(load_debts, AgreementId(self.key))
+
+    @strawberry.field(description="What was paid of what was owed by it, latest first.")
+    async def repayments(self, info: Info, first: First = None, after: After = None) -> Connection[CreditRepayment]:
+        page = read_page(first, after, None, None, keys=(UUID,))
+        async with info.context.reading() as tx:
+            rows = await settlement.list_repayments(
+                tx, info.context.ctx, agreement_id=AgreementId(self.key), after=page.bound(1)[0], count=page.limit
+            )
+        return connect(page, rows, key=lambda row: (row.id,), make=CreditRepayment.of)
 
     @strawberry.field(description="When it was asked for or begun.")
     def created_at(self) -> datetime:

@@ -44,6 +44,7 @@ described(
     PAY_OUT="Money that was paid out.",
     COMMISSION="What a supplier gives to who brought the reseller that it sold to.",
     COMMISSION_REFUND="Commission that goes back with a refund.",
+    REPAYMENT="What was owed to a supplier and is paid now.",
     SETTLEMENT="Money from sales that became the merchant's own, or was taken back for refunds.",
     WITHDRAWAL="Money that a merchant has paid out of the platform.",
     GRANT="Money that a merchant moved into a buyer's wallet.",

@@ -47,6 +47,7 @@ PERMISSIONS = {
     "wallets.credit": "Move money from the merchant's wallet to a buyer's.",
     "wallets.export": "Have files of the merchant's statements written.",
     "wallets.withdraw": "Have money of the merchant's wallet paid out, and say where to.",
+    "wallets.repay": "Pay what the merchant owes its suppliers from its wallet.",
     "delivery.edit": "Revoke delivery links of orders; with codes.reveal also make them.",
     "webhooks.read": "See endpoints of webhooks and what was sent to them.",
     "webhooks.edit": "Make, change and delete endpoints of webhooks, and send messages again.",
@@ -106,7 +107,7 @@ ROLE_PERMISSIONS: dict[MemberRole, frozenset[str]] = {
     MemberRole.OPERATOR: frozenset(
         {"merchant.read", "catalog.read", "catalog.edit", "codes.read", "codes.import", "codes.edit", "orders.read", "supply.read"}
     ),
-    MemberRole.FINANCE: frozenset({"merchant.read", "orders.read", "orders.export", "supply.read", "customers.read", "wallets.read", "wallets.top_up", "wallets.credit", "wallets.export", "wallets.withdraw"}),
+    MemberRole.FINANCE: frozenset({"merchant.read", "orders.read", "orders.export", "supply.read", "customers.read", "wallets.read", "wallets.top_up", "wallets.credit", "wallets.repay", "wallets.export", "wallets.withdraw"}),
     MemberRole.SUPPORT: frozenset(
         {
             "merchant.read", "catalog.read", "codes.read", "orders.read", "orders.refund", "orders.cancel", "orders.replace",

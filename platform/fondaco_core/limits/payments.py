@@ -7,6 +7,8 @@ PLAN_CATEGORIES_MAX = 100
 SALE_SETTLE_DAYS = 1
 # How many sales one payout takes into account: they are marked in one transaction, under the merchant's lock.
 SETTLE_PAGE = 500
+# How long what a reseller owes may be due before it counts as overdue, in seconds: by then it was to be drawn a few times.
+CREDIT_GRACE_S = 3_600
 
 # Payments. How long a payment of a wallet waits to be paid, in seconds; one of an order waits as long as its stock is held.
 TOP_UP_OPEN_S = 1_800

@@ -271,8 +271,13 @@ LOWER_CREDIT = """
 UPDATE agreement_use u SET credit_used_minor = u.credit_used_minor - w.credit_minor
 FROM unnest($1::uuid[], $2::bigint[]) AS w(agreement_id, credit_minor) WHERE u.agreement_id = w.agreement_id
 """
-LOCK_CREDIT = """
-SELECT agreement_id, credit_used_minor FROM agreement_use WHERE agreement_id = ANY($1::uuid[]) ORDER BY agreement_id FOR NO KEY UPDATE
+# What of hops is still owed; the uses of their agreements are locked before. Whoever locks several hops does so in this order.
+LOCK_OWED = """
+SELECT id, credit_minor - cleared_minor AS owed_minor FROM hop WHERE id = ANY($1::uuid[]) ORDER BY settles_at, id FOR NO KEY UPDATE
+"""
+CLEAR = """
+UPDATE hop h SET cleared_minor = h.cleared_minor + w.credit_minor FROM unnest($1::uuid[], $2::bigint[]) AS w(id, credit_minor)
+WHERE h.id = w.id
 """
 ADD_HOP_REFUNDS = """
 INSERT INTO hop_refund (id, hop_id, seller_tenant_id, buyer_tenant_id, units, amount_minor, fee_minor, credit_minor, currency, refunded_at)

@@ -1,11 +1,12 @@
-"""settlement: when a merchant's sales become its own money, and how it has it paid out.
+"""settlement: when sales become a merchant's own money, when credit is paid, and how money is paid out.
 
-Owns     settlement_account, payout, payout_item, withdrawal_destination, withdrawal, statement_export.
+Owns     settlement_account, payout, payout_item, credit_repayment, withdrawal_destination, withdrawal, statement_export.
 Promises a hop is settled once and never before its time; what was paid out is the sum of what it was paid out for, less what
          is still carried; what a wallet cannot give back today is taken from later payouts; money of a withdrawal is set aside
          from the moment it is asked for until it is paid, once, or given back, once; a statement adds up, and two partners'
-         statements say the same.
-Stands on orders, identity, ledger.
+         statements say the same; what is owed is drawn when it is due, oldest first, and its supplier gets of it what was
+         repaid and no more.
+Stands on orders, supply, identity, ledger.
 """
 
 from fondaco_tenants.settlement.errands import (
@@ -14,6 +15,7 @@ from fondaco_tenants.settlement.errands import (
     show_destination,
     write_statement,
 )
+from fondaco_tenants.settlement.errors import MoreThanOwed
 from fondaco_tenants.settlement.errors_withdrawals import (
     DestinationTooNew,
     OwnWithdrawal,
@@ -24,6 +26,8 @@ from fondaco_tenants.settlement.errors_withdrawals import (
     WithdrawalInWrongState,
 )
 from fondaco_tenants.settlement.events import (
+    CreditOverdue,
+    CreditRepaid,
     DestinationAdded,
     DestinationRemoved,
     PaidOut,
@@ -52,6 +56,16 @@ from fondaco_tenants.settlement.service.destinations import (
     remove_destination,
 )
 from fondaco_tenants.settlement.service.payouts import Payout, due_sellers, list_payouts, settle_seller
+from fondaco_tenants.settlement.service.repayments import (
+    Debt,
+    Repayment,
+    debts_by_agreement,
+    draw_due,
+    due_resellers,
+    list_repayments,
+    repay_credit,
+    tell_overdue,
+)
 from fondaco_tenants.settlement.service.statement_files import (
     StatementFile,
     fetch_statement_file,
@@ -78,6 +92,9 @@ __all__ = [
     "STEPS",
     "AccountTotals",
     "Act",
+    "CreditOverdue",
+    "CreditRepaid",
+    "Debt",
     "Destination",
     "DestinationAdded",
     "DestinationKind",
@@ -85,6 +102,7 @@ __all__ = [
     "DestinationTooNew",
     "Due",
     "Line",
+    "MoreThanOwed",
     "Movement",
     "OwnWithdrawal",
     "PaidOut",
@@ -93,6 +111,7 @@ __all__ = [
     "Period",
     "PeriodTooLong",
     "Place",
+    "Repayment",
     "Statement",
     "StatementFile",
     "StatementRequested",
@@ -112,13 +131,17 @@ __all__ = [
     "approve_withdrawal",
     "cancel_withdrawal",
     "checked_payee",
+    "debts_by_agreement",
     "destinations_by_ids",
+    "draw_due",
+    "due_resellers",
     "due_sellers",
     "fetch_statement_file",
     "forget_statements",
     "list_all_withdrawals",
     "list_destinations",
     "list_payouts",
+    "list_repayments",
     "list_statement_files",
     "list_withdrawals",
     "mail_destination_added",
@@ -128,11 +151,13 @@ __all__ = [
     "record_withdrawal_paid",
     "refuse_withdrawal",
     "remove_destination",
+    "repay_credit",
     "request_statement",
     "request_withdrawal",
     "settle_seller",
     "settlement_summary",
     "show_destination",
+    "tell_overdue",
     "withdrawals_by_ids",
     "write_statement",
 ]

@@ -96,3 +96,27 @@ class StatementRequested(Event):
     name: ClassVar[str] = "statement.requested"
 
     export_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class CreditRepaid(Event):
+    """Something that a reseller owed its supplier was paid: drawn from its wallet as it was due, or paid by itself. Of both."""
+
+    name: ClassVar[str] = "credit.repaid"
+
+    agreement_id: UUID
+    repayment_id: UUID
+    amount_minor: int
+    currency: str
+    drawn: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CreditOverdue(Event):
+    """What a reseller owes its supplier was due, and its wallet did not bear it; of both, once in a day."""
+
+    name: ClassVar[str] = "credit.overdue"
+
+    agreement_id: UUID
+    amount_minor: int
+    currency: str

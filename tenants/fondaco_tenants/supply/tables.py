@@ -212,6 +212,8 @@ class AgreementUse(Base):
     month_units: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     # Units of orders that are not paid yet.
     held_units: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    # The day (UTC) on which both were last told that something is overdue.
+    overdue_told: Mapped[date | None] = mapped_column(Date)
 
 
 class SupplyInvitation(TenantOwned):

@@ -43,6 +43,7 @@ SENSITIVE: dict[str, set[MemberRole]] = {
     "customers.contacts": {MemberRole.MANAGER},
     "orders.export": {MemberRole.MANAGER, MemberRole.FINANCE},
     "wallets.credit": {MemberRole.MANAGER, MemberRole.FINANCE},
+    "wallets.repay": {MemberRole.MANAGER, MemberRole.FINANCE},
     "wallets.top_up": {MemberRole.MANAGER, MemberRole.FINANCE},
     "orders.refund": {MemberRole.MANAGER, MemberRole.SUPPORT},
     "orders.replace": {MemberRole.MANAGER, MemberRole.SUPPORT},

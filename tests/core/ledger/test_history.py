@@ -61,7 +61,7 @@ class Book:
 async def open_book() -> Book:
     ctx = system_ctx("test", tenant_id=TenantId(uuid4()))
     wallets = [Owner(ctx.tenant, CustomerId(uuid4()), AccountKind.WALLET, "CNY") for _ in range(WALLETS)]
-    owners = [*wallets, Owner(ctx.tenant, None, AccountKind.RECEIVABLE, "CNY")]
+    owners = [*wallets, Owner(ctx.tenant, None, AccountKind.DEPOSIT, "CNY")]
     clearing = Owner(None, None, AccountKind.GATEWAY_CLEARING, "CNY")
     async with governing(ctx) as tx:
         await post(tx, [NewTransfer(clearing, wallet, FUNDS, Purpose.TOP_UP, None) for wallet in wallets])

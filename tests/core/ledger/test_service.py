@@ -34,8 +34,8 @@ def wallet_of(ctx: Ctx) -> Owner:
     return Owner(ctx.tenant, CustomerId(uuid4()), AccountKind.WALLET, "CNY")
 
 
-def receivable_of(ctx: Ctx) -> Owner:
-    return Owner(ctx.tenant, None, AccountKind.RECEIVABLE, "CNY")
+def deposit_of(ctx: Ctx) -> Owner:
+    return Owner(ctx.tenant, None, AccountKind.DEPOSIT, "CNY")
 
 
 async def fund(ctx: Ctx, wallet: Owner, amount_minor: int) -> None:
@@ -51,31 +51,31 @@ async def balance_of(ctx: Ctx, owner: Owner) -> tuple[int, int]:
 
 async def test_a_posted_transfer_is_in_both_balances_at_once() -> None:
     ctx = make_ctx()
-    wallet, receivable = wallet_of(ctx), receivable_of(ctx)
+    wallet, deposit = wallet_of(ctx), deposit_of(ctx)
     await fund(ctx, wallet, 1_000)
 
     async with trading(ctx) as tx:
-        await post(tx, [NewTransfer(wallet, receivable, 300, Purpose.SALE, None)])
+        await post(tx, [NewTransfer(wallet, deposit, 300, Purpose.SALE, None)])
 
     assert await balance_of(ctx, wallet) == (700, 0)
-    assert await balance_of(ctx, receivable) == (300, 0)
+    assert await balance_of(ctx, deposit) == (300, 0)
 
 
 async def test_a_rolled_up_balance_is_the_same_balance() -> None:
     ctx = make_ctx()
-    wallet, receivable = wallet_of(ctx), receivable_of(ctx)
+    wallet, deposit = wallet_of(ctx), deposit_of(ctx)
     await fund(ctx, wallet, 1_000)
     async with trading(ctx) as tx:
-        await post(tx, [NewTransfer(wallet, receivable, 300, Purpose.SALE, None)])
+        await post(tx, [NewTransfer(wallet, deposit, 300, Purpose.SALE, None)])
 
     async with governing(system_ctx("test")) as tx:
         await roll_up(tx)
     async with trading(ctx) as tx:
-        await post(tx, [NewTransfer(wallet, receivable, 50, Purpose.SALE, None)])
+        await post(tx, [NewTransfer(wallet, deposit, 50, Purpose.SALE, None)])
     async with governing(system_ctx("test")) as tx:
         await roll_up(tx)
 
-    assert await balance_of(ctx, receivable) == (350, 0)
+    assert await balance_of(ctx, deposit) == (350, 0)
 
 
 async def test_a_wallet_cannot_pass_its_floor_whoever_forgets_to_look() -> None:
@@ -85,34 +85,34 @@ async def test_a_wallet_cannot_pass_its_floor_whoever_forgets_to_look() -> None:
 
     with pytest.raises(Bug, match="floor"):
         async with trading(ctx) as tx:
-            await post(tx, [NewTransfer(wallet, receivable_of(ctx), 101, Purpose.SALE, None)])
+            await post(tx, [NewTransfer(wallet, deposit_of(ctx), 101, Purpose.SALE, None)])
 
     assert await balance_of(ctx, wallet) == (100, 0)
 
 
 async def test_who_trusted_what_was_read_without_a_lock_is_overtaken_and_writes_nothing() -> None:
     ctx = make_ctx()
-    wallet, receivable = wallet_of(ctx), receivable_of(ctx)
+    wallet, deposit = wallet_of(ctx), deposit_of(ctx)
     await fund(ctx, wallet, 100)
 
     async def take(amount_minor: int) -> None:
         async with trading(ctx) as tx:
             tx.trust()
-            await post(tx, [NewTransfer(wallet, receivable, amount_minor, Purpose.SALE, None)])
+            await post(tx, [NewTransfer(wallet, deposit, amount_minor, Purpose.SALE, None)])
 
     with pytest.raises(Overtaken):
         await take(101)
 
     assert await balance_of(ctx, wallet) == (100, 0)
-    assert await balance_of(ctx, receivable) == (0, 0)
+    assert await balance_of(ctx, deposit) == (0, 0)
 
 
 async def test_a_held_transfer_sets_money_aside_and_is_posted_once() -> None:
     ctx = make_ctx()
-    wallet, receivable = wallet_of(ctx), receivable_of(ctx)
+    wallet, deposit = wallet_of(ctx), deposit_of(ctx)
     await fund(ctx, wallet, 100)
     async with trading(ctx) as tx:
-        held = await hold(tx, [NewTransfer(wallet, receivable, 60, Purpose.SALE, None)])
+        held = await hold(tx, [NewTransfer(wallet, deposit, 60, Purpose.SALE, None)])
     assert await balance_of(ctx, wallet) == (100, 60)
 
     async with trading(ctx) as tx:
@@ -122,33 +122,33 @@ async def test_a_held_transfer_sets_money_aside_and_is_posted_once() -> None:
             await void_held(tx, held)
 
     assert await balance_of(ctx, wallet) == (40, 0)
-    assert await balance_of(ctx, receivable) == (60, 0)
+    assert await balance_of(ctx, deposit) == (60, 0)
 
 
 async def test_a_voided_transfer_moves_nothing() -> None:
     ctx = make_ctx()
-    wallet, receivable = wallet_of(ctx), receivable_of(ctx)
+    wallet, deposit = wallet_of(ctx), deposit_of(ctx)
     await fund(ctx, wallet, 100)
     async with trading(ctx) as tx:
-        held = await hold(tx, [NewTransfer(wallet, receivable, 60, Purpose.SALE, None)])
+        held = await hold(tx, [NewTransfer(wallet, deposit, 60, Purpose.SALE, None)])
 
     async with trading(ctx) as tx:
         await void_held(tx, held)
 
     assert await balance_of(ctx, wallet) == (100, 0)
-    assert await balance_of(ctx, receivable) == (0, 0)
+    assert await balance_of(ctx, deposit) == (0, 0)
 
 
 async def test_twenty_payers_at_one_wallet_take_no_more_than_it_has() -> None:
     ctx = make_ctx()
-    wallet, receivable = wallet_of(ctx), receivable_of(ctx)
+    wallet, deposit = wallet_of(ctx), deposit_of(ctx)
     await fund(ctx, wallet, 1_000)
 
     async def pay() -> bool:
         async with trading(ctx) as tx:
             available = await lock_wallets(tx, [wallet])
             check_affordable({wallet: 90}, available)
-            await post(tx, [NewTransfer(wallet, receivable, 90, Purpose.SALE, None)])
+            await post(tx, [NewTransfer(wallet, deposit, 90, Purpose.SALE, None)])
             return True
 
     outcomes = await asyncio.gather(*(pay() for _ in range(20)), return_exceptions=True)
@@ -156,7 +156,7 @@ async def test_twenty_payers_at_one_wallet_take_no_more_than_it_has() -> None:
 
     assert sum(paid) == 11
     assert await balance_of(ctx, wallet) == (10, 0)
-    assert await balance_of(ctx, receivable) == (990, 0)
+    assert await balance_of(ctx, deposit) == (990, 0)
 
 
 async def test_another_tenant_sees_neither_account_nor_transfer() -> None:

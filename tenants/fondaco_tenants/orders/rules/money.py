@@ -126,7 +126,7 @@ def _merged(transfers: Sequence[NewTransfer]) -> list[NewTransfer]:
 
 @dataclass(frozen=True, slots=True)
 class SoldHop:
-    """A hop as it was bought, with the units that refunds have taken back already."""
+    """A hop as it was bought, with the units that refunds have taken back already, and what of it its buyer still owes."""
 
     seller_id: TenantId
     buyer_id: TenantId | None
@@ -134,7 +134,7 @@ class SoldHop:
     quantity: int
     fee_minor: int
     refunded_units: int
-    credit_minor: int = 0
+    owed_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,16 +147,15 @@ class HopBack:
 
 
 def share_back(hop: SoldHop, units: int) -> HopBack:
-    """What so many units of a hop give back: the price whole, fee and credit in the share that is still open.
+    """What so many units of a hop give back: the price whole, and first off what is owed; the fee in the share that is still open.
 
-    The share of the last unit is what is left, so that refunding unit by unit returns exactly what was taken.
+    The share of the last unit is what is left, so that refunding unit by unit returns exactly what was taken. What was repaid is
+    owed no more and goes back as money: over all refunds the buyer gets back what it paid, and never what it only owed.
     """
     assert 0 < units <= hop.quantity - hop.refunded_units
-
-    def share(whole: int) -> int:
-        return whole * (hop.refunded_units + units) // hop.quantity - whole * hop.refunded_units // hop.quantity
-
-    return HopBack(hop.unit_price_minor * units, share(hop.fee_minor), share(hop.credit_minor))
+    amount_minor, after = hop.unit_price_minor * units, hop.refunded_units + units
+    fee_minor = hop.fee_minor * after // hop.quantity - hop.fee_minor * hop.refunded_units // hop.quantity
+    return HopBack(amount_minor, fee_minor, min(amount_minor, hop.owed_minor))
 
 
 def refund_of_hop(

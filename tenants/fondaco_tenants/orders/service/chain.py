@@ -222,13 +222,14 @@ async def _end_hold(tx: Tx, order_ids: Sequence[OrderId], *, closed: bool) -> No
     await tx.execute(store_chain.END_HOLD, list(order_ids), closed)
 
 
-async def lock_credit(tx: Tx, agreements: Iterable[AgreementId]) -> dict[AgreementId, int]:
-    """What is owed by agreements now, locked until the transaction ends."""
-    wanted = sorted(agreements)
-    if not wanted:
+async def lock_owed(tx: Tx, hops: Sequence[Any]) -> dict[UUID, int]:
+    """What of hops is owed now, locked until the transaction ends: repayments wait, and what was repaid before is not in it."""
+    bought = [hop for hop in hops if hop["credit_minor"]]
+    if not bought:
         return {}
-    rows = await tx.fetch(store_chain.LOCK_CREDIT, wanted)
-    return {AgreementId(row["agreement_id"]): row["credit_used_minor"] for row in rows}
+    await tx.fetch(store_chain.LOCK_USES_OF, sorted({hop["agreement_id"] for hop in bought}))
+    rows = await tx.fetch(store_chain.LOCK_OWED, [hop["id"] for hop in bought])
+    return {row["id"]: row["owed_minor"] for row in rows}
 
 
 async def write_back(
@@ -242,9 +243,11 @@ async def write_back(
         [back.amount_minor for _, _, back in returned], [back.fee_minor for _, _, back in returned],
         [back.credit_minor for _, _, back in returned], currency, clock.now(),
     )  # fmt: skip
+    cleared = [(hop, back.credit_minor) for hop, _, back in returned if back.credit_minor]
     lowered: dict[AgreementId, int] = defaultdict(int)
     for row, (_, _, back) in zip(hops, returned, strict=True):
         if back.credit_minor:
             lowered[AgreementId(row["agreement_id"])] += back.credit_minor
-    if lowered:
+    if cleared:
+        await tx.execute(store_chain.CLEAR, [hop for hop, _ in cleared], [minor for _, minor in cleared])
         await tx.execute(store_chain.LOWER_CREDIT, list(lowered), list(lowered.values()))

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from uuid import UUID
 
 from fondaco_core import audit, clock, ledger, limits, outbox, tenancy
@@ -227,21 +227,16 @@ async def _refund_hops(
     hops = [row for row in await tx.fetch(store.HOPS, order.id) if units[row["line_id"], row["route"]]]
     if any(row["depth"] for row in hops):
         await chain.lock_buyer(tx, order)
-    owed = await chain.lock_credit(tx, {row["agreement_id"] for row in hops if row["credit_minor"]})
+    owed = await chain.lock_owed(tx, hops)
     returned: list[tuple[UUID, int, HopBack]] = []
     transfers: list[NewTransfer] = []
     for row in hops:
         route = (row["line_id"], row["route"])
         hop = SoldHop(
             row["seller_tenant_id"], row["buyer_tenant_id"], row["unit_price_minor"], row["quantity"], row["fee_minor"],
-            before.get(route, 0), row["credit_minor"],
+            before.get(route, 0), owed.get(row["id"], 0),
         )  # fmt: skip
         back = rules.share_back(hop, units[route])
-        if back.credit_minor:
-            # What was repaid meanwhile is owed no more: it goes back as money.
-            credit = min(back.credit_minor, owed[row["agreement_id"]])
-            owed[row["agreement_id"]] -= credit
-            back = replace(back, credit_minor=credit)
         returned.append((row["id"], units[route], back))
         transfers += rules.refund_of_hop(
             hop, back, customer_id=order.customer_id, currency=order.total.currency, refund_id=refund_id

@@ -1,4 +1,8 @@
-"""What is due is found in the tables, so that it is paid out also when a queue forgot of it."""
+"""What is due is found in the tables, so that it is paid out also when a queue forgot of it.
+
+Whether a merchant trades makes no difference to what it has sold already: what is due to one that is suspended or closed goes into its
+wallet as anybody's does, what its sales gave back is taken from there, and who may take money out of the wallet is asked elsewhere.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,13 +19,14 @@ from fondaco_tenants.settlement.events import PaidOut
 
 @dataclass(frozen=True, slots=True)
 class Payout:
-    """What went into a merchant's wallet, negative when it was taken back, and for how many sales and refunds."""
+    """What went into a merchant's wallet, negative when it was taken back, and for how many sales, refunds and repayments."""
 
     id: UUID
     currency: str
     amount_minor: int
     hops: int
     refunds: int
+    repayments: int
     transfer_id: UUID | None
     since: datetime | None
     until: datetime | None
@@ -29,9 +34,9 @@ class Payout:
 
 
 async def due_sellers(tx: Tx, ctx: Ctx) -> list[tuple[TenantId, str]]:
-    """Merchants and currencies that something is due in, some at a time, in the order in which they are settled."""
+    """Merchants and currencies that something is due in, in the order in which they are settled."""
     ctx.require("system.run")
-    rows = await tx.fetch(store.DUE, clock.now(), limits.SETTLE_PAGE)
+    rows = await tx.fetch(store.DUE, clock.now())
     return [(TenantId(row["tenant_id"]), row["currency"]) for row in rows]
 
 
@@ -47,7 +52,8 @@ async def settle_seller(tx: Tx, ctx: Ctx, *, tenant_id: TenantId, currency: str)
     hops = await tx.fetch(store.TAKE_HOPS, tenant_id, currency, now, limits.SETTLE_PAGE)
     refunds = await tx.fetch(store.TAKE_REFUNDS, tenant_id, currency, now)
     commissions = await tx.fetch(store.TAKE_COMMISSIONS, tenant_id, currency, now, limits.SETTLE_PAGE)
-    items = [*hops, *refunds, *commissions]
+    repayments = await tx.fetch(store.TAKE_REPAYMENTS, tenant_id, currency, now, limits.SETTLE_PAGE)
+    items = [*hops, *refunds, *commissions, *repayments]
     due_minor = carried + sum(item["amount_minor"] for item in items)
 
     wallet = Owner(tenant_id, None, AccountKind.WALLET, currency)
@@ -60,18 +66,21 @@ async def settle_seller(tx: Tx, ctx: Ctx, *, tenant_id: TenantId, currency: str)
     transfer_id = await _move(tx, wallet, moved, payout_id)
     times = [item["due_at"] for item in items]
     await tx.execute(
-        store.ADD_PAYOUT, payout_id, tenant_id, currency, moved, len(hops), len(refunds), transfer_id,
-        min(times, default=None), max(times, default=None), now,
+        store.ADD_PAYOUT, payout_id, tenant_id, currency, moved, len(hops), len(refunds), len(repayments),
+        transfer_id, min(times, default=None), max(times, default=None), now,
     )  # fmt: skip
     await tx.execute(
         store.ADD_ITEMS, payout_id, tenant_id, [item["id"] for item in items],
-        ["HOP"] * len(hops) + ["REFUND"] * len(refunds) + ["COMMISSION"] * len(commissions),
+        [
+            *["HOP"] * len(hops), *["REFUND"] * len(refunds), *["COMMISSION"] * len(commissions),
+            *["REPAYMENT"] * len(repayments),
+        ],
         [item["amount_minor"] for item in items],
     )  # fmt: skip
     await tx.execute(store.CARRY, tenant_id, currency, due_minor - moved)
     if moved:
         await outbox.announce(tx, (tenant_id, PaidOut(payout_id, moved, currency)))
-    return limits.SETTLE_PAGE in {len(hops), len(commissions)}
+    return limits.SETTLE_PAGE in {len(hops), len(commissions), len(repayments)}
 
 
 async def _move(tx: Tx, wallet: Owner, moved: int, payout_id: UUID) -> TransferId | None:

@@ -54,11 +54,13 @@ _CODE: Final = _of("codeId", "code_id", "Code", "The code.")
 _BREAK_GLASS: Final = _of("breakGlassId", "break_glass_id", "BreakGlass", "The access, with its reason.")
 _TIER: Final = _of("tierId", "tier_id", "Tier", "The tier.")
 _LOT: Final = Field("lot", "lot", Kind.LOT, "The lot's number, by which both parties know its units.")
+_AGREEMENT: Final = _of("agreementId", "agreement_id", "Agreement", "The agreement.")
 _CURRENCY_FIELD: Final = Field("currency", "currency", Kind.CURRENCY, "The currency of the amount.")
 _WITHDRAWAL: Final = (
     _of("withdrawalId", "withdrawal_id", "Withdrawal", "The withdrawal."),
     _many("amountMinor", "The amount in minor units.", source="amount_minor"), _CURRENCY_FIELD,
 )  # fmt: skip
+_OWED_AMOUNT: Final = (_many("amountMinor", "How much, in minor units.", source="amount_minor"), _CURRENCY_FIELD)
 _RESALE_PRICES: Final = (
     _many("askedMinor", "What a unit is sold for, in minor units.", source="asked_minor"),
     _many("leastMinor", "The least that it may be sold for, in minor units.", source="least_minor"),
@@ -241,7 +243,7 @@ CATALOGUE: Final[tuple[PublicType, ...]] = (
         "agreement.changed", "agreement.changed", "An agreement with a supplier or a reseller is another than it was; told to both.",
         "供货协议有变更。",
         (
-            _of("agreementId", "agreement_id", "Agreement", "The agreement."),
+            _AGREEMENT,
             _of("supplierId", "supplier_tenant_id", "Partner", "Who sells."),
             _of("resellerId", "reseller_tenant_id", "Partner", "Who buys."),
             _in_state("Its state.", "REQUESTED", "ACTIVE", "SUSPENDED", "ENDED", "DECLINED"),
@@ -313,6 +315,16 @@ CATALOGUE: Final[tuple[PublicType, ...]] = (
         "fees.changed", "tenant.fees_changed",
         "What the platform takes of your sales is another from now on, or its plan says it anew; `merchant.fees` has it.", "平台费率有变更。",
         (Field("tenantId", "tenant_id", Kind.ID, "Your merchant.", node="Tenant"),),
+    ),
+    PublicType(
+        "credit.repaid", "credit.repaid", "What a reseller owed its supplier was paid in whole or in part; told to both.",
+        "授信欠款已还款。",
+        (_AGREEMENT, *_OWED_AMOUNT),
+    ),
+    PublicType(
+        "credit.overdue", "credit.overdue",
+        "What a reseller owes its supplier is overdue: its wallet did not bear it; told to both, once in a day.", "授信欠款已逾期。",
+        (_AGREEMENT, *_OWED_AMOUNT),
     ),
     PublicType(
         "settlement.paid_out", "settlement.paid_out",
