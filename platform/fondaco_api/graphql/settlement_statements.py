@@ -69,7 +69,7 @@ class StatementRow:
         return Money.minor(self.line.amount_minor, self.line.currency)
 
     @strawberry.field(
-        description="With which merchant; null for customers, the platform, and within your own accounts."
+        description="With which merchant, also where credit of its is repaid; null for customers, the platform, and within your own accounts."
     )
     async def partner(self, info: Info) -> Partner | None:
         partner_id = self.line.partner_id

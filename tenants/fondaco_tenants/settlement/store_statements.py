@@ -10,12 +10,17 @@ WHERE tenant_id = $1 AND customer_id IS NULL AND currency = $2 AND kind IN ('WAL
 _OWN = "AND (t.debit_account_id = ANY($2::uuid[]) OR t.credit_account_id = ANY($2::uuid[]))"
 _PAID = f"t.state = 'POSTED' AND t.payer_tenant_id = $1 {_OWN}"
 _GOT = f"t.state = 'POSTED' AND t.payee_tenant_id = $1 AND t.payee_tenant_id IS DISTINCT FROM t.payer_tenant_id {_OWN}"
+# What was bought on credit is paid out of one's own wallet and off one's own credit: the supplier stands in the repayment alone.
+_REPAID = """(t.purpose = 'REPAYMENT' AND EXISTS (
+  SELECT FROM agreement a JOIN credit_repayment c ON c.agreement_id = a.id AND c.repayment_id = t.reference_id
+  WHERE a.reseller_tenant_id = $1 AND a.supplier_tenant_id = {partner}
+))"""
 _COLUMNS = "t.id, t.debit_account_id, t.credit_account_id, t.payer_tenant_id, t.payee_tenant_id, t.amount_minor, t.purpose, t.reference_id, t.resolved_at"
 
 
 def _moved(bounds: str, *, partner: str | None) -> str:
     """The transfers within bounds; `partner` is the parameter that holds the one other party."""
-    paid = "" if partner is None else f"AND t.payee_tenant_id = {partner}"
+    paid = "" if partner is None else f"AND (t.payee_tenant_id = {partner} OR {_REPAID.format(partner=partner)})"
     got = "" if partner is None else f"AND t.payer_tenant_id = {partner}"
     return f"""(
   (SELECT {_COLUMNS} FROM ledger_transfer t WHERE {_PAID} {paid} {bounds})
@@ -60,7 +65,11 @@ def _rows(partner: str | None) -> str:
 SELECT l.*, o.code AS order_code, h.lot_id, h.sold FROM (
   SELECT m.id, m.resolved_at, m.purpose, m.reference_id, mine.kind, e.sign, e.sign * m.amount_minor AS amount_minor,
     CASE WHEN m.payer_tenant_id <> m.payee_tenant_id
-      THEN CASE WHEN m.payer_tenant_id = $1 THEN m.payee_tenant_id ELSE m.payer_tenant_id END END AS partner_id
+      THEN CASE WHEN m.payer_tenant_id = $1 THEN m.payee_tenant_id ELSE m.payer_tenant_id END
+      WHEN m.purpose = 'REPAYMENT' THEN (
+        SELECT a.supplier_tenant_id FROM agreement a JOIN credit_repayment c ON c.agreement_id = a.id AND c.repayment_id = m.reference_id
+        WHERE a.reseller_tenant_id = $1 LIMIT 1
+      ) END AS partner_id
   FROM {_moved(bounds, partner=partner)} m {_LINES}
   WHERE (m.resolved_at, m.id, e.sign) > ($4, $6::uuid, $7::int)
   ORDER BY m.resolved_at, m.id, e.sign LIMIT $8

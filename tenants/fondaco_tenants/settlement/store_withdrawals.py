@@ -46,7 +46,8 @@ UPDATE withdrawal SET state = 'APPROVED', approved_by = $2, approved_at = $3, ve
 CLOSED = """
 UPDATE withdrawal SET state = $2, bank_reference = $3, refusal = $4, closed_by = $5, closed_at = $6, version = version + 1 WHERE id = $1
 """
-# What the last payout left, and what the next one takes back, by currency: who asks for money just after a refund asks for less.
+# What the last payout left, what the next one takes back, and what is owed to suppliers and due, by currency: who asks for money just after
+# a refund, or just before it is drawn, asks for less.
 OWED = """
 SELECT currency, sum(minor)::bigint AS minor FROM (
   SELECT currency, carried_minor AS minor FROM settlement_account WHERE tenant_id = $1
@@ -56,5 +57,8 @@ SELECT currency, sum(minor)::bigint AS minor FROM (
   UNION ALL
   SELECT currency, amount_minor FROM commission
   WHERE tenant_id = $1 AND settled_at IS NULL AND refund_id IS NOT NULL AND amount_minor < 0 AND due_at <= $2
+  UNION ALL
+  SELECT h.currency, h.cleared_minor - h.credit_minor FROM agreement_use u JOIN hop h ON h.agreement_id = u.agreement_id
+  WHERE u.reseller_tenant_id = $1 AND u.credit_used_minor > 0 AND h.credit_minor > h.cleared_minor AND h.settles_at <= $2
 ) owed GROUP BY currency
 """

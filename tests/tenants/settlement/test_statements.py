@@ -26,7 +26,8 @@ from fondaco_workers.actors import settlement as actors
 from tests.support.clock import later
 from tests.support.factories.chains import Chain, make_chain
 from tests.support.factories.identity import admin_ctx, make_member_ctx
-from tests.support.factories.orders import make_buyer, place
+from tests.support.factories.orders import fund, make_buyer, place
+from tests.support.factories.settling import draw
 from tests.support.factories.withdrawals import approve, ask, cancel, make_destination, pay, refuse
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -104,6 +105,7 @@ STEP = st.one_of(
     st.tuples(st.just("sell"), st.integers(1, 2)),
     st.tuples(st.just("refund"), st.integers(0, 3)),
     st.tuples(st.just("settle"), st.integers(0, 2)),
+    st.tuples(st.just("repay"), st.integers(1, 900)),
     st.tuples(st.sampled_from(["paid", "refused", "cancelled", "asked"]), st.integers(0, 2)),
 )
 
@@ -119,6 +121,10 @@ async def act(chain: Chain, buyer: Ctx, placed: list[Placed], what: str, number:
         elif what == "settle":
             with later(days=40):
                 await settle(merchants[number].tenant_id)
+        elif what == "repay":
+            with later(days=40):
+                await fund(chain.b.tenant_id, None, number)
+                await draw(chain.b.tenant_id)
         elif what != "refund":
             owner, admin = merchants[number].owner, admin_ctx()
             asked = await ask(owner, (await make_destination(owner)).id, 1_000)
@@ -179,6 +185,8 @@ async def test_any_history_adds_up_and_two_partners_say_the_same(
                 sums[each.purpose, each.incoming] += each.amount_minor
             for each in bought.movements:
                 sums[each.purpose, not each.incoming] -= each.amount_minor
+            # Out of the reseller's wallet and off what it owes: the supplier has had that since the sale.
+            assert sums.pop((Purpose.REPAYMENT, True), 0) == sums.pop((Purpose.REPAYMENT, False), 0)
             assert not any(sums.values())
 
 
