@@ -4,11 +4,12 @@ from typing import Any
 
 import orjson
 
+from fondaco_core import ledger
 from fondaco_core.context import system_ctx
 from fondaco_core.db import governing, trading
 from fondaco_core.ids import AgreementId, EntitlementId, OfferId, TenantId
 from fondaco_core.money import Money
-from fondaco_core.postings import AccountKind
+from fondaco_core.postings import AccountKind, NewTransfer, Owner, Purpose
 from fondaco_tenants import orders, routing, settlement
 from fondaco_tenants.orders import Placed
 from fondaco_tenants.settlement import Debt, Repayment
@@ -84,3 +85,11 @@ async def buy_on_credit(
     await place(shop, await make_buyer(shop))
     await fund(reseller.tenant_id, None, 1_000)
     await repay(reseller, agreement_id, 1_000)
+
+
+async def spend(tenant_id: TenantId, amount_minor: int) -> None:
+    """Money leaves a merchant's wallet."""
+    wallet = Owner(tenant_id, None, AccountKind.WALLET, "CNY")
+    clearing = Owner(None, None, AccountKind.GATEWAY_CLEARING, "CNY")
+    async with governing(SYSTEM) as tx:
+        await ledger.post(tx, [NewTransfer(wallet, clearing, amount_minor, Purpose.PAY_OUT, None)])

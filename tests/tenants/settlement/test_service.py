@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from fondaco_core import limits
 from fondaco_core.context import system_ctx
 from fondaco_core.db import governing, trading
 from fondaco_core.ids import TenantId
@@ -63,6 +64,22 @@ async def test_a_sale_is_paid_out_after_its_delay_less_the_fee_and_not_a_moment_
     assert before == (0, 1_900)
     assert await money(shop.tenant_id) == (1_900, 0)
     assert await amounts(shop.tenant_id) == [1_900]
+    await assert_invariants()
+
+
+async def test_one_run_pays_everybody_everything_however_much_is_due_to_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "SETTLE_PAGE", 1)
+    shops = [await make_shop(price_minor=1_000) for _ in range(3)]
+    for shop in shops:
+        for _ in range(3):
+            await place(shop, await make_buyer(shop))
+
+    with later(days=2):
+        await settle_due(SYSTEM)
+
+    assert [await money(shop.tenant_id) for shop in shops] == [(3_000, 0)] * 3
     await assert_invariants()
 
 

@@ -30,11 +30,10 @@ async def _pay_out(ctx: Ctx) -> int:
     async with trading(ctx, read_only=True) as tx:
         sellers = await settlement.due_sellers(tx, ctx)
     for tenant_id, currency in sellers:
-        for _ in range(limits.CLEAN_UP_ROUNDS_MAX):
+        more = True
+        while more:
             async with trading(ctx) as tx:
                 more = await settlement.settle_seller(tx, ctx, tenant_id=tenant_id, currency=currency)
-            if not more:
-                break
     return len(sellers)
 
 
