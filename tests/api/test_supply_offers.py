@@ -8,21 +8,23 @@ from uuid import uuid4
 import orjson
 import pytest
 
-from fondaco_core import clock
+from fondaco_core import clock, limits
 from fondaco_core.config import Settings
 from fondaco_core.context import Ctx
 from fondaco_core.db import Database, governing, reading, transaction
 from fondaco_core.identity import MemberRole
 from fondaco_tenants import webhooks
+from fondaco_tenants.supply import StockView
 from fondaco_workers.actors import offers as actors
 from fondaco_workers.actors import webhooks as teller
 from tests.support.actors import run_twice
 from tests.support.door import Door, open_door
 from tests.support.factories.catalog import make_entitlement
+from tests.support.factories.chains import Merchant, stock_up
 from tests.support.factories.codes import make_pool
 from tests.support.factories.identity import make_member_ctx
-from tests.support.factories.offers import breaks_of, make_offer, make_prices
-from tests.support.factories.supply import make_agreement, make_tier
+from tests.support.factories.offers import breaks_of, make_offer, make_prices, make_score_rows
+from tests.support.factories.supply import make_agreement, make_terms, make_tier
 from tests.support.factories.tenancy import make_tenant
 from tests.support.rows import texts_in
 from tests.support.statements import counted
@@ -87,6 +89,59 @@ async def test_an_offer_is_drafted_priced_published_and_found_in_the_market(door
     assert seen["supplier"] == {"name": "Some supplier"}
     assert [each["unitPrice"]["amount"] for each in seen["prices"]["breaks"]] == ["42.00", "41.50"]
     assert (seen["unitPrice"], seen["agreement"], seen["viewerCanBuy"]) == ({"amount": "41.50"}, None, False)
+
+
+FILTERED = """query ($e: ID, $h: Int, $c: [StockClass!], $n: Int, $a: String) {
+  supplyMarket(entitlementId: $e, minHealth: $h, stock: $c, first: $n, after: $a) {
+    nodes { title stock { view stockClass } } pageInfo { hasNextPage endCursor } } }"""
+
+
+async def test_the_market_is_searched_by_health_and_by_stock_as_far_as_it_is_told(door: Door) -> None:
+    entitlement, reseller = await make_entitlement(), await make_owner()
+    for title, view, stock, health in (
+        ("much", StockView.EXACT, 40, 900), ("little", StockView.BANDED, 1, None), ("hidden", StockView.HIDDEN, 1, 300),
+        ("dry", StockView.HIDDEN, 0, 1_000),
+    ):  # fmt: skip
+        supplier = await make_owner()
+        tier = await make_tier(supplier, entry=True, terms=make_terms(stock_view=view))
+        offer = await make_offer(supplier, entitlement_id=entitlement.id, title=title, tier_id=tier.id, in_market=True)
+        await stock_up(Merchant(supplier.tenant, supplier, tier), offer.id, entitlement.id, stock)
+        if health is not None:
+            await make_score_rows(supplier, offer_id=offer.id, health=health)
+
+    async def titles(**asked: Any) -> list[str]:
+        given = {"e": node_id("Entitlement", entitlement.id)} | asked
+        found = (await door.ask(FILTERED, given, ctx=reseller))["supplyMarket"]
+        return sorted(each["title"] for each in found["nodes"])
+
+    assert await titles() == ["dry", "hidden", "little", "much"]
+    assert await titles(h=800) == ["dry", "little", "much"], "what nobody has bought yet is neither good nor bad"
+    assert await titles(h=801) == ["dry", "much"]
+    assert await titles(c=["OUT"]) == ["dry"]
+    assert await titles(c=["LOW"]) == ["little"]
+    assert await titles(c=["IN_STOCK"]) == ["hidden", "much"], "of what is hidden nothing but whether there is any"
+    assert await titles(c=["IN_STOCK"], h=800) == ["much"]
+
+
+async def test_a_page_by_stock_ends_where_enough_was_looked_at_and_another_follows(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MARKET_ROUNDS_MAX", 1)
+    monkeypatch.setattr(limits, "PAGE_MAX", 2)
+    entitlement, reseller, supplier = await make_entitlement(), await make_owner(), await make_owner()
+    tier = await make_tier(supplier, entry=True)
+    for number in range(4):
+        offer = await make_offer(
+            supplier, entitlement_id=entitlement.id, title=f"{number}", tier_id=tier.id, in_market=True
+        )
+        await stock_up(Merchant(supplier.tenant, supplier, tier), offer.id, entitlement.id, 30 if number == 0 else 0)
+    given: dict[str, Any] = {"e": node_id("Entitlement", entitlement.id), "c": ["IN_STOCK"], "n": 1}
+
+    first = (await door.ask(FILTERED, given, ctx=reseller))["supplyMarket"]
+    second = (await door.ask(FILTERED, given | {"a": first["pageInfo"]["endCursor"]}, ctx=reseller))["supplyMarket"]
+
+    assert (first["nodes"], first["pageInfo"]["hasNextPage"]) == ([], True)
+    assert [each["title"] for each in second["nodes"]] == ["0"]
 
 
 async def make_offered(supplier: Ctx, **more: Any) -> tuple[str, str]:

@@ -18,7 +18,7 @@ described(
     "the code that comes next, nothing in another currency.",
     HEALTHIEST="The health of the supplier's offer; an own pool has 1,000, and an offer that nobody has bought from 800.",
     FIRST_EXPIRING="When the first code expires that they lead to; what never expires comes last. Of suppliers you see the order alone.",
-    WEIGHTED="Whose turn it is by their weights, unit by unit, so that after any number of units each has had its share to the unit; at "
+    WEIGHTED="Whose turn it is by their weights, unit by unit, so that each has had its share to the unit, once orders of the very same moment are made up for; at "
     "an offer, order by order. What one cannot give the others do, and it makes up for it once it can.",
     SCORE="The fewest points; see `RoutingPoints`.",
 )

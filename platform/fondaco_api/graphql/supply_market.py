@@ -10,13 +10,14 @@ import strawberry
 from fondaco_api.graphql.catalog import Entitlement, load_entitlements, words
 from fondaco_api.graphql.context import Context, Info
 from fondaco_api.graphql.node import Node, key_of
-from fondaco_api.graphql.paging import After, Connection, First, connect, read_page
+from fondaco_api.graphql.paging import After, Connection, First, Page, connect, read_page, write_cursor
 from fondaco_api.graphql.scalars import CurrencyCode, Money, MoneyInput
 from fondaco_api.graphql.stock import load_seen_stock
 from fondaco_api.graphql.supply import Partner, load_partners
 from fondaco_api.graphql.supply_agreements import Agreement, load_agreements
 from fondaco_api.graphql.supply_offers import PriceList
 from fondaco_api.graphql.supply_scorecards import Scorecard, load_scorecards
+from fondaco_core import limits
 from fondaco_core.ids import EntitlementId, OfferId, TenantId
 from fondaco_tenants import orders, supply
 from fondaco_tenants.storefront import StockClass
@@ -168,20 +169,65 @@ MaxPrice = Annotated[
     MoneyInput | None,
     strawberry.argument(description="Only those in this currency of which a single unit costs you no more."),
 ]
+MinHealth = Annotated[
+    int | None,
+    strawberry.argument(
+        description="Only those whose scorecard's health is no less, from 0 to 1,000; what nobody has bought yet has 800."
+    ),
+]
+OfStock = Annotated[
+    list[StockClass] | None,
+    strawberry.argument(
+        description="Only those whose stock is one of these now, as far as you are told of it: of what is hidden IN_STOCK or OUT. Looked at "
+        "offer by offer, so that a page may be shorter than you asked for while another one follows."
+    ),
+]
 Read = Callable[..., Awaitable[list[supply.MarketOffer]]]
 
 
 async def _page(
-    info: Info, read: Read, first: int | None, after: str | None, filters: supply.MarketFilters
+    info: Info, read: Read, page: Page, stock: list[StockClass] | None, filters: supply.MarketFilters
 ) -> Connection[SupplyOffer]:
-    page = read_page(first, after, None, None, keys=(UUID,))
+    if stock is not None:
+        return await _page_in_stock(info, read, page, frozenset(stock), filters)
     async with info.context.reading() as tx:
         rows = await read(tx, info.context.ctx, after=page.bound(1)[0], count=page.limit, **filters)
     return connect(page, rows, key=lambda row: (row.offer.id,), make=SupplyOffer.of)
 
 
+async def _page_in_stock(
+    info: Info, read: Read, page: Page, wanted: frozenset[StockClass], filters: supply.MarketFilters
+) -> Connection[SupplyOffer]:
+    """A page of what has such a stock; it ends, unfinished, where enough were looked at."""
+    kept: list[supply.MarketOffer] = []
+    at, is_last = page.bound(1)[0], False
+    for _ in range(limits.MARKET_ROUNDS_MAX):
+        async with info.context.reading() as tx:
+            rows = await read(tx, info.context.ctx, after=at, count=limits.PAGE_MAX, **filters)
+        asked = [(row, offer) for row in rows if (offer := seen_by(row)) is not None]
+        seen = await info.context.loaders.load_many(load_seen_stock, [offer for _, offer in asked])
+        kept += [row for (row, _), told in zip(asked, seen, strict=True) if told and _class_of(told) in wanted]
+        is_last = len(rows) < limits.PAGE_MAX
+        at = rows[-1].offer.id if rows else at
+        if is_last or len(kept) >= page.limit:
+            break
+    found = connect(page, kept[: page.limit], key=lambda row: (row.offer.id,), make=SupplyOffer.of)
+    if not is_last and len(kept) < page.limit:
+        found.page_info.has_next_page, found.page_info.end_cursor = True, write_cursor((at,))
+    return found
+
+
+def _class_of(seen: orders.SeenStock) -> StockClass:
+    """The class of a stock, as much as is told of it: of what is hidden, plenty or nothing."""
+    return seen.stock_class or (StockClass.IN_STOCK if seen.available else StockClass.OUT)
+
+
 def _filters(
-    entitlement_id: str | None, supplier_id: str | None, search: str | None, max_price: MoneyInput | None
+    entitlement_id: str | None,
+    supplier_id: str | None,
+    search: str | None,
+    max_price: MoneyInput | None,
+    min_health: int | None,
 ) -> supply.MarketFilters:
     entitlement = None if entitlement_id is None else key_of(entitlement_id, Entitlement, path=("entitlement_id",))
     supplier = None if supplier_id is None else key_of(supplier_id, Partner, path=("supplier_id",))
@@ -190,6 +236,7 @@ def _filters(
         "supplier_id": None if supplier is None else TenantId(supplier),
         "text": words(search),
         "max_price": None if max_price is None else max_price.read(path=("max_price",)),
+        "min_health": min_health,
     }
 
 
@@ -211,9 +258,15 @@ class Query:
         supplier_id: OfSupplier = None,
         search: Search = None,
         max_price: MaxPrice = None,
+        min_health: MinHealth = None,
+        stock: OfStock = None,
     ) -> Connection[SupplyOffer]:
         return await _page(
-            info, supply.search_market, first, after, _filters(entitlement_id, supplier_id, search, max_price)
+            info,
+            supply.search_market,
+            read_page(first, after, None, None, keys=(UUID,)),
+            stock,
+            _filters(entitlement_id, supplier_id, search, max_price, min_health),
         )
 
 
@@ -234,7 +287,13 @@ class MerchantFields:
         supplier_id: OfSupplier = None,
         search: Search = None,
         max_price: MaxPrice = None,
+        min_health: MinHealth = None,
+        stock: OfStock = None,
     ) -> Connection[SupplyOffer]:
         return await _page(
-            info, supply.list_offered, first, after, _filters(entitlement_id, supplier_id, search, max_price)
+            info,
+            supply.list_offered,
+            read_page(first, after, None, None, keys=(UUID,)),
+            stock,
+            _filters(entitlement_id, supplier_id, search, max_price, min_health),
         )

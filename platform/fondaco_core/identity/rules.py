@@ -271,7 +271,7 @@ STEP_UP = frozenset(
     {
         "codes.reveal", "codes.export", "customers.contacts", "members.edit", "clients.edit", "webhooks.edit", "wallets.credit", "wallets.withdraw",
         "platform.people", "platform.tenants", "platform.wallets", "platform.withdrawals", "platform.gateways", "platform.keys",
-        "platform.break_glass",
+        "platform.break_glass", "platform.trace",
     }
 )  # fmt: skip
 

@@ -32,6 +32,9 @@ PRICES_COMING_MAX = 20
 BREACHES_AT_ONCE = 500
 # The health, of 1000, of an offer that nobody has bought from yet: neither the first nor the last to be tried.
 HEALTH_NEUTRAL = 800
+HEALTH_MAX = 1_000
+# How many pages of the market are looked at for one page of what has a certain stock.
+MARKET_ROUNDS_MAX = 3
 # How many units a new offer counts as having had before, so that its first unit decides nothing.
 HEALTH_PRIOR_UNITS = 50
 # How many units that did not come a bad code counts as: its buyer has paid, and has been told that it is good.

@@ -152,6 +152,17 @@ RETURNING u.source_id
     },
     counted="source_used",
 )
+# The sources of orders that are counted; those that are bounded by day are locked, as placing an order locks them before anything else.
+LOCK_COUNTED = f"""
+WITH held AS (
+  SELECT s.id, s.day_units_max FROM source s
+  WHERE s.id IN (SELECT h.source_id FROM hop h WHERE h.order_id = ANY($1::uuid[])) AND {counted("s")}
+), locked AS (
+  SELECT u.source_id FROM source_use u WHERE u.source_id IN (SELECT id FROM held WHERE day_units_max IS NOT NULL)
+  ORDER BY u.source_id FOR NO KEY UPDATE
+)
+SELECT held.id, (SELECT count(*) FROM locked) AS locked FROM held
+"""
 # What came to nothing was not taken from its sources; what was bought before they were counted is none of theirs.
 GIVE_BACK_SOURCES = """
 WITH held AS (

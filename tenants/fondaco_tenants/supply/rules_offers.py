@@ -187,3 +187,14 @@ def _check_price(price: Money, *, currency: str, path: tuple[str, ...]) -> None:
         raise Invalid(
             "An amount is zero or more, and no fortune.", zh="金额须不小于零且不超过上限。", path=(*path, "amount")
         )
+
+
+def checked_health(health: int | None) -> int | None:
+    """The least health that somebody asks for, from 0 to 1,000."""
+    if health is not None and not 0 <= health <= limits.HEALTH_MAX:
+        raise Invalid(
+            f"Health is from 0 to {limits.HEALTH_MAX}.",
+            zh=f"健康度须为 0 至 {limits.HEALTH_MAX}。",
+            path=("min_health",),
+        )
+    return health

@@ -122,6 +122,7 @@ _FOUND = """
       o.title, t.brand, t.name, t.name_zh, t.sku, p.name)), lower($4)) > 0))
   AND ($5::uuid IS NULL OR o.tenant_id = $5)
   AND ($6::text IS NULL OR (o.currency = $6 AND c.prices[1] <= $7::bigint))
+  AND ($10::int IS NULL OR coalesce((SELECT y.health FROM offer_health y WHERE y.offer_id = o.id), $11::int) >= $10)
   AND ($8::uuid IS NULL OR o.id < $8)
 ORDER BY o.id DESC LIMIT $9
 """

@@ -101,7 +101,7 @@ async def make_offer_rows(
     return mine.id, theirs.id, undersold
 
 
-async def make_score_rows(supplier: Ctx, *, offer_id: OfferId) -> None:
+async def make_score_rows(supplier: Ctx, *, offer_id: OfferId, health: int = 900) -> None:
     """What an offer did today, and something that went wrong with a source that leads to it."""
     async with governing(supplier) as tx:
         await tx.execute(
@@ -113,8 +113,8 @@ async def make_score_rows(supplier: Ctx, *, offer_id: OfferId) -> None:
             offer_id, supplier.tenant, clock.now().date(),
         )  # fmt: skip
         await tx.execute(
-            "INSERT INTO offer_health (offer_id, tenant_id, health, reckoned_on) VALUES ($1, $2, 900, $3)",
-            offer_id, supplier.tenant, clock.now().date(),
+            "INSERT INTO offer_health (offer_id, tenant_id, health, reckoned_on) VALUES ($1, $2, $4, $3)",
+            offer_id, supplier.tenant, clock.now().date(), health,
         )  # fmt: skip
         await tx.execute(
             "INSERT INTO supply_trouble (id, tenant_id, source_id, offer_id, kind, units, at) VALUES ($1, $2, $3, $4, 'SHORT', 1, $5)",

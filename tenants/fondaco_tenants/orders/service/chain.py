@@ -190,12 +190,15 @@ async def void_held(tx: Tx, order_ids: Sequence[OrderId]) -> bool:
 
     What came from sources that are counted is given back in any case.
     """
-    await tx.execute(store_chain.GIVE_BACK_SOURCES, list(order_ids))
-    if not await tx.fetchval(store_chain.IS_CHAINED, list(order_ids)):
-        return False
-    await lock_chain(tx, order_ids)
-    await _end_hold(tx, order_ids, closed=True)
-    return True
+    counted = await tx.fetch(store_chain.LOCK_COUNTED, list(order_ids))
+    chained: bool = await tx.fetchval(store_chain.IS_CHAINED, list(order_ids))
+    if chained:
+        await lock_chain(tx, order_ids)
+    if counted:
+        await tx.execute(store_chain.GIVE_BACK_SOURCES, list(order_ids))
+    if chained:
+        await _end_hold(tx, order_ids, closed=True)
+    return chained
 
 
 async def lock_buyer(tx: Tx, order: OrderView) -> None:

@@ -9,7 +9,7 @@ from fondaco_core.db import Tx
 from fondaco_core.ids import EntitlementId, OfferId, TenantId
 from fondaco_core.money import Money
 from fondaco_tenants.supply import store_offers
-from fondaco_tenants.supply.rules_offers import MarketOffer
+from fondaco_tenants.supply.rules_offers import MarketOffer, checked_health
 
 
 class MarketFilters(TypedDict, total=False):
@@ -21,6 +21,8 @@ class MarketFilters(TypedDict, total=False):
     supplier_id: TenantId | None
     # Those of its currency whose single unit costs no more.
     max_price: Money | None
+    # Those whose scorecard says no less, from 0 to 1,000; what nobody has bought yet is neither good nor bad.
+    min_health: int | None
 
 
 async def search_market(
@@ -67,6 +69,6 @@ async def _search(
     currency, minor = (None, None) if most is None else (most.currency, most.amount_minor)
     rows = await tx.fetch(
         sql, ctx.tenant, clock.now(), filters.get("entitlement_id"), filters.get("text"), filters.get("supplier_id"),
-        currency, minor, after, count,
+        currency, minor, after, count, checked_health(filters.get("min_health")), limits.HEALTH_NEUTRAL,
     )  # fmt: skip
     return [store_offers.to_market_offer(row) for row in rows]
