@@ -232,6 +232,23 @@ async def _write(tx: Tx, ctx: Ctx, customer_id: CustomerId, drafts: Sequence[Dra
         *order_columns(drafts, public, now),
         *unit_columns(drafts),
     )
+    # What is written to one table twice goes in two round trips: first what nobody else waits for, then what merchants' money and quotas
+    # are in, so that these rows are locked no longer than the last of them takes.
+    lots = {draft.request.order_id: lots_of(draft) for draft in drafts}
+    for fulfilled, action in ((True, "supply.sold"), (False, "supply.held")):
+        sold = [lot for draft in drafts if draft.fulfilled is fulfilled for lot in lots[draft.request.order_id]]
+        await record_lots(tx, sold, action)
+    tenant = drafts[0].priced.seller_id
+    await audit.record_many(
+        tx, ctx, "order.placed", subject_kind="order",
+        subjects=[
+            (tenant, d.request.order_id, {
+                "state": d.state.value, "total_minor": d.priced.total.amount_minor, "currency": d.priced.total.currency,
+                "codes": [str(unit.picked.named_to(tenant)) for unit in d.all_units],
+            })
+            for d in drafts
+        ],
+    )  # fmt: skip
     await hold_for_guests(tx, drafts[0].priced.seller_id, drafts)
     await add_gifts(tx, drafts[0].priced.seller_id, drafts)
     await chain.write_uses(tx, drafts, now)
@@ -249,22 +266,7 @@ async def _write(tx: Tx, ctx: Ctx, customer_id: CustomerId, drafts: Sequence[Dra
             if hop.commissions
         },
     )
-    tenant = drafts[0].priced.seller_id
-    await audit.record_many(
-        tx, ctx, "order.placed", subject_kind="order",
-        subjects=[
-            (tenant, d.request.order_id, {
-                "state": d.state.value, "total_minor": d.priced.total.amount_minor, "currency": d.priced.total.currency,
-                "codes": [str(unit.picked.named_to(tenant)) for unit in d.all_units],
-            })
-            for d in drafts
-        ],
-    )  # fmt: skip
     events: list[tuple[UUID | None, outbox.Event]] = []
-    lots = {draft.request.order_id: lots_of(draft) for draft in drafts}
-    for fulfilled, action in ((True, "supply.sold"), (False, "supply.held")):
-        sold = [lot for draft in drafts if draft.fulfilled is fulfilled for lot in lots[draft.request.order_id]]
-        await record_lots(tx, sold, action)
     for draft in drafts:
         order_id = str(draft.request.order_id)
         events.append((tenant, OrderPlaced(order_id, draft.state.value)))
