@@ -251,9 +251,17 @@ async def _write(tx: Tx, ctx: Ctx, customer_id: CustomerId, drafts: Sequence[Dra
     )  # fmt: skip
     await hold_for_guests(tx, drafts[0].priced.seller_id, drafts)
     await add_gifts(tx, drafts[0].priced.seller_id, drafts)
-    await chain.write_uses(tx, drafts, now)
     await routing.count_probes(tx, sum((draft.probes for draft in drafts), Counter[SourceId]()), now)
     await note_short(tx, drafts, now)
+    events: list[tuple[UUID | None, outbox.Event]] = []
+    for draft in drafts:
+        order_id = str(draft.request.order_id)
+        events.append((tenant, OrderPlaced(order_id, draft.state.value)))
+        if draft.fulfilled:
+            events.append((tenant, OrderFulfilled(order_id)))
+            events += news_of(lots[draft.request.order_id])
+    await outbox.announce(tx, *events)
+    await chain.write_uses(tx, drafts, now)
     await ledger.post(tx, [t for draft in drafts if draft.fulfilled for t in draft.payments])
     await ledger.hold(tx, [t for draft in drafts if not draft.fulfilled for t in draft.payments])
     await pay_commissions(
@@ -266,12 +274,4 @@ async def _write(tx: Tx, ctx: Ctx, customer_id: CustomerId, drafts: Sequence[Dra
             if hop.commissions
         },
     )
-    events: list[tuple[UUID | None, outbox.Event]] = []
-    for draft in drafts:
-        order_id = str(draft.request.order_id)
-        events.append((tenant, OrderPlaced(order_id, draft.state.value)))
-        if draft.fulfilled:
-            events.append((tenant, OrderFulfilled(order_id)))
-            events += news_of(lots[draft.request.order_id])
-    await outbox.announce(tx, *events)
     return [view_of(draft, code, now) for draft, code in zip(drafts, public, strict=True)]
