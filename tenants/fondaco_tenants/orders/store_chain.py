@@ -127,11 +127,11 @@ FIRST_ROUTES = _routes(fair=False, by_rule=False)
 FIRST_ROUTES_BY_RULE = _routes(fair=False, by_rule=True)
 FAIR_ROUTES = _routes(fair=True, by_rule=True)
 
-# What comes from sources that are bounded by day, as it is once nobody else counts; locked first of all that decides an order.
+# What may still come from sources that are counted, as it is once nobody else counts; locked first of all that decides an order.
 LOCK_SOURCES = f"""
 SELECT u.source_id, least(s.day_units_max - CASE WHEN u.day = $2::date THEN u.day_units ELSE 0 END, {probes_of("s")}) AS units_left
 FROM source_use u JOIN source s ON s.id = u.source_id
-WHERE u.source_id = ANY($1::uuid[]) AND s.day_units_max IS NOT NULL ORDER BY u.source_id FOR NO KEY UPDATE OF u
+WHERE u.source_id = ANY($1::uuid[]) ORDER BY u.source_id FOR NO KEY UPDATE OF u
 """
 USE_SOURCES = Write(
     frozenset({"source_use"}),
@@ -152,17 +152,6 @@ RETURNING u.source_id
     },
     counted="source_used",
 )
-# The sources of orders that are counted; those that are bounded by day are locked, as placing an order locks them before anything else.
-LOCK_COUNTED = f"""
-WITH held AS (
-  SELECT s.id, s.day_units_max FROM source s
-  WHERE s.id IN (SELECT h.source_id FROM hop h WHERE h.order_id = ANY($1::uuid[])) AND {counted("s")}
-), locked AS (
-  SELECT u.source_id FROM source_use u WHERE u.source_id IN (SELECT id FROM held WHERE day_units_max IS NOT NULL)
-  ORDER BY u.source_id FOR NO KEY UPDATE
-)
-SELECT held.id, (SELECT count(*) FROM locked) AS locked FROM held
-"""
 # What came to nothing was not taken from its sources; what was bought before they were counted is none of theirs.
 GIVE_BACK_SOURCES = """
 WITH held AS (

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from fondaco_core.context import Ctx, system_ctx
 from fondaco_core.db import transaction
@@ -51,7 +52,12 @@ async def make_pool(
 
 
 async def make_codes(
-    pool: MadePool, count: int, *, unit_cost_minor: int = 3_000, texts: Sequence[str] | None = None
+    pool: MadePool,
+    count: int,
+    *,
+    unit_cost_minor: int = 3_000,
+    texts: Sequence[str] | None = None,
+    expires_at: datetime | None = None,
 ) -> list[str]:
     """Available codes in the pool, all of them new; gives their plaintexts in the order in which they will be picked."""
     wanted = some_codes(count) if texts is None else list(texts)
@@ -64,6 +70,7 @@ async def make_codes(
                 text=Secret("\n".join(wanted[start : start + 1_000])),
                 unit_cost=Money(unit_cost_minor, "CNY"),
                 origin="a supplier",
+                expires_at=expires_at,
             )
         assert batch.accepted == len(wanted[start : start + 1_000])
     return wanted

@@ -25,18 +25,17 @@ from fondaco_tenants.orders.service.read import OrderView
 async def lock_sources(
     tx: Tx, drafts: Iterable[Draft], now: datetime, *, but: Container[SourceId] = ()
 ) -> dict[SourceId, int]:
-    """How many units sources may still give that are bounded by day, on any route of these orders; locked until the transaction ends.
+    """How many units sources may still give that are bounded by day, on any route of these orders.
 
-    All of them are locked in one statement and before anything else, so that whoever comes second sees what is left, and takes the next.
+    They, and those that take turns, are locked until the transaction ends, in one statement and before anything else: whoever comes
+    second sees what is left, and takes the next.
     """
     routes = [route for draft in drafts for line in draft.priced.lines for route in line.routes]
     if any(route.counted_ids for route in routes):
         tx.trust()
-    bounded = {route.source_id for route in routes if route.source_left is not None}
-    bounded |= {leg.source_id for route in routes for leg in route.legs if leg.source_left is not None}
-    wanted = sorted(source for source in bounded if source not in but)
+    wanted = sorted({source for route in routes for source in route.counted_ids if source not in but})
     rows = await tx.fetch(store_chain.LOCK_SOURCES, wanted, now.date()) if wanted else []
-    return {SourceId(row["source_id"]): row["units_left"] for row in rows}
+    return {SourceId(row["source_id"]): row["units_left"] for row in rows if row["units_left"] is not None}
 
 
 @dataclass(slots=True)
@@ -143,7 +142,7 @@ async def pay_again(tx: Tx, order: OrderView, rows: Sequence[Any], now: datetime
     counted = {SourceId(row["source_id"]): row["units"] for row in await tx.fetch(store_chain.COUNTED_OF, order.id)}
     if counted:
         left = await tx.fetch(store_chain.LOCK_SOURCES, sorted(counted), now.date())
-        if any(row["units_left"] < counted[row["source_id"]] for row in left):
+        if any(row["units_left"] is not None and row["units_left"] < counted[row["source_id"]] for row in left):
             return None
     hops = [(row["id"], _bought(row)) for row in rows if row["depth"] > 0]
     plans = [hop for _, hop in hops]
@@ -190,15 +189,12 @@ async def void_held(tx: Tx, order_ids: Sequence[OrderId]) -> bool:
 
     What came from sources that are counted is given back in any case.
     """
-    counted = await tx.fetch(store_chain.LOCK_COUNTED, list(order_ids))
-    chained: bool = await tx.fetchval(store_chain.IS_CHAINED, list(order_ids))
-    if chained:
-        await lock_chain(tx, order_ids)
-    if counted:
-        await tx.execute(store_chain.GIVE_BACK_SOURCES, list(order_ids))
-    if chained:
-        await _end_hold(tx, order_ids, closed=True)
-    return chained
+    await tx.execute(store_chain.GIVE_BACK_SOURCES, list(order_ids))
+    if not await tx.fetchval(store_chain.IS_CHAINED, list(order_ids)):
+        return False
+    await lock_chain(tx, order_ids)
+    await _end_hold(tx, order_ids, closed=True)
+    return True
 
 
 async def lock_buyer(tx: Tx, order: OrderView) -> None:
