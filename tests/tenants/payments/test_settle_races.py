@@ -12,17 +12,17 @@ from fondaco_core.db import governing, trading
 from fondaco_core.ids import OrderId, PaymentId
 from fondaco_core.money import Money
 from fondaco_core.postings import AccountKind
-from fondaco_tenants import orders
+from fondaco_tenants import orders, payments
 from fondaco_tenants.orders import OrderNotOpen, PayBy
 from fondaco_tenants.payments import Outcome, RefundReason
 from tests.support.factories.orders import PRICE, Shop, balance, make_buyer, make_shop, place
 from tests.support.factories.payments import (
     RUN,
     FakeGateway,
-    look_and_settle,
     payment_of,
     refunds_of,
     send_refunds,
+    settle,
     start_payment,
 )
 from tests.support.invariants import assert_invariants
@@ -57,8 +57,12 @@ async def make_due(gateway: FakeGateway, shop: Shop) -> Due:
 
 
 async def fulfil(due: Due) -> bool:
-    """What the actors do who hear of the money; two of them, as after two notifications."""
-    await asyncio.gather(look_and_settle(due.payment_id), look_and_settle(due.payment_id))
+    """What the actors do who hear of the money; two of them, as after two notifications.
+
+    Both have looked before either comes to the order: who comes while another one looks finds no money yet, and decides nothing.
+    """
+    await asyncio.gather(*(payments.look_at_payment(RUN, due.payment_id) for _ in range(2)))
+    await asyncio.gather(settle(due.payment_id), settle(due.payment_id))
     return True
 
 
